@@ -1,0 +1,1 @@
+"""What the PneumoStream services must agree on, and nothing else."""

@@ -1,0 +1,1 @@
+"""Every message, header, topic and file format that crosses a process boundary."""

@@ -1,0 +1,59 @@
+"""Record headers: strings on the wire, a frozen value inside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.contracts.predict import REQUEST_SCHEMA
+
+RawHeaders = Sequence[tuple[str, bytes]]
+
+
+class HeaderError(ValueError):
+    """A record whose headers do not fit the contract. Nobody's request: it has no usable id."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHeaders:
+    """What travels beside the image of one prediction request.
+
+    deadline_ms: unix milliseconds after which nobody waits for the answer.
+    attempt: 1 on first delivery, counted up by each retry.
+    """
+
+    id: str
+    deadline_ms: int
+    content_type: str = "application/octet-stream"
+    attempt: int = 1
+    traceparent: str | None = None
+
+    def to_kafka(self) -> list[tuple[str, bytes]]:
+        """Encode for `AIOKafkaProducer.send(headers=...)`."""
+        pairs = [
+            ("id", self.id),
+            ("schema", REQUEST_SCHEMA),
+            ("content-type", self.content_type),
+            ("deadline", str(self.deadline_ms)),
+            ("attempt", str(self.attempt)),
+        ]
+        if self.traceparent is not None:
+            pairs.append(("traceparent", self.traceparent))
+        return [(name, value.encode()) for name, value in pairs]
+
+
+def parse_request_headers(raw: RawHeaders) -> RequestHeaders:
+    """Read the headers of a prediction request. Raises HeaderError on anything amiss."""
+    try:
+        values = {name: value.decode() for name, value in raw}
+        schema = values["schema"]
+        headers = RequestHeaders(
+            id=values["id"],
+            deadline_ms=int(values["deadline"]),
+            content_type=values.get("content-type", "application/octet-stream"),
+            attempt=int(values.get("attempt", "1")),
+            traceparent=values.get("traceparent"),
+        )
+    except (KeyError, ValueError, AttributeError) as error:
+        raise HeaderError(f"unreadable request headers: {error!r}") from error
+    if schema != REQUEST_SCHEMA:
+        raise HeaderError(f"schema {schema!r} is not {REQUEST_SCHEMA!r}")
+    return headers

@@ -1,0 +1,48 @@
+"""Models as the registry tells of them, and workers as they tell of themselves."""
+
+from typing import Literal
+
+from shared.contracts.bundle import Manifest, Sha256, Version
+from shared.contracts.message import Message
+
+ModelState = Literal["candidate", "current", "retired", "rejected"]
+
+
+class ModelRecord(Message):
+    """One model version in the registry.
+
+    bundle_sha256: of the manifest's exact bytes, which in turn hash every other file.
+    """
+
+    name: str
+    version: Version
+    state: ModelState
+    bundle_sha256: Sha256
+    manifest: Manifest
+    created_at_ms: int
+    promoted_at_ms: int | None = None
+
+
+class ModelPromoted(Message):
+    """Event on `models.events` (key: model name): this version is now the current one."""
+
+    schema_: Literal["model.promoted/1"] = "model.promoted/1"
+    name: str
+    version: Version
+    bundle_sha256: Sha256
+    promoted_at_ms: int
+
+
+class WorkerStatus(Message):
+    """A worker's word on `workers.status` (key: worker id); a tombstone when it leaves."""
+
+    schema_: Literal["worker.status/1"] = "worker.status/1"
+    id: str
+    ready: bool
+    model: str | None = None
+    version: Version | None = None
+    partitions: int = 0
+    predictions: int = 0
+    refused_version: Version | None = None
+    refusal: str | None = None
+    at_ms: int

@@ -1,0 +1,1 @@
+"""Kafka, decided once: settings, clients, topics, readers."""

@@ -1,0 +1,89 @@
+"""The clients every service uses, with the choices that matter made once.
+
+Producers are idempotent and wait for all replicas; consumers never commit by themselves; one
+assignor for every group, because a group must agree on it.
+"""
+
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+from shared.contracts.topics import MAX_RECORD_BYTES
+from shared.kafka.settings import KafkaSettings
+
+SESSION_TIMEOUT_MS = 6_000
+_REQUEST_TIMEOUT_MS = 10_000
+_FETCH_MAX_BYTES = 32 * 1024 * 1024
+
+
+def new_producer(settings: KafkaSettings, *, client_id: str) -> AIOKafkaProducer:
+    """Make a producer whose confirmed sends survive any single broker."""
+    return AIOKafkaProducer(
+        **settings.client_options(),
+        client_id=client_id,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        max_request_size=MAX_RECORD_BYTES,
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+    )
+
+
+def new_consumer(
+    settings: KafkaSettings, *, client_id: str, group_id: str | None = None, **options: Any
+) -> AIOKafkaConsumer:
+    """Make a consumer, in a group or without one; offsets are committed by hand only."""
+    return AIOKafkaConsumer(
+        **settings.client_options(),
+        client_id=client_id,
+        group_id=group_id,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        partition_assignment_strategy=(StickyPartitionAssignor,),
+        session_timeout_ms=SESSION_TIMEOUT_MS,
+        heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
+        max_partition_fetch_bytes=MAX_RECORD_BYTES,
+        fetch_max_bytes=_FETCH_MAX_BYTES,
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+        **options,
+    )
+
+
+def new_broker(settings: KafkaSettings, *, client_id: str) -> KafkaBroker:
+    """Make a FastStream broker for topics of commands, handled one message at a time."""
+    return KafkaBroker(
+        settings.bootstrap_servers.split(","),
+        client_id=client_id,
+        acks="all",
+        enable_idempotence=True,
+        max_request_size=MAX_RECORD_BYTES,
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+        security=_security(settings),
+        ack_policy=AckPolicy.MANUAL,
+        allow_auto_create_topics=False,
+        logger=None,
+    )
+
+
+def _security(settings: KafkaSettings) -> BaseSecurity | None:
+    if settings.security_protocol == "PLAINTEXT":
+        return None
+    ssl_context = settings.client_options().get("ssl_context")
+    if settings.security_protocol == "SSL":
+        return BaseSecurity(ssl_context=ssl_context, use_ssl=True)
+    password = settings.sasl_password.get_secret_value() if settings.sasl_password else ""
+    mechanisms = {
+        "PLAIN": SASLPlaintext,
+        "SCRAM-SHA-256": SASLScram256,
+        "SCRAM-SHA-512": SASLScram512,
+    }
+    return mechanisms[settings.sasl_mechanism](
+        username=settings.sasl_username or "",
+        password=password,
+        ssl_context=ssl_context,
+        use_ssl=ssl_context is not None,
+    )

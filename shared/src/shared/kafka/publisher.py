@@ -1,0 +1,48 @@
+"""Sends that end: confirmed by the broker within a bound, or a typed failure."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class BrokerUnavailableError(Exception):
+    """The broker did not confirm in time; the record may or may not be there. Retriable."""
+
+
+class Publisher(Protocol):
+    """Puts one record on a topic."""
+
+    async def publish(
+        self, topic: str, *, key: str, value: bytes | None, headers: Headers = ()
+    ) -> None:
+        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        ...
+
+
+class KafkaPublisher:
+    """A Publisher over one idempotent producer.
+
+    An idempotent aiokafka send retries without end by itself, so every send has a bound here.
+    """
+
+    def __init__(self, producer: AIOKafkaProducer, *, timeout_s: float) -> None:
+        self._producer = producer
+        self._timeout_s = timeout_s
+
+    async def publish(
+        self, topic: str, *, key: str, value: bytes | None, headers: Headers = ()
+    ) -> None:
+        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                confirmed = await self._producer.send(
+                    topic, key=key.encode(), value=value, headers=list(headers)
+                )
+                await confirmed
+        except (KafkaError, TimeoutError) as error:
+            raise BrokerUnavailableError(f"{topic}: {error!r}") from error

@@ -1,0 +1,44 @@
+"""Running an ASGI app inside a service's own lifetime."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to the process, which has more to stop than HTTP."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: Any, *, host: str, port: int, stop: asyncio.Event) -> None:
+    """Answer HTTP on host:port until `stop` is set; open requests get 5 s to finish.
+
+    Raises SystemExit if the address cannot be bound (uvicorn says why on stderr).
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+        h11_max_incomplete_event_size=16 * 1024,
+    )
+    server = _Server(config)
+
+    async def watch() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    async with asyncio.TaskGroup() as tasks:
+        watcher = tasks.create_task(watch())
+        await server.serve()
+        watcher.cancel()

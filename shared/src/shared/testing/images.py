@@ -1,0 +1,16 @@
+"""Images for tests: made here, nobody's radiograph."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+
+def new_jpeg(*, size_px: int = 224, seed: int = 0) -> bytes:
+    """A grey JPEG of soft blobs, different for each seed."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(0, 255, (8, 8), dtype=np.uint8)
+    image = Image.fromarray(coarse).resize((size_px, size_px), Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()

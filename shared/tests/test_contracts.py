@@ -1,0 +1,80 @@
+"""Messages of every released schema version must parse for ever: the golden files say how."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from shared.clock import created_at_ms, new_id
+from shared.contracts.headers import HeaderError, RequestHeaders, parse_request_headers
+from shared.contracts.models import ModelPromoted, WorkerStatus
+from shared.contracts.predict import Expired, Failed, Succeeded, parse_result
+from shared.contracts.topics import ALL_TOPICS, PREDICT_REQUESTS
+from shared.contracts.train import TrainEvent, TrainModel
+
+GOLDEN = Path(__file__).parent / "golden"
+ID = "01a209bd-8adc-7599-8daf-313e762d18cf"
+
+
+@pytest.mark.parametrize(
+    ("name", "parse", "kind"),
+    [
+        ("predict.result.1.succeeded.json", parse_result, Succeeded),
+        ("predict.result.1.failed.json", parse_result, Failed),
+        ("predict.result.1.expired.json", parse_result, Expired),
+        ("model.promoted.1.json", ModelPromoted.model_validate_json, ModelPromoted),
+        ("worker.status.1.json", WorkerStatus.model_validate_json, WorkerStatus),
+        ("train.command.1.json", TrainModel.model_validate_json, TrainModel),
+        ("train.event.1.json", TrainEvent.model_validate_json, TrainEvent),
+    ],
+)
+def test_a_golden_message_parses_and_survives_a_round_trip(name, parse, kind):
+    message = parse((GOLDEN / name).read_bytes())
+    assert isinstance(message, kind)
+    assert parse(message.to_bytes()) == message
+
+
+def test_a_field_of_tomorrow_does_not_disturb_the_reader_of_today():
+    body = (GOLDEN / "worker.status.1.json").read_text().replace("{", '{"new_field": 1,', 1)
+    assert WorkerStatus.model_validate_json(body).id == "worker-0"
+
+
+def test_what_is_no_result_is_refused():
+    with pytest.raises(ValidationError):
+        parse_result(b'{"status": "maybe"}')
+
+
+def test_request_headers_survive_the_wire():
+    headers = RequestHeaders(ID, 1_795_459_746_524, "image/jpeg", 2, "00-abc-def-01")
+    assert parse_request_headers(headers.to_kafka()) == headers
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        [],
+        [("id", b"x"), ("schema", b"predict.request/1"), ("deadline", b"soon")],
+        [("id", b"\xff\xfe"), ("schema", b"predict.request/1"), ("deadline", b"1")],
+        [("id", b"x"), ("schema", b"predict.request/9"), ("deadline", b"1")],
+        [("id", None), ("schema", b"predict.request/1"), ("deadline", b"1")],
+    ],
+)
+def test_foreign_headers_are_refused_with_one_error(raw):
+    with pytest.raises(HeaderError):
+        parse_request_headers(raw)
+
+
+def test_an_id_tells_when_it_was_made():
+    assert created_at_ms(ID) == 1_795_459_746_524
+    assert created_at_ms(new_id()) is not None
+
+
+@pytest.mark.parametrize("text", ["", "x", "../../etc", ID.upper(), "0" * 36, f"{{{ID}}}"])
+def test_what_is_no_uuid7_has_no_time(text):
+    assert created_at_ms(text) is None
+
+
+def test_topics_are_declared_once_and_hold_an_image():
+    assert len({spec.name for spec in ALL_TOPICS}) == len(ALL_TOPICS) == 9
+    assert int(PREDICT_REQUESTS.config["max.message.bytes"]) > 8 * 1024 * 1024
+    assert PREDICT_REQUESTS.prefixed("t.").name == "t.predict.requests"
