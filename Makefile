@@ -1,0 +1,105 @@
+# Every command there is. `make up` needs GNU make and Python >= 3.11, nothing else.
+# Settings are variables: make up WORKERS=4 SAMPLE=my.jpeg PNEUMO_GATEWAY_PORT=8080
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := embedded gateway inference_worker registry shared trainer
+MEMBERS := shared $(sort $(wildcard services/*)) deploy/embedded
+PROJECTS := $(wildcard $(addsuffix /pyproject.toml,$(MEMBERS)))
+# Set CHECKED to look at a part only: make lint CHECKED=services/gateway
+CHECKED ?= .
+
+RUNTIME := $(VENV)/.installed
+TOOLS := $(VENV)/.installed-dev
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
+EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev up down status logs restart scale test lint format-check types imports unit format lock lock-jars clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+
+# --- run ---------------------------------------------------------------------------------------
+
+install: $(RUNTIME) ## install what running needs into .venv (instant when nothing changed)
+
+install-dev: $(TOOLS) ## install what developing needs as well
+
+up: install ## start everything, show one answer, stay until Ctrl-C (WORKERS=n SAMPLE=file)
+	@$(BIN)/python -m embedded up
+
+down: install ## stop everything, even if `make up` was killed
+	@$(BIN)/python -m embedded down
+
+status: install ## show what runs, where, and whether it is ready
+	@$(BIN)/python -m embedded status || true
+
+logs: install ## show the last log lines (SERVICE=gateway FOLLOW=1)
+	@$(BIN)/python -m embedded logs $(SERVICE) $(if $(FOLLOW),--follow)
+
+restart: install ## restart one program (SERVICE=gateway)
+	@$(BIN)/python -m embedded restart $(or $(SERVICE),$(error name one with SERVICE=))
+
+scale: install ## change the number of inference workers of a running stack (WORKERS=n)
+	@$(BIN)/python -m embedded scale $(or $(WORKERS),$(error say how many with WORKERS=))
+
+# --- check -------------------------------------------------------------------------------------
+
+test: lint format-check types imports unit ## everything: lint, types, import rules, all tests on a real broker
+
+lint: install-dev ## ruff
+	$(BIN)/ruff check $(CHECKED)
+
+format-check: install-dev
+	$(BIN)/ruff format --check $(CHECKED)
+
+types: install-dev ## mypy, strict, each package
+	for package in $(PACKAGES); do $(BIN)/mypy -p $$package || exit 1; done
+
+imports: install-dev ## import-linter: who may import whom
+	$(BIN)/lint-imports
+
+unit: install-dev ## pytest, with the broker that its fixtures start (TEST_BROKER=docker for a container)
+	$(BIN)/python -m pytest
+
+format: install-dev ## put the code in the one form
+	$(BIN)/ruff check --fix $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+
+# --- maintain ----------------------------------------------------------------------------------
+
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --no-annotate --no-emit-package pneumostream-shared --quiet
+
+lock: ## write the requirement files anew (needs uv)
+	$(COMPILE) $(PROJECTS) requirements.in -o requirements.txt
+	$(COMPILE) $(PROJECTS) requirements.in requirements-dev.in -c requirements.txt -o requirements-dev.txt
+
+lock-jars: install-dev ## write the lock of the broker's jars anew
+	$(BIN)/python -m embedded.kafka.lock_jars
+
+clean: down ## stop everything and throw the stack's data away
+	rm -rf $${PNEUMO_DATA:-.pneumo}
+
+# --- how installing is done ----------------------------------------------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "PneumoStream needs Python 3.11 or newer; $(PYTHON) is not. Name one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "This Python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "Making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements.txt $(PROJECTS) | $(BIN)/python
+	@echo "Installing (once; TensorFlow and OpenVINO are large) ..."
+	@$(PIP_INSTALL) --require-hashes -r requirements.txt
+	@$(PIP_INSTALL) --quiet --no-deps --no-build-isolation $(EDITABLE)
+	@touch $@
+
+$(TOOLS): requirements-dev.txt $(RUNTIME) | $(BIN)/python
+	@echo "Installing the developer's tools (once) ..."
+	@$(PIP_INSTALL) --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""A real single-node Apache Kafka and all services under a supervisor, from packages alone."""

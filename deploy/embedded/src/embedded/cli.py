@@ -1,0 +1,73 @@
+"""The command line: up, down, status, logs, restart, scale. The Makefile calls these."""
+
+import argparse
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from embedded.errors import EmbeddedError
+from embedded.stack import operations
+from embedded.stack.reporter import Reporter
+from embedded.stack.settings import StackSettings
+from embedded.stack.up import up
+
+FAILED = 1
+MISUSED = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; 0 if it did what it says, 1 with one sentence if it could not."""
+    reporter = Reporter()
+    given = _parser().parse_args(arguments)
+    try:
+        settings = StackSettings()
+    except ValidationError as error:
+        reporter.failure(EmbeddedError(_sentence(error)))
+        return MISUSED
+    try:
+        _run(given, settings, reporter)
+    except EmbeddedError as error:
+        reporter.failure(error)
+        return FAILED
+    except KeyboardInterrupt:  # of logs --follow; `up` has its own
+        return 0
+    return 0
+
+
+def _run(given: argparse.Namespace, settings: StackSettings, reporter: Reporter) -> None:
+    match given.command:
+        case "up":
+            up(settings, reporter)
+        case "down":
+            operations.down(settings, reporter)
+        case "status":
+            operations.status(settings, reporter)
+        case "logs":
+            operations.logs(settings, reporter, service=given.service, follow=given.follow)
+        case "restart":
+            operations.restart(settings, reporter, given.name)
+        case "scale":
+            operations.scale(settings, reporter, given.workers)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="embedded", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="start everything, stay in the foreground until Ctrl-C")
+    commands.add_parser("down", help="stop everything")
+    commands.add_parser("status", help="show what runs")
+    logs = commands.add_parser("logs", help="show the last lines of the logs")
+    logs.add_argument("service", nargs="?", default=None)
+    logs.add_argument("--follow", action="store_true")
+    restart = commands.add_parser("restart", help="restart one program")
+    restart.add_argument("name")
+    scale = commands.add_parser("scale", help="change the number of inference workers")
+    scale.add_argument("workers", type=int, choices=range(1, 65), metavar="1..64")
+    return parser
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
+    name = name if name.startswith(("KAFKA_", "PNEUMO_", "WORKERS", "SAMPLE")) else f"PNEUMO_{name}"
+    return f"{name}={first['input']} is not usable: {first['msg']}."

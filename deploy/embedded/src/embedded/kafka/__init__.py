@@ -1,0 +1,1 @@
+"""Apache Kafka from Maven coordinates: resolve, format, start, stop."""

@@ -1,0 +1,167 @@
+"""`up` from outside, as a person at a terminal has it; stand-ins play the services."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from embedded.ports import free_ports
+from embedded.stack.orphans import find_orphans
+from embedded.stack.supervisord import Supervisord
+
+pytestmark = pytest.mark.kafka
+
+SCRIPT = Path(__file__).with_name("stand_in_stack.py")
+TIMEOUT_S = 60
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    names = ("GATEWAY", "REGISTRY", "TRAINER", "KAFKA", "KAFKA_CONTROLLER", "WORKER")
+    ports = zip(names, free_ports(len(names)), strict=True)
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "manifest.json").write_text("{}")
+    (tmp_path / "sample.jpeg").write_bytes(b"not looked at by a stand-in")
+    own = {f"PNEUMO_{name}_PORT": str(port) for name, port in ports}
+    return {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("KAFKA_", "PNEUMO_"))},
+        **own,
+        "PNEUMO_DATA": str(tmp_path / "data"),
+        "PNEUMO_REGISTRY_SEED_BUNDLE": str(tmp_path / "bundle"),
+        "SAMPLE": str(tmp_path / "sample.jpeg"),
+        "WORKERS": "1",
+    }
+
+
+@pytest.fixture
+def on_shared_broker(environment: dict[str, str], kafka_broker: str) -> dict[str, str]:
+    """Give the environment of a stack that uses the tests' broker: it starts in two seconds."""
+    return environment | {"KAFKA_BOOTSTRAP_SERVERS": kafka_broker}
+
+
+@pytest.fixture
+def start(environment: dict[str, str]) -> Iterator[Start]:
+    running: list[subprocess.Popen[str]] = []
+
+    def start_up(variables: Mapping[str, str], *broken: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, str(SCRIPT), *broken],
+            env=dict(variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        running.append(process)
+        return process
+
+    yield start_up
+    Supervisord(Path(environment["PNEUMO_DATA"])).stop()
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], words: str) -> str:
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if words in line:
+            return "".join(lines)
+    pytest.fail(f"{words!r} did not come: {''.join(lines)}")
+
+
+def command(name: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "embedded", name],
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+def test_up_answers_and_ctrl_c_leaves_nothing(environment: dict[str, str], start: Start) -> None:
+    data = Path(environment["PNEUMO_DATA"])
+    up = start(environment)
+    printed = read_until(up, "Ctrl-C stops everything")
+    assert '"label": "stand-in"' in printed
+    assert environment["PNEUMO_GATEWAY_PORT"] in printed
+    assert len(find_orphans(data)) == 5  # broker, registry, worker, gateway, trainer
+    up.send_signal(signal.SIGINT)
+    rest, _ = up.communicate(timeout=TIMEOUT_S)
+    assert up.returncode == 0
+    assert "Everything is stopped" in rest
+    assert find_orphans(data) == []
+    assert (data / "kafka" / "log" / "meta.properties").exists()
+
+
+def test_a_second_up_is_refused_and_down_stops_the_first(
+    on_shared_broker: dict[str, str], start: Start
+) -> None:
+    up = start(on_shared_broker)
+    read_until(up, "Ctrl-C stops everything")
+    second = start(on_shared_broker)
+    assert "runs already" in second.communicate(timeout=TIMEOUT_S)[0]
+    assert second.returncode == 1
+    assert "inference-worker-0" in command("status", on_shared_broker).stdout
+    assert command("down", on_shared_broker).stdout == "Everything is stopped.\n"
+    assert up.wait(TIMEOUT_S) == 0
+    assert "does not run" in command("status", on_shared_broker).stderr
+
+
+def test_down_stops_what_a_killed_up_left(on_shared_broker: dict[str, str], start: Start) -> None:
+    up = start(on_shared_broker)
+    read_until(up, "Ctrl-C stops everything")
+    up.kill()
+    up.wait(TIMEOUT_S)
+    assert command("down", on_shared_broker).stdout == "Everything is stopped.\n"
+    assert find_orphans(Path(on_shared_broker["PNEUMO_DATA"])) == []
+
+
+def test_a_killed_worker_comes_back_and_up_says_so(
+    on_shared_broker: dict[str, str], start: Start
+) -> None:
+    up = start(on_shared_broker)
+    read_until(up, "Ctrl-C stops everything")
+    address = f"http://127.0.0.1:{on_shared_broker['PNEUMO_WORKER_PORT']}"
+    first = httpx.get(address).json()["pid"]
+    psutil.Process(first).kill()
+    assert "inference-worker-0" in read_until(up, "started again")
+    give_up = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            assert httpx.get(address).json()["pid"] != first
+        except httpx.HTTPError:
+            assert time.monotonic() < give_up
+        else:
+            break
+
+
+@pytest.mark.parametrize("changed", ["port", "bundle", "sample", "trainer"])
+def test_what_stands_in_the_way_is_one_sentence_and_nothing_is_left(
+    on_shared_broker: dict[str, str], kafka_broker: str, start: Start, changed: str
+) -> None:
+    taken = kafka_broker.rpartition(":")[2]
+    variables, sentence = {
+        "port": ({"PNEUMO_TRAINER_PORT": taken}, f"Port {taken} is taken"),
+        "bundle": ({"PNEUMO_REGISTRY_SEED_BUNDLE": "/nowhere"}, "model bundle is missing"),
+        "sample": ({"SAMPLE": "/nowhere.jpeg"}, "is not a file"),
+        "trainer": ({}, "trainer did not become ready: it crashed"),
+    }[changed]
+    up = start(on_shared_broker | variables, *([changed] if changed == "trainer" else []))
+    printed, _ = up.communicate(timeout=TIMEOUT_S)
+    assert up.returncode == 1
+    assert sentence in printed.splitlines()[-1]
+    assert find_orphans(Path(on_shared_broker["PNEUMO_DATA"])) == []
+    if changed == "trainer":
+        assert "broken on purpose" in printed
