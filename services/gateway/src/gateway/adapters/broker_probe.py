@@ -1,0 +1,43 @@
+"""Whether the broker answers, looked at in the background so that no request has to wait."""
+
+import asyncio
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+_log = structlog.get_logger(__name__)
+
+
+class KafkaProbe:
+    """Asks for the cluster's metadata every `interval_s`; an answer late is no answer."""
+
+    def __init__(
+        self, consumer: AIOKafkaConsumer, *, interval_s: float = 1.0, timeout_s: float = 2.0
+    ) -> None:
+        self._consumer = consumer
+        self._interval_s = interval_s
+        self._timeout_s = timeout_s
+        self._reachable = False
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the last look found the broker."""
+        return self._reachable
+
+    async def run(self) -> None:
+        """Look until cancelled; the consumer is started, and only asks for metadata."""
+        while True:
+            found = await self._look()
+            if found != self._reachable:
+                _log.warning("broker reachable" if found else "broker unreachable")
+                self._reachable = found
+            await asyncio.sleep(self._interval_s)
+
+    async def _look(self) -> bool:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._consumer.topics()
+        except (KafkaError, TimeoutError):
+            return False
+        return True

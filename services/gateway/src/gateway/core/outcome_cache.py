@@ -1,0 +1,27 @@
+"""The newest outcomes in memory, bounded; the topic holds the rest."""
+
+from collections import OrderedDict
+
+from shared.contracts.predict import Expired, Failed, Succeeded
+
+Outcome = Succeeded | Failed | Expired
+
+
+class OutcomeCache:
+    """Remembers the last `capacity` outcomes; the first outcome seen of an id stands."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._outcomes: OrderedDict[str, Outcome] = OrderedDict()
+
+    def add(self, outcome: Outcome) -> None:
+        """Remember an outcome, forgetting the oldest if full; repeats change nothing."""
+        if self._capacity == 0 or outcome.id in self._outcomes:
+            return
+        self._outcomes[outcome.id] = outcome
+        if len(self._outcomes) > self._capacity:
+            self._outcomes.popitem(last=False)
+
+    def get(self, id_: str) -> Outcome | None:
+        """Give the outcome of `id_`, if it is among the newest."""
+        return self._outcomes.get(id_)

@@ -1,0 +1,1 @@
+"""The HTTP API: thin, from request to service to response."""

@@ -1,0 +1,18 @@
+"""The gateway's HTTP application, out of its routers."""
+
+from fastapi import APIRouter, FastAPI
+
+from gateway.http.problems import install_problem_handlers
+
+_DESCRIPTION = """Chest radiographs in, calibrated class probabilities out, over Apache Kafka.
+
+**Research software. Not a medical device; no answer is a diagnosis.**"""
+
+
+def new_app(*routers: APIRouter) -> FastAPI:
+    """Put the routers together; every error they let out is a problem document."""
+    app = FastAPI(title="PneumoStream", version="0.1.0", description=_DESCRIPTION)
+    for router in routers:
+        app.include_router(router)
+    install_problem_handlers(app)
+    return app

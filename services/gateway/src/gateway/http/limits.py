@@ -1,0 +1,12 @@
+"""The limits the HTTP routes keep to."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Seconds a client may wait, and bytes an image may have."""
+
+    default_wait_s: float
+    max_wait_s: float
+    max_image_bytes: int

@@ -1,0 +1,158 @@
+"""POST /predict and /v1/predictions, GET /v1/predictions/{id}."""
+
+from fastapi import APIRouter, Request, Response
+
+from gateway.core.admission import Refuse
+from gateway.core.preferences import Preferences, parse_prefer
+from gateway.http.answers import RETRY_SOON, answer, json_response, location_of, refusal
+from gateway.http.limits import HttpLimits
+from gateway.http.problems import ProblemError, Responses, problem, problem_responses
+from gateway.http.uploads import FIELD, Upload, read_image
+from gateway.service import DeadlineExceededError, Pending, PredictionService, Unknown
+from shared.contracts.errors import ErrorCode
+from shared.contracts.predict import Succeeded
+from shared.kafka.publisher import BrokerUnavailableError
+
+_MULTIPART = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": [FIELD],
+            "properties": {FIELD: {"type": "string", "format": "binary"}},
+        }
+    }
+}
+_IMAGE = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "RFC 7240: `respond-async` for a 202 at once, `wait=N` seconds to wait.",
+}
+_PROBLEMS = problem_responses(
+    ErrorCode.MALFORMED_REQUEST,
+    ErrorCode.MISSING_FIELD,
+    ErrorCode.EMPTY_FILE,
+    ErrorCode.TOO_LARGE,
+    ErrorCode.TOO_MANY_PIXELS,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+    ErrorCode.UNDECODABLE,
+    ErrorCode.INFERENCE_FAILED,
+    ErrorCode.OVERLOADED,
+    ErrorCode.BROKER_UNAVAILABLE,
+    ErrorCode.DEADLINE_EXCEEDED,
+)
+_ANSWER: Responses = {200: {"model": Succeeded}}
+_ACCEPTED: Responses = {202: {"description": "Accepted; the outcome is at `Location`."}}
+
+
+def new_predictions_router(service: PredictionService, limits: HttpLimits) -> APIRouter:
+    """Serve predictions: the seed's route and the versioned ones."""
+    router = APIRouter(tags=["predictions"])
+
+    @router.post(
+        "/predict",
+        responses=_PROBLEMS | _ANSWER,
+        openapi_extra={"requestBody": {"required": True, "content": _MULTIPART}},
+    )
+    async def predict(request: Request) -> Response:
+        upload = await read_image(request, max_bytes=limits.max_image_bytes)
+        waits = Preferences(respond_async=False, wait_s=limits.default_wait_s)
+        return await _predict(service, upload, waits, {"filename": upload.filename})
+
+    @router.post(
+        "/v1/predictions",
+        responses=_PROBLEMS | _ANSWER | _ACCEPTED,
+        openapi_extra={
+            "requestBody": {"required": True, "content": _MULTIPART | _IMAGE},
+            "parameters": [_PREFER],
+        },
+    )
+    async def create_prediction(request: Request) -> Response:
+        preferences = _preferences(request, limits)
+        upload = await read_image(request, max_bytes=limits.max_image_bytes)
+        if preferences.respond_async:
+            return await _submit(service, upload, preferences)
+        return await _predict(service, upload, preferences, {})
+
+    @router.get(
+        "/v1/predictions/{id}",
+        responses=_ANSWER | _ACCEPTED | problem_responses(*_FOUND_PROBLEMS),
+    )
+    async def read_prediction(id: str) -> Response:  # noqa: A002  the path's own word
+        return await _read(service, id)
+
+    return router
+
+
+_FOUND_PROBLEMS = (
+    ErrorCode.NOT_FOUND,
+    ErrorCode.UNDECODABLE,
+    ErrorCode.INFERENCE_FAILED,
+    ErrorCode.DEADLINE_EXCEEDED,
+    ErrorCode.BROKER_UNAVAILABLE,
+)
+
+
+def _preferences(request: Request, limits: HttpLimits) -> Preferences:
+    try:
+        return parse_prefer(
+            request.headers.get("prefer"),
+            default_wait_s=limits.default_wait_s,
+            max_wait_s=limits.max_wait_s,
+        )
+    except ValueError as error:
+        raise ProblemError(ErrorCode.MALFORMED_REQUEST, str(error)) from error
+
+
+async def _predict(
+    service: PredictionService, upload: Upload, waits: Preferences, extra: dict[str, object]
+) -> Response:
+    try:
+        outcome = await service.predict(upload.data, upload.content_type, waits.wait_s)
+    except DeadlineExceededError as error:
+        return problem(
+            ErrorCode.DEADLINE_EXCEEDED,
+            "No answer in time; it may still come, at Location.",
+            id_=error.id,
+            headers=location_of(error.id),
+        )
+    except BrokerUnavailableError:
+        return _broker_away()
+    return refusal(outcome) if isinstance(outcome, Refuse) else answer(outcome, extra=extra)
+
+
+async def _submit(service: PredictionService, upload: Upload, waits: Preferences) -> Response:
+    try:
+        accepted = await service.submit(upload.data, upload.content_type, waits.wait_s)
+    except BrokerUnavailableError:
+        return _broker_away()
+    if isinstance(accepted, Refuse):
+        return refusal(accepted)
+    headers = location_of(accepted.id) | {"Preference-Applied": "respond-async"}
+    return json_response({"id": accepted.id, "status": "pending"}, 202, headers)
+
+
+async def _read(service: PredictionService, id_: str) -> Response:
+    try:
+        found = await service.find(id_)
+    except BrokerUnavailableError:
+        return _broker_away()
+    match found:
+        case Pending():
+            body = {"id": found.id, "status": "pending"}
+            return json_response(body, 202, location_of(found.id) | RETRY_SOON)
+        case Unknown():
+            detail = "No such prediction, or its outcome is past its retention of one hour."
+            return problem(ErrorCode.NOT_FOUND, detail)
+        case _:
+            return answer(found)
+
+
+def _broker_away() -> Response:
+    return problem(
+        ErrorCode.BROKER_UNAVAILABLE,
+        "The message broker did not confirm in time.",
+        headers={"Retry-After": "5"},
+    )

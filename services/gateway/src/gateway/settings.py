@@ -1,0 +1,32 @@
+"""Every variable of the gateway: type, unit, default. Read by `main` alone."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.clock import new_id
+from shared.contracts.topics import MAX_IMAGE_BYTES
+from shared.kafka.settings import KafkaSettings
+
+
+class Settings(BaseSettings):
+    """PNEUMO_GATEWAY_*, beside KAFKA_*."""
+
+    model_config = SettingsConfigDict(env_prefix="PNEUMO_GATEWAY_", frozen=True)
+
+    id: str = Field(default_factory=lambda: f"gateway-{new_id()[-12:]}")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    default_wait_s: float = Field(default=10.0, gt=0, le=300)
+    """How long a client waits that does not say (`Prefer: wait=`), seconds."""
+    max_wait_s: float = Field(default=60.0, gt=0, le=300)
+    model_name: str = "pneumonia"
+    max_image_bytes: int = Field(default=MAX_IMAGE_BYTES, gt=0, le=MAX_IMAGE_BYTES)
+    max_in_flight: int = Field(default=512, ge=1)
+    """Requests accepted and not yet answered, at most."""
+    max_in_flight_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
+    """Image bytes held for them, at most."""
+    outcome_cache: int = Field(default=20_000, ge=0)
+    """Outcomes kept in memory for GET by id; older ones are read from the topic."""
+    publish_timeout_s: float = Field(default=4.0, gt=0)
+    log_level: str = "INFO"
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)

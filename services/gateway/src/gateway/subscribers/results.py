@@ -1,0 +1,16 @@
+"""`predict.results` in: every gateway reads every outcome, and wakes whom it concerns."""
+
+from collections.abc import Callable
+
+from gateway.ports import Outcome
+from shared.contracts.predict import parse_result
+from shared.kafka.topic_reader import Record
+
+
+def on_result(settle: Callable[[Outcome], None]) -> Callable[[Record], None]:
+    """Hand each outcome to `settle`; what is none raises ValueError, which the reader logs."""
+
+    def handle(record: Record) -> None:
+        settle(parse_result(record.value or b""))
+
+    return handle

@@ -1,0 +1,87 @@
+"""The gateway's decisions as tables."""
+
+import pytest
+
+from gateway.adapters.outcome_log import partition_of
+from gateway.core.admission import Admit, Limits, Load, Refuse, admit
+from gateway.core.outcome_cache import OutcomeCache
+from gateway.core.preferences import Preferences, parse_prefer
+from gateway.core.waiters import Ignore, Waiters, Wake
+from gateway.core.workers import SILENT_AFTER_MS, present_workers
+from shared.contracts.errors import ErrorCode
+from shared.contracts.models import WorkerStatus
+from shared.contracts.predict import Expired
+
+LIMITS = Limits(max_in_flight=2, max_in_flight_bytes=100)
+
+
+@pytest.mark.parametrize(
+    ("load", "image_bytes", "expected"),
+    [
+        (Load(0, 0, True), 100, Admit(11_000)),
+        (Load(1, 50, True), 50, Admit(11_000)),
+        (Load(1, 50, True), 51, ErrorCode.OVERLOADED),
+        (Load(2, 0, True), 1, ErrorCode.OVERLOADED),
+        (Load(0, 0, False), 1, ErrorCode.BROKER_UNAVAILABLE),
+    ],
+)
+def test_admission(load, image_bytes, expected):
+    found = admit(image_bytes=image_bytes, wait_s=10, now_ms=1_000, load=load, limits=LIMITS)
+    assert (found.code if isinstance(found, Refuse) else found) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, Preferences(False, 10)),
+        ("respond-async", Preferences(True, 10)),
+        ("respond-async, wait=3", Preferences(True, 3)),
+        ("wait=2.5", Preferences(False, 2.5)),
+        ('wait="4"; x=1', Preferences(False, 4)),
+        ("wait=9999", Preferences(False, 60)),
+        ("handling=lenient", Preferences(False, 10)),
+    ],
+)
+def test_preferences_as_in_rfc_7240(header, expected):
+    assert parse_prefer(header, default_wait_s=10, max_wait_s=60) == expected
+
+
+@pytest.mark.parametrize("header", ["wait=", "wait=soon", "wait=-1", "wait=0", "wait=nan"])
+def test_a_wait_that_is_none_is_refused(header):
+    with pytest.raises(ValueError, match="wait"):
+        parse_prefer(header, default_wait_s=10, max_wait_s=60)
+
+
+def test_an_outcome_wakes_its_waiter_once():
+    waiters: Waiters[str] = Waiters()
+    waiters.expect("a", "somebody")
+    assert waiters.settle("b") == Ignore()
+    assert waiters.settle("a") == Wake("somebody")
+    assert waiters.settle("a") == Ignore()
+    waiters.expect("c", "impatient")
+    waiters.give_up("c")
+    assert waiters.settle("c") == Ignore()
+    assert len(waiters) == 0
+
+
+def test_the_cache_keeps_the_newest_and_the_first_word():
+    cache = OutcomeCache(2)
+    for id_, deadline in (("a", 1), ("b", 2), ("b", 99), ("c", 3)):
+        cache.add(Expired(id=id_, deadline_ms=deadline))
+    assert cache.get("a") is None
+    assert cache.get("b") == Expired(id="b", deadline_ms=2)
+    assert cache.get("c") is not None
+
+
+def test_a_silent_worker_is_not_counted():
+    def word(id_, at_ms):
+        return WorkerStatus(id=id_, ready=True, at_ms=at_ms)
+
+    statuses = {"b": word("b", SILENT_AFTER_MS), "a": word("a", 1), "gone": word("gone", 0)}
+    assert [w.id for w in present_workers(statuses, SILENT_AFTER_MS)] == ["a", "b"]
+
+
+def test_partitions_are_those_of_kafkas_own_partitioner():
+    # Known vectors of org.apache.kafka.common.utils.Utils.murmur2
+    assert partition_of(b"21", 1_000) == (-973932308 & 0x7FFFFFFF) % 1_000
+    assert partition_of(b"foobar", 1_000) == (-790332482 & 0x7FFFFFFF) % 1_000
