@@ -1,0 +1,1 @@
+"""Kafka in, OpenVINO, Kafka out."""

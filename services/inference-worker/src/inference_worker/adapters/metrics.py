@@ -1,0 +1,73 @@
+"""What the worker counts."""
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from inference_worker.ports import Outcome
+from shared.contracts.predict import Succeeded
+
+_STAGE_BUCKETS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8)
+
+
+class WorkerMetrics:
+    """Counts outcomes, batch sizes and the time of each stage, per process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._outcomes = Counter(
+            "pneumo_predictions_total",
+            "Terminal outcomes published.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._stages = Histogram(
+            "pneumo_stage_seconds",
+            "Time of one request in a stage.",
+            ["stage"],
+            buckets=_STAGE_BUCKETS,
+            registry=registry,
+        )
+        self._batch = Histogram(
+            "pneumo_batch_size",
+            "Requests taken together.",
+            buckets=(1, 2, 4, 8, 16, 32),
+            registry=registry,
+        )
+        self._unreadable = Counter(
+            "pneumo_unreadable_records_total",
+            "Records without usable headers.",
+            registry=registry,
+        )
+        self._model = Gauge(
+            "pneumo_model_loaded",
+            "1 for the model version that is served.",
+            ["version"],
+            registry=registry,
+        )
+        self._swaps = Counter(
+            "pneumo_model_swaps_total", "Models loaded or refused.", ["result"], registry=registry
+        )
+
+    def batch_answered(self, outcomes: Sequence[Outcome]) -> None:
+        """Count one batch whose outcomes the broker has confirmed."""
+        self._batch.observe(len(outcomes))
+        for outcome in outcomes:
+            self._outcomes.labels(outcome.status).inc()
+            if isinstance(outcome, Succeeded) and outcome.timings is not None:
+                self._stages.labels("queue").observe(outcome.timings.queue_ms / 1e3)
+                self._stages.labels("decode").observe(outcome.timings.decode_ms / 1e3)
+                self._stages.labels("infer").observe(outcome.timings.infer_ms / 1e3)
+
+    def record_unreadable(self) -> None:
+        """Count a record that is no request."""
+        self._unreadable.inc()
+
+    def model_swapped(self, version: str) -> None:
+        """Note which version serves from now on."""
+        self._model.clear()
+        self._model.labels(version).set(1)
+        self._swaps.labels("loaded").inc()
+
+    def model_refused(self) -> None:
+        """Count a model that failed its checks."""
+        self._swaps.labels("refused").inc()

@@ -1,0 +1,68 @@
+"""The worker's own word on `workers.status`."""
+
+import asyncio
+
+import structlog
+
+from shared.clock import Clock
+from shared.contracts.models import ModelRecord, WorkerStatus
+from shared.kafka.publisher import BrokerUnavailableError, Publisher
+
+_log = structlog.get_logger(__name__)
+
+
+class StatusReporter:
+    """Says what this worker serves: at once when it changes, else every interval."""
+
+    def __init__(
+        self, worker_id: str, publisher: Publisher, topic: str, clock: Clock, *, interval_s: float
+    ) -> None:
+        self._publisher = publisher
+        self._topic = topic
+        self._clock = clock
+        self._interval_s = interval_s
+        self._changed = asyncio.Event()
+        self._status = WorkerStatus(id=worker_id, ready=False, at_ms=clock.now_ms())
+
+    def update(self, **changes: object) -> None:
+        """Change fields of the status; published soon, if anything is new."""
+        changed = self._status.model_copy(update=changes)
+        if changed != self._status:
+            self._status = changed
+            self._changed.set()
+
+    def count(self, predictions: int) -> None:
+        """Add to the predictions made; told with the next report."""
+        self._status = self._status.model_copy(
+            update={"predictions": self._status.predictions + predictions}
+        )
+
+    def model_swapped(self, record: ModelRecord) -> None:
+        """Acknowledge the model that is served from now on."""
+        self.update(model=record.name, version=record.version, refused_version=None, refusal=None)
+
+    def model_refused(self, version: str, reason: str) -> None:
+        """Make a refusal visible."""
+        self.update(refused_version=version, refusal=reason[:500])
+
+    async def run(self) -> None:
+        """Report until cancelled."""
+        while True:
+            await self._publish(self._status.model_copy(update={"at_ms": self._clock.now_ms()}))
+            try:
+                async with asyncio.timeout(self._interval_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+            self._changed.clear()
+
+    async def leave(self) -> None:
+        """Put the tombstone, so that nobody counts on this worker."""
+        await self._publish(None)
+
+    async def _publish(self, status: WorkerStatus | None) -> None:
+        body = None if status is None else status.to_bytes()
+        try:
+            await self._publisher.publish(self._topic, key=self._status.id, value=body)
+        except BrokerUnavailableError as error:
+            _log.warning("status not published", error=str(error))

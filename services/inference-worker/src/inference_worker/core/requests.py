@@ -1,0 +1,35 @@
+"""One prediction request as the worker holds it, and which are still worth an answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.contracts.headers import RequestHeaders
+from shared.contracts.predict import Expired
+
+
+@dataclass(frozen=True, slots=True)
+class PredictRequest:
+    """headers and the encoded image; enqueued_ms: when the broker's record was made, unix ms."""
+
+    headers: RequestHeaders
+    image: bytes
+    enqueued_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """live: to be decoded. expired: answered as they are, their bytes never decoded."""
+
+    live: tuple[PredictRequest, ...]
+    expired: tuple[Expired, ...]
+
+
+def triage(requests: Sequence[PredictRequest], now_ms: int) -> Triage:
+    """Part the requests that somebody still waits for from those whose deadline has passed."""
+    live = tuple(r for r in requests if now_ms < r.headers.deadline_ms)
+    expired = tuple(
+        Expired(id=r.headers.id, deadline_ms=r.headers.deadline_ms)
+        for r in requests
+        if now_ms >= r.headers.deadline_ms
+    )
+    return Triage(live=live, expired=expired)

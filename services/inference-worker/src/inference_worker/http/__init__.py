@@ -1,0 +1,1 @@
+"""What this service answers over HTTP: health and metrics."""

@@ -1,0 +1,198 @@
+"""The composition root: the only place where the worker's parts meet."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from inference_worker.adapters.bundles import CachedBundles
+from inference_worker.adapters.engine_openvino import OpenVinoLoader
+from inference_worker.adapters.metrics import WorkerMetrics
+from inference_worker.adapters.outcomes import KafkaOutcomes
+from inference_worker.adapters.status import StatusReporter
+from inference_worker.ports import BundleSource, EngineLoader, Outcome
+from inference_worker.service import InferenceService
+from inference_worker.settings import Settings
+from inference_worker.subscribers.models import ModelFollower
+from inference_worker.subscribers.predictions import PredictionConsumer
+from shared.clock import Clock, SystemClock
+from shared.contracts.models import ModelRecord
+from shared.contracts.topics import (
+    MODELS_EVENTS,
+    PREDICT_REQUESTS,
+    PREDICT_RESULTS,
+    WORKERS_STATUS,
+    TopicSpec,
+)
+from shared.kafka.clients import new_consumer, new_producer
+from shared.kafka.publisher import KafkaPublisher
+from shared.kafka.topic_reader import StartAt, TopicReader
+from shared.observability.health import new_health_router
+from shared.observability.logs import configure_logs
+from shared.observability.process import run_service
+from shared.observability.serving import serve
+from shared.registry_client import new_registry_client
+
+_GROUP = "inference-worker"
+_READY_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Observer:
+    """Tells a swap to everyone who keeps a record of it."""
+
+    status: StatusReporter
+    metrics: WorkerMetrics
+    bundles: BundleSource
+
+    def model_swapped(self, record: ModelRecord) -> None:
+        self.bundles.remember(record)
+        self.metrics.model_swapped(record.version)
+        self.status.model_swapped(record)
+
+    def model_refused(self, version: str, reason: str) -> None:
+        self.metrics.model_refused()
+        self.status.model_refused(version, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker whose parts are made and connected; `run` sets it to work."""
+
+    service: InferenceService
+    predictions: PredictionConsumer
+    models: ModelFollower
+    models_reader: TopicReader
+    status: StatusReporter
+    metrics_registry: CollectorRegistry
+
+    def readiness(self) -> dict[str, bool]:
+        """Ready when a model is loaded and warmed and partitions are assigned."""
+        return {
+            "model": self.service.engine is not None,
+            "partitions": self.predictions.assigned > 0,
+        }
+
+    def new_app(self) -> FastAPI:
+        """The HTTP side: health and metrics."""
+        app = FastAPI(title="PneumoStream inference worker", docs_url=None, redoc_url=None)
+        app.include_router(new_health_router(self.readiness, self.metrics_registry))
+        return app
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop`. Nothing is consumed before a model is loaded."""
+        async with asyncio.TaskGroup() as tasks:
+            aside = [
+                tasks.create_task(self.models_reader.run()),
+                tasks.create_task(self.status.run()),
+                tasks.create_task(self._watch_readiness()),
+            ]
+            loading = tasks.create_task(self.models.load_first())
+            stopping = tasks.create_task(stop.wait())
+            await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            aside.append(tasks.create_task(self.models.follow()))
+            if not stop.is_set():
+                await self.predictions.run(stop)
+            for task in (*aside, loading, stopping):
+                task.cancel()
+        await self.status.leave()
+
+    async def _watch_readiness(self) -> None:
+        while True:
+            self.status.update(
+                ready=all(self.readiness().values()), partitions=self.predictions.assigned
+            )
+            await asyncio.sleep(_READY_POLL_S)
+
+
+@asynccontextmanager
+async def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    loader: EngineLoader | None = None,
+    bundles: BundleSource | None = None,
+) -> AsyncIterator[Worker]:
+    """Connect to Kafka and make a worker; leaves by closing everything in reverse order."""
+    clock = clock or SystemClock()
+    settings.cache_dir.mkdir(parents=True, exist_ok=True)
+
+    def named(topic: TopicSpec) -> str:
+        return topic.prefixed(settings.kafka.topic_prefix).name
+
+    async with AsyncExitStack() as stack:
+        compute = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="compute"))
+        loading = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
+        registry = await stack.enter_async_context(new_registry_client(settings.registry_url))
+        producer = new_producer(settings.kafka, client_id=settings.id)
+        await producer.start()
+        stack.push_async_callback(producer.stop)
+        publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
+        metrics_registry = CollectorRegistry()
+        metrics = WorkerMetrics(metrics_registry)
+        bundles = bundles or CachedBundles(registry, settings.cache_dir)
+        service = InferenceService(compute, clock)
+        status = StatusReporter(
+            settings.id,
+            publisher,
+            named(WORKERS_STATUS),
+            clock,
+            interval_s=settings.status_interval_s,
+        )
+
+        def on_answered(outcomes: Sequence[Outcome]) -> None:
+            metrics.batch_answered(outcomes)
+            status.count(len(outcomes))
+
+        models = ModelFollower(
+            settings.model_name,
+            bundles,
+            loader
+            or OpenVinoLoader(threads=settings.inference_threads, max_batch=settings.max_batch),
+            service,
+            loading,
+            _Observer(status, metrics, bundles),
+        )
+        yield Worker(
+            service=service,
+            predictions=PredictionConsumer(
+                new_consumer(settings.kafka, client_id=settings.id, group_id=_GROUP),
+                named(PREDICT_REQUESTS),
+                service,
+                KafkaOutcomes(publisher, named(PREDICT_RESULTS)),
+                max_batch=settings.max_batch,
+                max_batches_in_flight=settings.max_batches_in_flight,
+                on_answered=on_answered,
+                on_unreadable=metrics.record_unreadable,
+            ),
+            models=models,
+            models_reader=TopicReader(
+                new_consumer(settings.kafka, client_id=f"{settings.id}-models"),
+                named(MODELS_EVENTS),
+                models.on_model_promoted,
+                start_at=StartAt.BEGINNING,
+            ),
+            status=status,
+            metrics_registry=metrics_registry,
+        )
+
+
+async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Run a worker and its HTTP side until `stop`."""
+    async with build(settings) as worker, asyncio.TaskGroup() as tasks:
+        tasks.create_task(
+            serve(worker.new_app(), host=settings.host, port=settings.port, stop=stop)
+        )
+        await worker.run(stop)
+        stop.set()
+
+
+def run() -> None:
+    """Run as a process, from the environment, until SIGINT or SIGTERM."""
+    settings = Settings()
+    configure_logs(settings.id, level=settings.log_level)
+    run_service(lambda stop: serve_worker(settings, stop))

@@ -1,0 +1,71 @@
+"""What the story needs from outside, one or two methods each."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.contracts.bundle import Manifest
+from shared.contracts.models import ModelRecord
+from shared.contracts.predict import Expired, Failed, Succeeded
+
+Pixels = NDArray[np.float32]
+Outcome = Succeeded | Failed | Expired
+
+
+class ModelRefusedError(Exception):
+    """The bundle is whole or not, but it must not be served; the running model stays."""
+
+
+class ModelUnavailableError(Exception):
+    """No bundle could be had just now, neither from the registry nor from the cache; may pass."""
+
+
+class Engine(Protocol):
+    """A loaded model."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """The bundle's manifest: classes, preprocessing, thresholds."""
+        ...
+
+    def predict(self, pixels: Pixels) -> Pixels:
+        """float32 [N, S, S, 1] in [-1, 1] → logits float32 [N, C]. Not re-entrant.
+
+        Raises RuntimeError if the engine fails.
+        """
+        ...
+
+
+class EngineLoader(Protocol):
+    """Compiles a verified bundle."""
+
+    def load(self, bundle: Path) -> Engine:
+        """Compile, warm up, check the goldens. Raises ModelRefusedError."""
+        ...
+
+
+class BundleSource(Protocol):
+    """Where bundles come from."""
+
+    async def current(self) -> tuple[ModelRecord, Path]:
+        """Give the current model and its bundle's directory. Raises ModelUnavailableError."""
+        ...
+
+    async def fetch(self, version: str) -> tuple[ModelRecord, Path]:
+        """Give one version. Raises ModelUnavailableError, ModelRefusedError."""
+        ...
+
+    def remember(self, record: ModelRecord) -> None:
+        """Note that this version is served now, for a start without the registry."""
+        ...
+
+
+class OutcomePublisher(Protocol):
+    """Tells the world how requests ended."""
+
+    async def publish(self, outcomes: Sequence[Outcome]) -> None:
+        """Return when the broker has confirmed each. Raises BrokerUnavailableError."""
+        ...

@@ -1,0 +1,129 @@
+"""The story of a batch: who is still waiting, what the engine says, what they are told."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Executor
+
+import numpy as np
+import structlog
+
+from inference_worker.core.requests import PredictRequest, triage
+from inference_worker.core.verdicts import decide_verdict
+from inference_worker.ports import Engine, Outcome, Pixels
+from shared.clock import Clock
+from shared.contracts.errors import ErrorCode
+from shared.contracts.predict import Failed, ModelRef, Succeeded, Timings
+from shared.preprocessing import ImageError, preprocess
+
+_log = structlog.get_logger(__name__)
+
+
+class InferenceService:
+    """Turns N requests into N outcomes; the engine can be exchanged between two batches."""
+
+    def __init__(self, compute: Executor, clock: Clock) -> None:
+        self._compute = compute
+        self._clock = clock
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine | None:
+        """The model that the next batch will use; None until one is loaded."""
+        return self._engine
+
+    def swap(self, engine: Engine) -> None:
+        """Serve with `engine` from the next batch on; a batch under way keeps its own."""
+        self._engine = engine
+
+    async def answer(self, requests: Sequence[PredictRequest]) -> list[Outcome]:
+        """Give exactly one outcome for each request; expired ones are never decoded.
+
+        Raises RuntimeError if no model is loaded: nothing may be consumed before.
+        """
+        engine = self._engine
+        if engine is None:
+            raise RuntimeError("no model is loaded")
+        sorted_out = triage(requests, self._clock.now_ms())
+        if not sorted_out.live:
+            return list(sorted_out.expired)
+        loop = asyncio.get_running_loop()
+        computed = await loop.run_in_executor(
+            self._compute, classify, engine, sorted_out.live, self._clock
+        )
+        return [*sorted_out.expired, *computed]
+
+
+def classify(engine: Engine, requests: Sequence[PredictRequest], clock: Clock) -> list[Outcome]:
+    """Decode and infer one batch; whatever is wrong with one image stays with that image."""
+    started_s, started_ms = clock.monotonic_s(), clock.now_ms()
+    outcomes: dict[str, Outcome] = {}
+    decoded: list[tuple[PredictRequest, Pixels]] = []
+    for request in requests:
+        pixels = _decode(request, engine)
+        if isinstance(pixels, Failed):
+            outcomes[request.headers.id] = pixels
+        else:
+            decoded.append((request, pixels))
+    decoded_s = clock.monotonic_s()
+    logits = _infer(engine, [pixels for _, pixels in decoded])
+    inferred_s = clock.monotonic_s()
+    for (request, _), row in zip(decoded, logits, strict=True):
+        timings = Timings(
+            queue_ms=max(0.0, float(started_ms - request.enqueued_ms)),
+            decode_ms=round((decoded_s - started_s) * 1e3, 3),
+            infer_ms=round((inferred_s - decoded_s) * 1e3, 3),
+        )
+        outcomes[request.headers.id] = _conclude(request, row, engine, timings)
+    return list(outcomes.values())
+
+
+def _decode(request: PredictRequest, engine: Engine) -> Pixels | Failed:
+    try:
+        return preprocess(request.image, engine.manifest.preprocessing)
+    except ImageError as error:
+        return Failed(id=request.headers.id, code=error.code, detail=error.detail)
+    except Exception:  # noqa: BLE001
+        # The one boundary around a single message: a bug met here must not touch its neighbours.
+        _log.exception("decoding failed unexpectedly", id=request.headers.id)
+        return Failed(
+            id=request.headers.id, code=ErrorCode.INTERNAL, detail="Decoding failed unexpectedly."
+        )
+
+
+def _infer(engine: Engine, images: Sequence[Pixels]) -> list[Pixels | None]:
+    if not images:
+        return []
+    try:
+        return list(engine.predict(np.stack(images)))
+    except (RuntimeError, ValueError):
+        if len(images) == 1:
+            _log.exception("inference failed")
+            return [None]
+    # Which one was it? Each alone: the others still get their answer.
+    return [row for image in images for row in _infer(engine, [image])]
+
+
+def _conclude(
+    request: PredictRequest, logits: Pixels | None, engine: Engine, timings: Timings
+) -> Outcome:
+    id_, manifest = request.headers.id, engine.manifest
+    if logits is None:
+        return Failed(
+            id=id_, code=ErrorCode.INFERENCE_FAILED, detail="The model failed on this image."
+        )
+    try:
+        verdict = decide_verdict(logits, manifest)
+    except ValueError as error:
+        _log.error("broken logits", id=id_, error=str(error))
+        return Failed(
+            id=id_, code=ErrorCode.INFERENCE_FAILED, detail="The model failed on this image."
+        )
+    return Succeeded(
+        id=id_,
+        label=verdict.label,
+        confidence=verdict.confidence,
+        probabilities=verdict.probabilities,
+        model=ModelRef(name=manifest.name, version=manifest.version),
+        warnings=verdict.warnings,
+        timings=timings,
+    )

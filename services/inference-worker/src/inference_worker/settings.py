@@ -1,0 +1,36 @@
+"""Every variable of the worker: type, unit, default. Read by `main` alone."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.clock import new_id
+from shared.kafka.settings import KafkaSettings
+
+
+class Settings(BaseSettings):
+    """PNEUMO_WORKER_*, beside KAFKA_* and PNEUMO_REGISTRY_URL."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PNEUMO_WORKER_", frozen=True, populate_by_name=True
+    )
+
+    id: str = Field(default_factory=lambda: f"worker-{new_id()[-12:]}")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8010, ge=0, le=65535)
+    cache_dir: Path = Path(".pneumo/worker")
+    registry_url: str = Field(
+        default="http://127.0.0.1:8001", validation_alias="PNEUMO_REGISTRY_URL"
+    )
+    model_name: str = "pneumonia"
+    max_batch: int = Field(default=16, ge=1, le=128)
+    """Most images in one call of the engine."""
+    max_batches_in_flight: int = Field(default=2, ge=1, le=8)
+    """One computing while the next is fetched and the last is published."""
+    inference_threads: int = Field(default=1, ge=1)
+    """Threads a worker computes with; scale by workers, not by threads."""
+    publish_timeout_s: float = Field(default=5.0, gt=0)
+    status_interval_s: float = Field(default=5.0, gt=0)
+    log_level: str = "INFO"
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)

@@ -1,0 +1,1 @@
+"""Records in: thin, from record to message to service to commit."""

@@ -1,0 +1,115 @@
+"""`models.events` in: the newest announcement is loaded, checked, and swapped in."""
+
+import asyncio
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from inference_worker.core.swaps import Keep, decide_swap
+from inference_worker.ports import (
+    BundleSource,
+    EngineLoader,
+    ModelRefusedError,
+    ModelUnavailableError,
+)
+from inference_worker.service import InferenceService
+from shared.contracts.models import ModelPromoted, ModelRecord
+from shared.kafka.topic_reader import Record
+
+_log = structlog.get_logger(__name__)
+_RETRY_S = 2.0
+
+
+class SwapObserver(Protocol):
+    """Hears of every swap and every refusal."""
+
+    def model_swapped(self, record: ModelRecord) -> None:
+        """`record` is served from now on."""
+        ...
+
+    def model_refused(self, version: str, reason: str) -> None:
+        """`version` failed its checks; the old model stays."""
+        ...
+
+
+class ModelFollower:
+    """Keeps the worker on the current model: at start from the registry, then by event."""
+
+    def __init__(
+        self,
+        name: str,
+        bundles: BundleSource,
+        loader: EngineLoader,
+        service: InferenceService,
+        compute: Executor,
+        observer: SwapObserver,
+    ) -> None:
+        self._name = name
+        self._bundles = bundles
+        self._loader = loader
+        self._service = service
+        self._compute = compute
+        self._observer = observer
+        self._serving_sha256: str | None = None
+        self._refused_sha256: str | None = None
+        self._latest: ModelPromoted | None = None
+        self._announced = asyncio.Event()
+
+    def on_model_promoted(self, record: Record) -> None:
+        """Note an announcement; only the newest counts. Raises ValueError on a foreign record."""
+        if record.value is None:
+            return
+        self._latest = ModelPromoted.model_validate_json(record.value)
+        self._announced.set()
+
+    async def load_first(self) -> None:
+        """Load the current model, however long the registry takes to have one."""
+        while True:
+            try:
+                record, bundle = await self._bundles.current()
+                await self._load(record, bundle)
+            except (ModelUnavailableError, ModelRefusedError) as error:
+                _log.warning("no model to serve yet", reason=str(error))
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return
+
+    async def follow(self) -> None:
+        """Swap to each newly announced model until cancelled."""
+        while True:
+            await self._announced.wait()
+            self._announced.clear()
+            if self._latest is not None:
+                await self._consider(self._latest)
+
+    async def _consider(self, event: ModelPromoted) -> None:
+        decision = decide_swap(
+            event,
+            name=self._name,
+            serving_sha256=self._serving_sha256,
+            refused_sha256=self._refused_sha256,
+        )
+        if isinstance(decision, Keep):
+            _log.debug("model kept", reason=decision.reason)
+            return
+        try:
+            record, bundle = await self._bundles.fetch(decision.version)
+            await self._load(record, bundle)
+        except ModelRefusedError as error:
+            self._refused_sha256 = event.bundle_sha256
+            self._observer.model_refused(event.version, str(error))
+            _log.error("model refused", version=event.version, reason=str(error))
+        except ModelUnavailableError as error:
+            _log.warning("model not to be had yet", version=event.version, reason=str(error))
+            await asyncio.sleep(_RETRY_S)
+            self._announced.set()
+
+    async def _load(self, record: ModelRecord, bundle: Path) -> None:
+        loop = asyncio.get_running_loop()
+        engine = await loop.run_in_executor(self._compute, self._loader.load, bundle)
+        self._service.swap(engine)
+        self._serving_sha256 = record.bundle_sha256
+        self._observer.model_swapped(record)
+        _log.info("model served", version=record.version)

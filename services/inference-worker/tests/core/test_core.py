@@ -1,0 +1,127 @@
+"""The worker's decisions as tables."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_worker.core.goldens import inputs_agree, logits_agree
+from inference_worker.core.offsets import OffsetLedger
+from inference_worker.core.requests import PredictRequest, triage
+from inference_worker.core.swaps import Keep, Load, decide_swap
+from inference_worker.core.verdicts import calibrate, decide_verdict
+from shared.contracts.bundle import Calibration
+from shared.contracts.headers import RequestHeaders
+from shared.contracts.models import ModelPromoted
+from shared.testing.manifests import new_manifest
+
+MANIFEST = new_manifest(classes=("healthy", "sick", "sicker"), threshold=0.6)
+
+
+def request(id_: str, deadline_ms: int) -> PredictRequest:
+    return PredictRequest(RequestHeaders(id_, deadline_ms), b"", 0)
+
+
+def test_a_deadline_reached_is_a_deadline_passed():
+    found = triage([request("a", 999), request("b", 1000), request("c", 1001)], now_ms=1000)
+    assert [r.headers.id for r in found.live] == ["c"]
+    assert [e.id for e in found.expired] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("logits", "label", "warnings"),
+    [
+        ((9.0, 0.0, 0.0), "healthy", ()),
+        ((0.0, 9.0, 0.0), "sick", ()),
+        ((0.0, 1.0, 9.0), "sicker", ()),
+        # 1 − p(healthy) = .55 is below the threshold of .6, though healthy is not likelier
+        ((0.6, 0.1, 0.1), "healthy", ("close_call",)),
+        ((0.0, 0.1, 0.0), "sick", ("close_call",)),
+    ],
+)
+def test_the_threshold_parts_the_reference_class_from_the_others(logits, label, warnings):
+    verdict = decide_verdict(np.array(logits, np.float32), MANIFEST)
+    assert (verdict.label, verdict.warnings) == (label, warnings)
+    assert verdict.confidence == verdict.probabilities[label]
+    assert tuple(verdict.probabilities) == MANIFEST.classes
+
+
+@pytest.mark.parametrize("logits", [(1.0, 2.0), (1.0, float("nan"), 0.0), (float("inf"), 0.0, 0.0)])
+def test_broken_logits_are_never_an_answer(logits):
+    with pytest.raises(ValueError, match="logit"):
+        decide_verdict(np.array(logits, np.float32), MANIFEST)
+
+
+@given(st.lists(st.floats(-50, 50, width=32), min_size=3, max_size=3), st.floats(0.1, 10))
+def test_calibrated_probabilities_sum_to_one_and_keep_their_order(logits, temperature):
+    values = calibrate(np.array(logits, np.float32), Calibration(temperature=temperature))
+    assert values.sum() == pytest.approx(1.0, abs=1e-5)
+    assert values.argmax() == np.argmax(logits) or len(set(logits)) < len(logits)
+
+
+def test_offsets_commit_only_up_to_the_first_unanswered_record():
+    ledger: OffsetLedger[str] = OffsetLedger()
+    for offset in (5, 6, 9):  # compaction and transactions leave gaps
+        ledger.take("p", offset)
+    ledger.settle("p", 6)
+    assert ledger.advance() == {}
+    ledger.settle("p", 5)
+    assert ledger.advance() == {"p": 7}
+    assert ledger.advance() == {}
+    ledger.settle("p", 9)
+    assert ledger.advance() == {"p": 10}
+    assert ledger.unsettled == 0
+
+
+def test_a_revoked_partition_is_never_committed():
+    ledger: OffsetLedger[str] = OffsetLedger()
+    ledger.take("p", 1)
+    ledger.forget(["p"])
+    ledger.settle("p", 1)
+    assert ledger.advance() == {}
+
+
+@given(st.permutations(range(8)))
+def test_whatever_the_order_of_answers_everything_is_committed_once_at_the_end(order):
+    ledger: OffsetLedger[int] = OffsetLedger()
+    for offset in range(8):
+        ledger.take(0, offset)
+    reached = 0
+    answered = set()
+    for offset in order:
+        ledger.settle(0, offset)
+        answered.add(offset)
+        moved = ledger.advance().get(0, reached)
+        assert moved >= reached
+        assert set(range(moved)) <= answered
+        reached = moved
+    assert reached == 8
+
+
+EVENT = ModelPromoted(name="pneumonia", version="2", bundle_sha256="b" * 64, promoted_at_ms=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "serving", "refused", "expected"),
+    [
+        ("pneumonia", None, None, Load("2")),
+        ("pneumonia", "a" * 64, None, Load("2")),
+        ("pneumonia", "b" * 64, None, Keep("already served")),
+        ("pneumonia", "a" * 64, "b" * 64, Keep("refused before")),
+        ("another", None, None, Keep("another model: pneumonia")),
+    ],
+)
+def test_a_model_is_loaded_only_when_it_is_news(name, serving, refused, expected):
+    found = decide_swap(EVENT, name=name, serving_sha256=serving, refused_sha256=refused)
+    assert found == expected
+
+
+def test_goldens_tell_a_rounding_from_another_model():
+    inputs = np.zeros((2, 4, 4, 1), np.float32)
+    assert inputs_agree(inputs, inputs + 1e-6)
+    assert not inputs_agree(inputs, inputs + 1e-2)
+    assert not inputs_agree(inputs, inputs[:1])
+    logits = np.array([[1.0, 2.0, 3.0]], np.float32)
+    assert logits_agree(logits, logits + 0.02)
+    assert not logits_agree(logits, logits[:, ::-1])
+    assert not logits_agree(logits, np.full_like(logits, np.nan))

@@ -1,0 +1,100 @@
+"""N requests in, N outcomes out, whatever the images and the engine do."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from inference_worker.core.requests import PredictRequest
+from inference_worker.service import InferenceService
+from shared.clock import SystemClock
+from shared.contracts.errors import ErrorCode
+from shared.contracts.headers import RequestHeaders
+from shared.testing.images import new_jpeg
+from shared.testing.manifests import new_manifest
+
+
+class CountingEngine:
+    """Says `sick` with certainty; fails on any batch that holds a very dark first pixel."""
+
+    manifest = new_manifest()
+
+    def __init__(self, *, fails_on: int | None = None):
+        self.batches: list[int] = []
+        self._fails_on = fails_on
+
+    def predict(self, pixels):
+        self.batches.append(len(pixels))
+        if self._fails_on is not None and len(pixels) >= self._fails_on:
+            raise RuntimeError("engine on fire")
+        return np.tile(np.array([0.0, 9.0], np.float32), (len(pixels), 1))
+
+
+class FixedClock(SystemClock):
+    def now_ms(self):
+        return 1_000
+
+
+@pytest.fixture
+def service():
+    with ThreadPoolExecutor(1) as pool:
+        yield InferenceService(pool, FixedClock())
+
+
+def request(id_, image, deadline_ms=2_000):
+    return PredictRequest(RequestHeaders(id_, deadline_ms), image, 900)
+
+
+async def test_every_request_gets_its_own_outcome(service):
+    engine = CountingEngine()
+    service.swap(engine)
+    outcomes = await service.answer(
+        [
+            request("good", new_jpeg()),
+            request("text", b"hello"),
+            request("late", new_jpeg(), deadline_ms=1_000),
+            request("cut", new_jpeg()[:900]),
+            request("also-good", new_jpeg(seed=2)),
+        ]
+    )
+    by_id = {o.id: o for o in outcomes}
+    assert {i: o.status for i, o in by_id.items()} == {
+        "good": "succeeded",
+        "text": "failed",
+        "late": "expired",
+        "cut": "failed",
+        "also-good": "succeeded",
+    }
+    assert by_id["text"].code is ErrorCode.UNSUPPORTED_MEDIA_TYPE
+    assert by_id["cut"].code is ErrorCode.UNDECODABLE
+    assert by_id["good"].label == "sick"
+    assert by_id["good"].model.version == "1"
+    assert by_id["good"].timings.queue_ms == 100
+    assert engine.batches == [2]
+
+
+async def test_an_expired_request_is_never_decoded(service):
+    engine = CountingEngine()
+    service.swap(engine)
+    outcomes = await service.answer([request("late", b"not even an image", deadline_ms=1)])
+    assert [o.status for o in outcomes] == ["expired"]
+    assert engine.batches == []
+
+
+async def test_a_failing_batch_is_tried_one_by_one(service):
+    engine = CountingEngine(fails_on=2)
+    service.swap(engine)
+    outcomes = await service.answer([request(str(n), new_jpeg(seed=n)) for n in range(3)])
+    assert [o.status for o in outcomes] == ["succeeded"] * 3
+    assert engine.batches == [3, 1, 1, 1]
+
+
+async def test_an_engine_that_always_fails_is_a_typed_failure(service):
+    service.swap(CountingEngine(fails_on=1))
+    outcomes = await service.answer([request("a", new_jpeg()), request("b", new_jpeg())])
+    assert [o.code for o in outcomes] == [ErrorCode.INFERENCE_FAILED] * 2
+
+
+async def test_nothing_is_answered_before_a_model_is_loaded(service):
+    with pytest.raises(RuntimeError, match="no model"):
+        await service.answer([request("a", new_jpeg())])
