@@ -76,6 +76,9 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 lock: ## write the requirement files anew (needs uv)
 	$(COMPILE) $(PROJECTS) requirements.in -o requirements.txt
 	$(COMPILE) $(PROJECTS) requirements.in requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	for service in gateway inference-worker registry trainer; do \
+		$(COMPILE) shared/pyproject.toml services/$$service/pyproject.toml requirements.in \
+			-c requirements.txt -o services/$$service/requirements.txt || exit 1; done
 
 lock-jars: install-dev ## write the lock of the broker's jars anew
 	$(BIN)/python -m embedded.kafka.lock_jars

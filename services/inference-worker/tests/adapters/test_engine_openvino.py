@@ -1,0 +1,93 @@
+"""The real bundle on the real engine; and bundles that must not be served."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference_worker.adapters.engine_openvino import OpenVinoLoader
+from inference_worker.ports import ModelRefusedError
+
+BUNDLE = Path(__file__).parents[4] / "models" / "baseline"
+
+
+@pytest.fixture(scope="module")
+def loader():
+    return OpenVinoLoader(threads=1, max_batch=2)
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    return Path(shutil.copytree(BUNDLE, tmp_path / "bundle"))
+
+
+def rehash(bundle: Path, name: str) -> None:
+    """Make the manifest agree with a changed file, as a careless exporter would."""
+    path = bundle / "manifest.json"
+    manifest = json.loads(path.read_text())
+    body = (bundle / name).read_bytes()
+    manifest["files"][name] = {"sha256": hashlib.sha256(body).hexdigest(), "size_bytes": len(body)}
+    path.write_text(json.dumps(manifest))
+
+
+def change_goldens(bundle: Path, **changes) -> None:
+    with np.load(bundle / "goldens.npz") as goldens:
+        arrays = {name: goldens[name] for name in goldens.files}
+    for name, change in changes.items():
+        arrays[name] = change(arrays[name])
+    np.savez(bundle / "goldens.npz", **arrays)
+    rehash(bundle, "goldens.npz")
+
+
+def test_the_baseline_loads_and_answers_alike_alone_and_in_a_batch(loader):
+    engine = loader.load(BUNDLE)
+    with np.load(BUNDLE / "goldens.npz") as goldens:
+        inputs = goldens["inputs"]
+    together = engine.predict(inputs)
+    alone = np.concatenate([engine.predict(one[None]) for one in inputs])
+    assert together.shape == (len(inputs), len(engine.manifest.classes))
+    np.testing.assert_allclose(together, alone, atol=0.02)
+
+
+def cut_weights(bundle: Path) -> None:
+    weights = (bundle / "model.bin").read_bytes()
+    (bundle / "model.bin").write_bytes(weights[: len(weights) // 2])
+
+
+def flip_a_bit(bundle: Path) -> None:
+    body = bytearray((bundle / "model.bin").read_bytes())
+    body[len(body) // 2] ^= 1
+    (bundle / "model.bin").write_bytes(body)
+
+
+def break_the_graph(bundle: Path) -> None:
+    (bundle / "model.xml").write_text("<net/>")
+    rehash(bundle, "model.xml")
+
+
+def rename_the_output(bundle: Path) -> None:
+    path = bundle / "manifest.json"
+    path.write_text(path.read_text().replace('"logits_output": "logits"', '"logits_output": "x"'))
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda b: (b / "manifest.json").unlink(), "holds no manifest"),
+        (lambda b: (b / "model.bin").unlink(), "missing"),
+        (cut_weights, "sha256"),
+        (flip_a_bit, "sha256"),
+        (break_the_graph, None),
+        (rename_the_output, None),
+        (lambda b: change_goldens(b, logits=lambda x: x[:, ::-1]), "golden logits"),
+        (lambda b: change_goldens(b, inputs=lambda x: x + 0.01), "golden inputs"),
+        (lambda b: change_goldens(b, images=lambda x: x[:, ::-1]), "golden inputs"),
+    ],
+)
+def test_a_bundle_that_is_not_what_it_says_is_refused(loader, bundle, damage, reason):
+    damage(bundle)
+    with pytest.raises(ModelRefusedError, match=reason):
+        loader.load(bundle)

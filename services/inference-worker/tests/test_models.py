@@ -1,0 +1,122 @@
+"""Following the registry's announcements: load, keep, refuse, try again."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from inference_worker.ports import ModelRefusedError, ModelUnavailableError
+from inference_worker.service import InferenceService
+from inference_worker.subscribers.models import ModelFollower
+from shared.clock import SystemClock
+from shared.contracts.models import ModelPromoted, ModelRecord
+from shared.testing.manifests import new_manifest
+
+
+def record(version):
+    return ModelRecord(
+        name="pneumonia",
+        version=version,
+        state="current",
+        created_at_ms=0,
+        bundle_sha256=version[-1] * 64,
+        manifest=new_manifest(version=version),
+    )
+
+
+class Engine:
+    def __init__(self, version):
+        self.manifest = new_manifest(version=version)
+
+
+@dataclass
+class World:
+    """Registry, loader and observer in one; `faults` are raised once, then forgotten."""
+
+    faults: list[Exception] = field(default_factory=list)
+    swapped: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    async def current(self):
+        return record("1"), "1"
+
+    async def fetch(self, version):
+        if self.faults:
+            raise self.faults.pop(0)
+        return record(version), version
+
+    def remember(self, _):
+        pass
+
+    def load(self, bundle):
+        return Engine(bundle)
+
+    def model_swapped(self, model):
+        self.swapped.append(model.version)
+
+    def model_refused(self, version, _):
+        self.refused.append(version)
+
+
+@dataclass
+class Announcement:
+    value: bytes | None
+
+
+def announce(version):
+    event = ModelPromoted(
+        name="pneumonia", version=version, bundle_sha256=version[-1] * 64, promoted_at_ms=1
+    )
+    return Announcement(event.to_bytes())
+
+
+@asynccontextmanager
+async def following(world):
+    with ThreadPoolExecutor(1) as pool:
+        service = InferenceService(pool, SystemClock())
+        follower = ModelFollower("pneumonia", world, world, service, pool, world)
+        await follower.load_first()
+        task = asyncio.create_task(follower.follow())
+        yield follower, service
+        task.cancel()
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_an_announced_model_is_swapped_in():
+    world = World()
+    async with following(world) as (follower, service):
+        follower.on_model_promoted(announce("2"))
+        await until(lambda: world.swapped == ["1", "2"])
+        assert service.engine.manifest.version == "2"
+
+
+async def test_a_refused_model_leaves_the_old_one_and_is_not_tried_again():
+    world = World(faults=[ModelRefusedError("goldens")])
+    async with following(world) as (follower, service):
+        follower.on_model_promoted(announce("2"))
+        await until(lambda: world.refused == ["2"])
+        follower.on_model_promoted(announce("2"))
+        follower.on_model_promoted(announce("3"))
+        await until(lambda: world.swapped == ["1", "3"])
+        assert service.engine.manifest.version == "3"
+
+
+async def test_a_registry_that_is_away_is_asked_again():
+    world = World(faults=[ModelUnavailableError("away")])
+    async with following(world) as (follower, _):
+        follower.on_model_promoted(announce("2"))
+        await until(lambda: world.swapped == ["1", "2"])
+
+
+def test_a_foreign_event_is_an_error_for_the_reader_to_log():
+    follower = ModelFollower("pneumonia", None, None, None, None, None)
+    with pytest.raises(ValueError, match="Field required"):
+        follower.on_model_promoted(Announcement(b'{"a": 1}'))
+    follower.on_model_promoted(Announcement(None))
