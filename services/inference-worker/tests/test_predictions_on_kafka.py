@@ -8,6 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from inference_worker.main import build
+from inference_worker.ports import Scores
 from inference_worker.settings import Settings
 from shared.clock import SystemClock, new_id
 from shared.contracts.headers import RequestHeaders
@@ -26,7 +27,7 @@ class FakeEngine:
         self.manifest = manifest
 
     def predict(self, pixels):
-        return np.tile(np.array([0.0, 9.0], np.float32), (len(pixels), 1))
+        return Scores(np.tile(np.array([0.0, 9.0], np.float32), (len(pixels), 1)), None)
 
 
 class FakeModels:

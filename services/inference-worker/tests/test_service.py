@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from inference_worker.core.requests import PredictRequest
+from inference_worker.ports import Scores
 from inference_worker.service import InferenceService
 from shared.clock import SystemClock
 from shared.contracts.errors import ErrorCode
@@ -18,6 +19,7 @@ class CountingEngine:
     """Says `sick` with certainty; fails on any batch that holds a very dark first pixel."""
 
     manifest = new_manifest()
+    strangeness = None
 
     def __init__(self, *, fails_on: int | None = None):
         self.batches: list[int] = []
@@ -27,7 +29,8 @@ class CountingEngine:
         self.batches.append(len(pixels))
         if self._fails_on is not None and len(pixels) >= self._fails_on:
             raise RuntimeError("engine on fire")
-        return np.tile(np.array([0.0, 9.0], np.float32), (len(pixels), 1))
+        logits = np.tile(np.array([0.0, 9.0], np.float32), (len(pixels), 1))
+        return Scores(logits, self.strangeness and np.tile(self.strangeness, (len(pixels), 1)))
 
 
 class FixedClock(SystemClock):
@@ -71,6 +74,14 @@ async def test_every_request_gets_its_own_outcome(service):
     assert by_id["good"].model.version == "1"
     assert by_id["good"].timings.queue_ms == 100
     assert engine.batches == [2]
+
+
+async def test_an_image_that_is_no_radiograph_says_so(service):
+    engine = CountingEngine()
+    engine.strangeness = [0.5, -0.2]
+    service.swap(engine)
+    (outcome,) = await service.answer([request("photo", new_jpeg())])
+    assert (outcome.in_domain, outcome.warnings) == (False, ("not_a_chest_radiograph",))
 
 
 async def test_an_expired_request_is_never_decoded(service):

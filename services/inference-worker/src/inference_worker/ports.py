@@ -1,6 +1,7 @@
 """What the story needs from outside, one or two methods each."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,18 @@ class ModelUnavailableError(Exception):
     """No bundle could be had just now, neither from the registry nor from the cache; may pass."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the engine says of N images.
+
+    logits: float32 [N, C], raw, in manifest order. strangeness: float32 [N, 2], above 0 where a
+    look of the domain guard's says that this is no image for the model; None without a guard.
+    """
+
+    logits: Pixels
+    strangeness: Pixels | None
+
+
 class Engine(Protocol):
     """A loaded model."""
 
@@ -31,8 +44,8 @@ class Engine(Protocol):
         """The bundle's manifest: classes, preprocessing, thresholds."""
         ...
 
-    def predict(self, pixels: Pixels) -> Pixels:
-        """float32 [N, S, S, 1] in [-1, 1] → logits float32 [N, C]. Not re-entrant.
+    def predict(self, pixels: Pixels) -> Scores:
+        """Score float32 [N, S, S, 1] in [-1, 1]. Not re-entrant.
 
         Raises RuntimeError if the engine fails.
         """

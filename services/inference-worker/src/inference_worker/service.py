@@ -8,11 +8,13 @@ import numpy as np
 import structlog
 
 from inference_worker.core.requests import PredictRequest, triage
-from inference_worker.core.verdicts import decide_verdict
-from inference_worker.ports import Engine, Outcome, Pixels
+from inference_worker.core.verdicts import Verdict, decide_verdict
+from inference_worker.ports import Engine, Outcome, Pixels, Scores
 from shared.clock import Clock
+from shared.contracts.bundle import Manifest
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import Failed, ModelRef, Succeeded, Timings
+from shared.domain_guard import reasons_of
 from shared.preprocessing import ImageError, preprocess
 
 _log = structlog.get_logger(__name__)
@@ -65,15 +67,15 @@ def classify(engine: Engine, requests: Sequence[PredictRequest], clock: Clock) -
         else:
             decoded.append((request, pixels))
     decoded_s = clock.monotonic_s()
-    logits = _infer(engine, [pixels for _, pixels in decoded])
+    verdicts = _infer(engine, [pixels for _, pixels in decoded])
     inferred_s = clock.monotonic_s()
-    for (request, _), row in zip(decoded, logits, strict=True):
+    for (request, _), verdict in zip(decoded, verdicts, strict=True):
         timings = Timings(
             queue_ms=max(0.0, float(started_ms - request.enqueued_ms)),
             decode_ms=round((decoded_s - started_s) * 1e3, 3),
             infer_ms=round((inferred_s - decoded_s) * 1e3, 3),
         )
-        outcomes[request.headers.id] = _conclude(request, row, engine, timings)
+        outcomes[request.headers.id] = _conclude(request, verdict, engine, timings)
     return list(outcomes.values())
 
 
@@ -90,11 +92,12 @@ def _decode(request: PredictRequest, engine: Engine) -> Pixels | Failed:
         )
 
 
-def _infer(engine: Engine, images: Sequence[Pixels]) -> list[Pixels | None]:
+def _infer(engine: Engine, images: Sequence[Pixels]) -> list[Verdict | None]:
     if not images:
         return []
     try:
-        return list(engine.predict(np.stack(images)))
+        scores = engine.predict(np.stack(images))
+        return [_verdict(scores, n, engine.manifest) for n in range(len(images))]
     except (RuntimeError, ValueError):
         if len(images) == 1:
             _log.exception("inference failed")
@@ -103,18 +106,16 @@ def _infer(engine: Engine, images: Sequence[Pixels]) -> list[Pixels | None]:
     return [row for image in images for row in _infer(engine, [image])]
 
 
+def _verdict(scores: Scores, n: int, manifest: Manifest) -> Verdict:
+    strange = () if scores.strangeness is None else reasons_of(scores.strangeness[n])
+    return decide_verdict(scores.logits[n], manifest, strange)
+
+
 def _conclude(
-    request: PredictRequest, logits: Pixels | None, engine: Engine, timings: Timings
+    request: PredictRequest, verdict: Verdict | None, engine: Engine, timings: Timings
 ) -> Outcome:
     id_, manifest = request.headers.id, engine.manifest
-    if logits is None:
-        return Failed(
-            id=id_, code=ErrorCode.INFERENCE_FAILED, detail="The model failed on this image."
-        )
-    try:
-        verdict = decide_verdict(logits, manifest)
-    except ValueError as error:
-        _log.error("broken logits", id=id_, error=str(error))
+    if verdict is None:
         return Failed(
             id=id_, code=ErrorCode.INFERENCE_FAILED, detail="The model failed on this image."
         )
@@ -124,6 +125,7 @@ def _conclude(
         confidence=verdict.confidence,
         probabilities=verdict.probabilities,
         model=ModelRef(name=manifest.name, version=manifest.version),
+        in_domain=verdict.in_domain,
         warnings=verdict.warnings,
         timings=timings,
     )

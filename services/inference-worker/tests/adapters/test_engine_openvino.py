@@ -46,8 +46,8 @@ def test_the_baseline_loads_and_answers_alike_alone_and_in_a_batch(loader):
     engine = loader.load(BUNDLE)
     with np.load(BUNDLE / "goldens.npz") as goldens:
         inputs = goldens["inputs"]
-    together = engine.predict(inputs)
-    alone = np.concatenate([engine.predict(one[None]) for one in inputs])
+    together = engine.predict(inputs).logits
+    alone = np.concatenate([engine.predict(one[None]).logits for one in inputs])
     assert together.shape == (len(inputs), len(engine.manifest.classes))
     np.testing.assert_allclose(together, alone, atol=0.02)
 

@@ -60,6 +60,18 @@ class Engine(Message):
     file: FileName = "model.xml"
     precision: Literal["int8", "bf16", "f32"]
     logits_output: str = "logits"
+    cam_output: str | None = None
+    """float32 [N, G, G, C]: maps whose mean over G × G is the logit, if the graph has them."""
+
+
+class DomainCheck(Message):
+    """Statistics and graph output that tell a chest radiograph from anything else.
+
+    output: float32 [N, D]; file: the arrays of `shared.domain_guard.DomainGuard`.
+    """
+
+    file: FileName = "domain.npz"
+    output: str = "domain"
 
 
 class Lineage(Message):
@@ -83,6 +95,7 @@ class Manifest(Message):
     calibration: Calibration
     decision: DecisionRule
     engine: Engine
+    domain: DomainCheck | None = None
     files: dict[FileName, FileEntry]
     lineage: Lineage
     metrics: dict[str, float] = Field(default_factory=dict)
@@ -97,4 +110,6 @@ class Manifest(Message):
             raise ValueError("calibration bias needs one entry a class")
         if self.engine.file not in self.files:
             raise ValueError("the engine's file is not among the files")
+        if self.domain is not None and self.domain.file not in self.files:
+            raise ValueError("the domain check's file is not among the files")
         return self

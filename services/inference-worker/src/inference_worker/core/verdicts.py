@@ -15,11 +15,15 @@ CLOSE_CALL_MARGIN = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """probabilities: by class in manifest order, each in [0, 1], summing to 1 within 1e-4."""
+    """probabilities: by class in manifest order, each in [0, 1], summing to 1 within 1e-4.
+
+    in_domain: False where the answer means nothing, because of what `warnings` names.
+    """
 
     label: str
     confidence: float
     probabilities: dict[str, float]
+    in_domain: bool
     warnings: tuple[str, ...]
 
 
@@ -36,10 +40,10 @@ def calibrate(logits: Vector, calibration: Calibration) -> Vector:
     return probabilities
 
 
-def decide_verdict(logits: Vector, manifest: Manifest) -> Verdict:
+def decide_verdict(logits: Vector, manifest: Manifest, strange: tuple[str, ...] = ()) -> Verdict:
     """Name the class to report for one radiograph.
 
-    logits: float32 [C], finite, in manifest order.
+    logits: float32 [C], finite, in manifest order. strange: why it is out of domain, if it is.
     Raises ValueError if C differs from the manifest or a logit is not finite: a broken bundle
     or engine, never a bad image.
     """
@@ -56,7 +60,8 @@ def decide_verdict(logits: Vector, manifest: Manifest) -> Verdict:
         label=label,
         confidence=probabilities[label],
         probabilities=probabilities,
-        warnings=_warnings(probabilities, manifest.decision),
+        in_domain=not strange,
+        warnings=strange + _warnings(probabilities, manifest.decision),
     )
 
 
