@@ -15,7 +15,10 @@ from shared.contracts.errors import ErrorCode
 from shared.contracts.headers import parse_request_headers
 from shared.contracts.models import ModelPromoted, WorkerStatus
 from shared.contracts.predict import Expired, Failed, ModelRef, Succeeded
-from shared.kafka.clients import new_consumer, new_producer
+from shared.kafka.admin import create_topics
+from shared.kafka.clients import STOP_TIMEOUT_S, new_consumer, new_producer
+from shared.kafka.publisher import BrokerUnavailableError
+from shared.kafka.settings import KafkaSettings
 from shared.testing.images import new_jpeg
 
 pytestmark = pytest.mark.kafka
@@ -245,3 +248,28 @@ async def test_status_tells_of_workers_and_model(kafka_settings):
     assert body["broker"] == {"reachable": True}
     assert ready.status_code == 200
     assert 'pneumo_http_requests_total{method="GET",route="/status",status="200"} 1.0' in metrics
+
+
+async def test_a_gateway_closes_in_time_while_its_broker_is_frozen(restartable_broker):
+    settings = KafkaSettings(bootstrap_servers=restartable_broker.bootstrap_servers)
+    await create_topics(settings)
+    gateway = build(Settings(kafka=settings, publish_timeout_s=0.5))
+    built = await gateway.__aenter__()
+    probing = asyncio.create_task(built.probe.run())
+    async with asyncio.timeout(20):
+        while not built.probe.reachable:
+            await asyncio.sleep(0.05)
+    restartable_broker.pause()
+    try:
+        with pytest.raises(BrokerUnavailableError):
+            await built.service.submit(new_jpeg(), "image/jpeg", 10)
+        async with asyncio.timeout(10):
+            while built.probe.reachable:
+                await asyncio.sleep(0.05)
+        refused = await built.service.submit(new_jpeg(), "image/jpeg", 10)
+        assert refused.code is ErrorCode.BROKER_UNAVAILABLE
+        probing.cancel()
+        async with asyncio.timeout(3 * STOP_TIMEOUT_S):
+            await gateway.__aexit__(None, None, None)
+    finally:
+        restartable_broker.resume()

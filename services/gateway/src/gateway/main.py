@@ -32,7 +32,7 @@ from shared.contracts.topics import (
     WORKERS_STATUS,
     TopicSpec,
 )
-from shared.kafka.clients import new_consumer, new_producer
+from shared.kafka.clients import new_consumer, new_producer, stop_client
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.topic_reader import Record, StartAt, TopicReader
 from shared.observability.health import new_health_router
@@ -80,10 +80,10 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncItera
     async with AsyncExitStack() as stack:
         producer = new_producer(settings.kafka, client_id=settings.id)
         await producer.start()
-        stack.push_async_callback(producer.stop)
+        stack.push_async_callback(stop_client, producer)
         lookout = new_consumer(settings.kafka, client_id=f"{settings.id}-probe")
         await lookout.start()
-        stack.push_async_callback(lookout.stop)
+        stack.push_async_callback(stop_client, lookout)
         probe = KafkaProbe(lookout)
         publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
         service = PredictionService(

@@ -28,7 +28,7 @@ from shared.contracts.topics import (
     WORKERS_STATUS,
     TopicSpec,
 )
-from shared.kafka.clients import new_consumer, new_producer
+from shared.kafka.clients import new_consumer, new_producer, stop_client
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.topic_reader import StartAt, TopicReader
 from shared.observability.health import new_health_router
@@ -130,7 +130,7 @@ async def build(
         registry = await stack.enter_async_context(new_registry_client(settings.registry_url))
         producer = new_producer(settings.kafka, client_id=settings.id)
         await producer.start()
-        stack.push_async_callback(producer.stop)
+        stack.push_async_callback(stop_client, producer)
         publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
         metrics_registry = CollectorRegistry()
         metrics = WorkerMetrics(metrics_registry)

@@ -4,8 +4,10 @@ Producers are idempotent and wait for all replicas; consumers never commit by th
 assignor for every group, because a group must agree on it.
 """
 
+import asyncio
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from faststream import AckPolicy
@@ -15,7 +17,9 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 from shared.contracts.topics import MAX_RECORD_BYTES
 from shared.kafka.settings import KafkaSettings
 
+_log = structlog.get_logger(__name__)
 SESSION_TIMEOUT_MS = 6_000
+STOP_TIMEOUT_S = 5.0
 _REQUEST_TIMEOUT_MS = 10_000
 _FETCH_MAX_BYTES = 32 * 1024 * 1024
 
@@ -51,6 +55,18 @@ def new_consumer(
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
         **options,
     )
+
+
+async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """Close a client, within a bound: an idempotent producer waits without end for a frozen broker.
+
+    What was not confirmed by then was never promised to anybody.
+    """
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await client.stop()
+    except TimeoutError:
+        _log.warning("a Kafka client did not close in time", timeout_s=STOP_TIMEOUT_S)
 
 
 def new_broker(settings: KafkaSettings, *, client_id: str) -> KafkaBroker:

@@ -38,5 +38,5 @@ def configure_logs(service: str, *, level: str = "INFO") -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     # These say the same thing every second when a broker is away; their callers speak for them.
     for noisy in ("aiokafka", "httpx", "httpcore"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
     structlog.contextvars.bind_contextvars(service=service)

@@ -1,0 +1,1 @@
+"""The registry: the only writer of state, and the one that tells of models."""

@@ -1,0 +1,24 @@
+"""One registry a data folder: the lock goes with the process, however it ends."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from registry.ports import StartError
+
+
+@contextmanager
+def hold_folder(folder: Path) -> Iterator[None]:
+    """Make `folder` and keep every other registry out of it. Raises StartError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "registry.lock").open("wb")
+    except OSError as error:
+        raise StartError(f"The data folder {folder} cannot be used: {error.strerror}.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StartError(f"Another registry already uses {folder}.") from error
+        yield

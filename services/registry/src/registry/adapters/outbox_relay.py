@@ -1,0 +1,98 @@
+"""Carry committed events to Kafka: in order, at least once, marked sent only when confirmed."""
+
+import asyncio
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from registry.core.backoff import retry_delay_s
+from registry.ports import OpenPublisher, Store, StoreUnavailableError, UnsentEvent
+from shared.clock import Clock
+from shared.kafka.publisher import BrokerUnavailableError, Publisher
+
+_log = structlog.get_logger(__name__)
+
+_BATCH = 100
+_IDLE_POLL_S = 5.0
+"""Look this often even if nobody woke us, seconds: a request may be cut off after its commit."""
+
+
+class OutboxRelay:
+    """A background task over the outbox; HTTP never waits for it, nor for the broker."""
+
+    def __init__(
+        self,
+        store: Store,
+        open_publisher: OpenPublisher,
+        clock: Clock,
+        *,
+        topic_prefix: str,
+        metrics: CollectorRegistry,
+    ) -> None:
+        self._store = store
+        self._open_publisher = open_publisher
+        self._clock = clock
+        self._topic_prefix = topic_prefix
+        self._woken = asyncio.Event()
+        self._unsent = Gauge(
+            "pneumo_registry_outbox_unsent",
+            "Committed events that no broker has confirmed.",
+            registry=metrics,
+        )
+        self._published = Counter(
+            "pneumo_registry_events_published",
+            "Events confirmed by the broker.",
+            registry=metrics,
+        )
+        self._failures = Counter(
+            "pneumo_registry_publish_failures",
+            "Attempts to empty the outbox that failed.",
+            registry=metrics,
+        )
+
+    def wake(self) -> None:
+        """Say that there may be something to send."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Send what is committed, for as long as it is not cancelled."""
+        failures = 0
+        while True:
+            self._woken.clear()
+            try:
+                await self._drain()
+            except (BrokerUnavailableError, StoreUnavailableError) as error:
+                failures += 1
+                self._failures.inc()
+                _log.warning("events wait in the outbox", attempt=failures, error=str(error))
+                await self._sleep(retry_delay_s(failures))
+            else:
+                failures = 0
+                await self._sleep(_IDLE_POLL_S)
+
+    async def _drain(self) -> None:
+        waiting = await self._store.read(lambda tx: tx.count_unsent())
+        self._unsent.set(waiting)
+        if not waiting:
+            return
+        async with self._open_publisher() as publisher:
+            while batch := await self._store.read(lambda tx: tx.unsent(_BATCH)):
+                for unsent in batch:
+                    await self._send(publisher, unsent)
+
+    async def _send(self, publisher: Publisher, unsent: UnsentEvent) -> None:
+        event = unsent.event
+        topic = f"{self._topic_prefix}{event.topic}"
+        await publisher.publish(topic, key=event.key, value=event.value)
+        now_ms = self._clock.now_ms()
+        await self._store.write(lambda tx: tx.mark_sent(unsent.number, now_ms))
+        self._published.inc()
+        self._unsent.dec()
+        _log.info("event published", topic=topic, key=event.key, number=unsent.number)
+
+    async def _sleep(self, delay_s: float) -> None:
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._woken.wait()
+        except TimeoutError:
+            return

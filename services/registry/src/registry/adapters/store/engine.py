@@ -1,0 +1,80 @@
+"""Connections: what each database needs to be durable and to have one writer at a time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from registry.ports import StartError
+
+_WAIT_S = 10
+_WRITER_LOCK = 0x706E_6575_6D6F
+"""Key of the Postgres advisory lock that makes writers queue; SQLite has its own."""
+
+_SQLITE_PRAGMAS = (
+    f"busy_timeout = {_WAIT_S * 1000}",
+    "journal_mode = WAL",
+    "synchronous = FULL",  # a commit that was answered survives a power cut
+    "foreign_keys = ON",
+)
+
+
+def new_engine(url_text: str) -> Engine:
+    """Make an engine for sqlite:///file or postgresql://…; nothing is opened yet.
+
+    Raises StartError for a URL of another kind; it never repeats the URL, which holds a password.
+    """
+    try:
+        url = make_url(url_text)
+    except ArgumentError:
+        raise StartError("PNEUMO_REGISTRY_DATABASE_URL is not a database URL.") from None
+    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+        return _new_sqlite(url.set(drivername="sqlite+pysqlite"))
+    if url.get_backend_name() == "postgresql":
+        return _new_postgres(url.set(drivername="postgresql+psycopg"))
+    raise StartError(
+        "PNEUMO_REGISTRY_DATABASE_URL must be sqlite:///<file> or postgresql://<host>/<name>."
+    )
+
+
+@contextmanager
+def write_transaction(engine: Engine) -> Iterator[Connection]:
+    """Give a connection on which nobody else writes; commit at the end, roll back on error."""
+    with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
+        yield connection
+
+
+def _new_sqlite(url: Any) -> Engine:
+    engine = create_engine(url)
+
+    # The driver would begin transactions when it sees fit, and never around DDL: we say when.
+    @event.listens_for(engine, "connect")
+    def _on_connect(dbapi_connection: Any, _record: Any) -> None:
+        dbapi_connection.isolation_level = None
+        cursor = dbapi_connection.cursor()
+        for pragma in _SQLITE_PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        begin = connection.get_execution_options().get("begin", "BEGIN")
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _new_postgres(url: Any) -> Engine:
+    timeouts = f"-c lock_timeout={_WAIT_S}s -c statement_timeout={_WAIT_S}s"
+    return create_engine(
+        url,
+        pool_size=3,
+        max_overflow=2,
+        pool_timeout=_WAIT_S,
+        pool_pre_ping=True,  # a restarted server costs a reconnect, not an error
+        connect_args={"connect_timeout": 5, "options": timeouts},
+    )

@@ -1,0 +1,140 @@
+"""The statements: one class over one connection inside one transaction."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
+
+from registry.adapters.store.tables import MODELS, OUTBOX, PROMOTIONS
+from registry.core.lifecycle import Promote, Promotion
+from registry.ports import Event, UnsentEvent
+from shared.contracts.bundle import Manifest
+from shared.contracts.models import ModelRecord
+
+
+class SqlTransaction:
+    """A Transaction port over SQLAlchemy Core."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def models(self) -> Sequence[ModelRecord]:
+        """Every version, oldest first."""
+        query = select(MODELS).order_by(MODELS.c.created_at_ms, MODELS.c.version)
+        return [_record(row) for row in self._connection.execute(query)]
+
+    def model(self, version: str) -> ModelRecord | None:
+        """Give one version."""
+        return self._one_model(select(MODELS).where(MODELS.c.version == version))
+
+    def manifest_bytes(self, version: str) -> bytes | None:
+        """Give the manifest exactly as it was registered."""
+        query = select(MODELS.c.manifest).where(MODELS.c.version == version)
+        found: bytes | None = self._connection.execute(query).scalar_one_or_none()
+        return found
+
+    def current(self) -> ModelRecord | None:
+        """Give the promoted version."""
+        return self._one_model(select(MODELS).where(MODELS.c.state == "current"))
+
+    def latest_promotion(self) -> Promotion | None:
+        """Give the promotion that made the current model."""
+        return self._one_promotion(select(PROMOTIONS).order_by(PROMOTIONS.c.number.desc()).limit(1))
+
+    def promotion(self, number: int) -> Promotion | None:
+        """Give one line of the history."""
+        return self._one_promotion(select(PROMOTIONS).where(PROMOTIONS.c.number == number))
+
+    def add_model(self, record: ModelRecord, manifest_bytes: bytes) -> None:
+        """Insert a version."""
+        self._connection.execute(
+            insert(MODELS).values(
+                version=record.version,
+                name=record.name,
+                state=record.state,
+                bundle_sha256=record.bundle_sha256,
+                manifest=manifest_bytes,
+                created_at_ms=record.created_at_ms,
+                promoted_at_ms=record.promoted_at_ms,
+            )
+        )
+
+    def record_promotion(self, decision: Promote) -> None:
+        """Change both models' states and write the line of the history."""
+        change = update(MODELS)
+        if decision.retire is not None:
+            retired = change.where(MODELS.c.version == decision.retire).values(state="retired")
+            self._connection.execute(retired)
+        promoted = change.where(MODELS.c.version == decision.version).values(
+            state="current", promoted_at_ms=decision.promoted_at_ms
+        )
+        self._connection.execute(promoted)
+        line = insert(PROMOTIONS).values(
+            version=decision.version,
+            kind=decision.kind,
+            rollback_to=decision.rollback_to,
+            promoted_at_ms=decision.promoted_at_ms,
+        )
+        self._connection.execute(line)
+
+    def enqueue(self, event: Event, now_ms: int) -> None:
+        """Put an event behind all others."""
+        row = insert(OUTBOX).values(
+            topic=event.topic, key=event.key, value=event.value, created_at_ms=now_ms
+        )
+        self._connection.execute(row)
+
+    def reopen_latest(self, topic: str) -> None:
+        """Make the last event of a topic unsent again."""
+        last = select(func.max(OUTBOX.c.number)).where(OUTBOX.c.topic == topic).scalar_subquery()
+        self._connection.execute(
+            update(OUTBOX).where(OUTBOX.c.number == last).values(sent_at_ms=None)
+        )
+
+    def unsent(self, limit: int) -> Sequence[UnsentEvent]:
+        """Give the events that wait, in the order of their commits."""
+        query = (
+            select(OUTBOX)
+            .where(OUTBOX.c.sent_at_ms.is_(None))
+            .order_by(OUTBOX.c.number)
+            .limit(limit)
+        )
+        return [
+            UnsentEvent(row.number, Event(row.topic, row.key, row.value))
+            for row in self._connection.execute(query)
+        ]
+
+    def count_unsent(self) -> int:
+        """Count the events that wait."""
+        query = select(func.count()).select_from(OUTBOX).where(OUTBOX.c.sent_at_ms.is_(None))
+        count: int = self._connection.execute(query).scalar_one()
+        return count
+
+    def mark_sent(self, number: int, now_ms: int) -> None:
+        """Note that the broker confirmed an event; the first note stands."""
+        self._connection.execute(
+            update(OUTBOX)
+            .where(OUTBOX.c.number == number, OUTBOX.c.sent_at_ms.is_(None))
+            .values(sent_at_ms=now_ms)
+        )
+
+    def _one_model(self, query: Select[*tuple[object, ...]]) -> ModelRecord | None:
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else _record(row)
+
+    def _one_promotion(self, query: Select[*tuple[object, ...]]) -> Promotion | None:
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return Promotion(row.number, row.version, row.rollback_to, row.promoted_at_ms)
+
+
+def _record(row: Row[*tuple[object, ...]]) -> ModelRecord:
+    return ModelRecord(
+        name=row.name,
+        version=row.version,
+        state=row.state,
+        bundle_sha256=row.bundle_sha256,
+        manifest=Manifest.model_validate_json(row.manifest),
+        created_at_ms=row.created_at_ms,
+        promoted_at_ms=row.promoted_at_ms,
+    )

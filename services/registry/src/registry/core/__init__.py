@@ -1,0 +1,1 @@
+"""Decisions: values in, a decision out; no I/O, no clock."""

@@ -1,0 +1,28 @@
+"""A refusal is a value: foreseen, always answered, never an exception."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from shared.contracts.errors import ErrorCode
+
+
+class RegistryCode(StrEnum):
+    """Stable codes that only the registry needs; never renamed or reused."""
+
+    CHECKSUM_MISMATCH = "checksum_mismatch"
+    INVALID_MANIFEST = "invalid_manifest"
+    MISSING_ARTIFACTS = "missing_artifacts"
+    RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
+
+
+Code: TypeAlias = ErrorCode | RegistryCode
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The request cannot be granted; `code` is for programs, `detail` for people."""
+
+    code: Code
+    detail: str

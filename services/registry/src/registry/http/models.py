@@ -1,0 +1,111 @@
+"""Models: list, look up, register, promote, roll back."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response, status
+from fastapi.responses import JSONResponse
+
+from registry.core.refusals import Refuse, RegistryCode
+from registry.http.bodies import read_body
+from registry.http.problems import ProblemWriter, problem_responses
+from registry.service import RegistryService
+from shared.contracts.errors import ErrorCode
+from shared.contracts.models import ModelRecord
+
+MAX_MANIFEST_BYTES = 1024 * 1024
+
+_RECORD: dict[str, Any] = {"model": ModelRecord}
+
+
+def new_models_router(service: RegistryService, problems: ProblemWriter) -> APIRouter:
+    """Serve what the registry knows of models."""
+    router = APIRouter(tags=["models"])
+
+    @router.get("/v1/models")
+    async def list_models() -> Response:
+        """Every version, oldest first."""
+        records = await service.models()
+        return JSONResponse({"models": [record.model_dump(mode="json") for record in records]})
+
+    @router.get(
+        "/v1/models/current",
+        responses={200: _RECORD, **problem_responses(ErrorCode.NOT_FOUND)},
+    )
+    async def current_model() -> Response:
+        """The promoted version; 404 before the first promotion."""
+        return _answer(await service.current(), problems)
+
+    @router.get(
+        "/v1/models/{version}",
+        responses={200: _RECORD, **problem_responses(ErrorCode.NOT_FOUND)},
+    )
+    async def model(version: str) -> Response:
+        """One version, whatever its state."""
+        return _answer(await service.model(version), problems)
+
+    return router
+
+
+def new_registration_router(service: RegistryService, problems: ProblemWriter) -> APIRouter:
+    """Serve the making of candidates."""
+    router = APIRouter(tags=["models"])
+
+    @router.post(
+        "/v1/models",
+        status_code=status.HTTP_201_CREATED,
+        responses={
+            200: {"description": "The same bytes were registered before.", **_RECORD},
+            201: _RECORD,
+            **problem_responses(
+                ErrorCode.CONFLICT,
+                RegistryCode.MISSING_ARTIFACTS,
+                ErrorCode.TOO_LARGE,
+                RegistryCode.INVALID_MANIFEST,
+            ),
+        },
+    )
+    async def register(request: Request) -> Response:
+        """Make a candidate; the body is a manifest whose files were all uploaded."""
+        body = await read_body(request, MAX_MANIFEST_BYTES)
+        outcome = body if isinstance(body, Refuse) else await service.register(body)
+        if isinstance(outcome, Refuse):
+            return problems.respond(outcome)
+        code = status.HTTP_201_CREATED if outcome.created else status.HTTP_200_OK
+        return _answer(outcome.record, problems, code)
+
+    return router
+
+
+def new_promotions_router(service: RegistryService, problems: ProblemWriter) -> APIRouter:
+    """Serve the two changes of the current model."""
+    router = APIRouter(tags=["models"])
+
+    @router.post(
+        "/v1/models/rollback",
+        responses={200: _RECORD, **problem_responses(ErrorCode.CONFLICT)},
+    )
+    async def roll_back(from_version: str | None = None) -> Response:
+        """Make the model before the current one current again.
+
+        from_version: the model that the caller takes for current; 409 if it is not, which makes
+        the request safe to repeat.
+        """
+        return _answer(await service.roll_back(from_version), problems)
+
+    @router.post(
+        "/v1/models/{version}/promote",
+        responses={200: _RECORD, **problem_responses(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)},
+    )
+    async def promote(version: str) -> Response:
+        """Make a version current; idempotent."""
+        return _answer(await service.promote(version), problems)
+
+    return router
+
+
+def _answer(
+    outcome: ModelRecord | Refuse, problems: ProblemWriter, code: int = status.HTTP_200_OK
+) -> Response:
+    if isinstance(outcome, Refuse):
+        return problems.respond(outcome)
+    return Response(outcome.to_bytes(), status_code=code, media_type="application/json")

@@ -1,0 +1,1 @@
+"""Thin: record → message → service → commit. The registry reads no topic yet."""

@@ -1,0 +1,145 @@
+import asyncio
+
+import pytest
+from sqlalchemy import Engine
+
+from registry.adapters.store.engine import write_transaction
+from registry.adapters.store.migrate import upgrade
+from registry.adapters.store.sql_store import SqlStore
+from registry.core.lifecycle import Promote, Promotion
+from registry.core.registration import decide_registration
+from registry.ports import Event, Store, StoreUnavailableError, Transaction
+from shared.contracts.models import ModelRecord
+from shared.testing.bundles import default_files, manifest_bytes, new_manifest
+
+
+@pytest.fixture
+def store(engine: Engine) -> SqlStore:
+    upgrade(engine)
+    return SqlStore(engine)
+
+
+def _model(version: str, created_at_ms: int = 1) -> tuple[ModelRecord, bytes]:
+    manifest = new_manifest(default_files(version), version=version)
+    body = manifest_bytes(manifest)
+    record = decide_registration(manifest, body, None, created_at_ms)
+    assert isinstance(record, ModelRecord)
+    return record, body
+
+
+async def _add(store: Store, *versions: str) -> None:
+    def add(tx: Transaction) -> None:
+        for at_ms, version in enumerate(versions):
+            tx.add_model(*_model(version, at_ms))
+
+    await store.write(add)
+
+
+async def test_a_model_comes_back_as_it_was_added(store: Store) -> None:
+    record, body = _model("v1")
+    await store.write(lambda tx: tx.add_model(record, body))
+    assert await store.read(lambda tx: tx.model("v1")) == record
+    assert await store.read(lambda tx: tx.manifest_bytes("v1")) == body
+    assert await store.read(lambda tx: tx.models()) == [record]
+
+
+async def test_what_is_not_there_is_none(store: Store) -> None:
+    def look(tx: Transaction) -> list[object]:
+        return [
+            tx.model("v1"),
+            tx.manifest_bytes("v1"),
+            tx.current(),
+            tx.latest_promotion(),
+            tx.promotion(1),
+        ]
+
+    assert await store.read(look) == [None] * 5
+
+
+async def test_models_are_listed_oldest_first(store: Store) -> None:
+    await _add(store, "z", "a", "m")
+    assert [m.version for m in await store.read(lambda tx: tx.models())] == ["z", "a", "m"]
+
+
+async def test_a_promotion_changes_both_models_and_the_history(store: Store) -> None:
+    await _add(store, "v1", "v2")
+    await store.write(lambda tx: tx.record_promotion(Promote("v1", None, None, 10, "promote")))
+    await store.write(lambda tx: tx.record_promotion(Promote("v2", "v1", 1, 20, "promote")))
+    current = await store.read(lambda tx: tx.current())
+    assert current is not None
+    assert (current.version, current.state, current.promoted_at_ms) == ("v2", "current", 20)
+    states = {m.version: m.state for m in await store.read(lambda tx: tx.models())}
+    assert states == {"v1": "retired", "v2": "current"}
+    assert await store.read(lambda tx: tx.latest_promotion()) == Promotion(2, "v2", 1, 20)
+    assert await store.read(lambda tx: tx.promotion(1)) == Promotion(1, "v1", None, 10)
+
+
+async def test_the_database_itself_allows_one_current_model(store: Store) -> None:
+    await _add(store, "v1", "v2")
+    await store.write(lambda tx: tx.record_promotion(Promote("v1", None, None, 10, "promote")))
+    with pytest.raises(StoreUnavailableError):
+        await store.write(lambda tx: tx.record_promotion(Promote("v2", None, None, 20, "promote")))
+
+
+async def test_a_change_that_raises_leaves_nothing_behind(store: Store) -> None:
+    def work(tx: Transaction) -> None:
+        tx.add_model(*_model("v1"))
+        tx.enqueue(Event("t", "k", b"v"), 1)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await store.write(work)
+    assert await store.read(lambda tx: (tx.models(), tx.count_unsent())) == ([], 0)
+
+
+async def test_events_wait_in_order_until_marked_once(store: Store) -> None:
+    for value in (b"1", b"2", b"3"):
+        await store.write(lambda tx, value=value: tx.enqueue(Event("t", "k", value), 1))
+    waiting = await store.read(lambda tx: tx.unsent(2))
+    assert [unsent.event.value for unsent in waiting] == [b"1", b"2"]
+    await store.write(lambda tx: tx.mark_sent(waiting[0].number, 5))
+    await store.write(lambda tx: tx.mark_sent(waiting[0].number, 9))
+    assert [u.event.value for u in await store.read(lambda tx: tx.unsent(9))] == [b"2", b"3"]
+    assert await store.read(lambda tx: tx.count_unsent()) == 2
+
+
+async def test_only_the_last_event_of_a_topic_is_reopened(store: Store) -> None:
+    def fill(tx: Transaction) -> None:
+        for topic, value in [("t", b"1"), ("t", b"2"), ("other", b"3")]:
+            tx.enqueue(Event(topic, "k", value), 1)
+        for unsent in tx.unsent(9):
+            tx.mark_sent(unsent.number, 2)
+
+    await store.write(fill)
+    await store.write(lambda tx: tx.reopen_latest("t"))
+    await store.write(lambda tx: tx.reopen_latest("empty"))
+    assert [u.event.value for u in await store.read(lambda tx: tx.unsent(9))] == [b"2"]
+
+
+async def test_writers_queue_and_lose_nothing(store: Store) -> None:
+    def count_up(tx: Transaction) -> None:
+        # Reads, then writes what it read: two writers at once would lose one of two.
+        seen = tx.count_unsent()
+        tx.enqueue(Event("t", str(seen), b""), 1)
+
+    await asyncio.gather(*(store.write(count_up) for _ in range(24)))
+    keys = [u.event.key for u in await store.read(lambda tx: tx.unsent(99))]
+    assert keys == [str(n) for n in range(24)]
+
+
+async def test_readers_go_on_while_a_writer_holds_the_database(
+    store: SqlStore, engine: Engine
+) -> None:
+    with write_transaction(engine):
+        async with asyncio.timeout(2):
+            assert await store.ping()
+
+
+async def test_a_database_that_went_away_is_a_typed_failure(
+    store: SqlStore, engine: Engine
+) -> None:
+    with write_transaction(engine) as connection:
+        connection.exec_driver_sql("DROP TABLE outbox")
+    with pytest.raises(StoreUnavailableError):
+        await store.read(lambda tx: tx.count_unsent())
+    assert not await store.ping()

@@ -1,0 +1,65 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from registry.adapters.artifacts_disk import DiskArtifacts
+from registry.adapters.seed_bundle import open_seed_bundle
+from registry.adapters.store.engine import new_engine
+from registry.adapters.store.migrate import upgrade
+from registry.adapters.store.sql_store import SqlStore
+from registry.core.refusals import Refuse
+from registry.service import RegistryService
+from shared.clock import SystemClock
+from shared.testing.bundles import write_bundle
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    engine = new_engine(f"sqlite:///{tmp_path / 'registry.db'}")
+    upgrade(engine)
+    yield SqlStore(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def service(store: SqlStore, tmp_path: Path) -> RegistryService:
+    artifacts = DiskArtifacts(tmp_path / "artifacts", max_bytes=1024 * 1024)
+    artifacts.prepare()
+    return RegistryService(store, artifacts, SystemClock(), announce=lambda: None)
+
+
+async def test_of_two_seeds_the_first_stays_and_is_announced_once(
+    service: RegistryService, store: SqlStore, tmp_path: Path
+) -> None:
+    for version in ("base-1", "base-2"):
+        write_bundle(tmp_path / version, version=version)
+        seeded = await service.seed(open_seed_bundle(tmp_path / version))
+        assert not isinstance(seeded, Refuse)
+        assert seeded.version == "base-1"
+    assert len(await service.models()) == 1
+    assert await store.read(lambda tx: tx.count_unsent()) == 1
+
+
+async def test_a_seed_that_changes_while_it_is_read_is_refused(
+    service: RegistryService, tmp_path: Path
+) -> None:
+    write_bundle(tmp_path / "seed")
+    source = open_seed_bundle(tmp_path / "seed")
+    (tmp_path / "seed" / "model.bin").write_bytes(b"changed")
+    assert isinstance(await service.seed(source), Refuse)
+    assert await service.models() == []
+
+
+async def test_a_promotion_and_its_event_commit_together_or_not_at_all(
+    service: RegistryService, store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise LookupError
+
+    write_bundle(tmp_path / "seed")
+    monkeypatch.setattr("registry.adapters.store.transaction.SqlTransaction.enqueue", fail)
+    with pytest.raises(LookupError):
+        await service.seed(open_seed_bundle(tmp_path / "seed"))
+    assert isinstance(await service.current(), Refuse)
+    assert await store.read(lambda tx: (tx.latest_promotion(), tx.count_unsent())) == (None, 0)
