@@ -12,7 +12,7 @@ from inference_worker.service import InferenceService
 from inference_worker.subscribers.models import ModelFollower
 from shared.clock import SystemClock
 from shared.contracts.models import ModelPromoted, ModelRecord
-from shared.testing.manifests import new_manifest
+from shared.testing.bundles import new_manifest
 
 
 def record(version):

@@ -16,8 +16,8 @@ from shared.contracts.models import ModelRecord, WorkerStatus
 from shared.contracts.predict import parse_result
 from shared.contracts.topics import PREDICT_REQUESTS
 from shared.kafka.clients import new_consumer, new_producer
+from shared.testing.bundles import new_manifest
 from shared.testing.images import new_jpeg
-from shared.testing.manifests import new_manifest
 
 pytestmark = pytest.mark.kafka
 

@@ -11,14 +11,14 @@ from inference_worker.service import InferenceService
 from shared.clock import SystemClock
 from shared.contracts.errors import ErrorCode
 from shared.contracts.headers import RequestHeaders
+from shared.testing.bundles import new_manifest
 from shared.testing.images import new_jpeg
-from shared.testing.manifests import new_manifest
 
 
 class CountingEngine:
     """Says `sick` with certainty; fails on any batch that holds a very dark first pixel."""
 
-    manifest = new_manifest()
+    manifest = new_manifest(classes=("healthy", "sick"), version="1")
     strangeness = None
 
     def __init__(self, *, fails_on: int | None = None):

@@ -13,7 +13,7 @@ from inference_worker.core.verdicts import calibrate, decide_verdict
 from shared.contracts.bundle import Calibration
 from shared.contracts.headers import RequestHeaders
 from shared.contracts.models import ModelPromoted
-from shared.testing.manifests import new_manifest
+from shared.testing.bundles import new_manifest
 
 MANIFEST = new_manifest(classes=("healthy", "sick", "sicker"), threshold=0.6)
 

@@ -48,22 +48,27 @@ def default_files(version: str) -> dict[str, bytes]:
 
 
 def new_manifest(
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes] | None = None,
     *,
     version: str = "v1",
     name: str = "chest-xray",
     classes: Sequence[str] = CLASSES,
+    threshold: float = 0.5,
 ) -> Manifest:
-    """Give a valid manifest over these files; `model.xml` must be one of them."""
+    """Give a valid manifest over these files, else over the default ones.
+
+    `model.xml` must be one of them; the first class is the reference class.
+    """
+    contents = default_files(version) if files is None else files
     return Manifest(
         name=name,
         version=version,
         classes=tuple(classes),
         preprocessing=PreprocessingSpec(),
         calibration=Calibration(),
-        decision=DecisionRule(reference_class=classes[0], threshold=0.5),
+        decision=DecisionRule(reference_class=classes[0], threshold=threshold),
         engine=Engine(precision="f32"),
-        files={file_name: _entry(content) for file_name, content in files.items()},
+        files={file_name: _entry(content) for file_name, content in contents.items()},
         lineage=Lineage(
             data_sha256=sha256_hex(b"no data"),
             code_version="test",
