@@ -1,0 +1,1 @@
+"""Trains models: one bundle a run, from a folder of labelled radiographs."""

@@ -1,0 +1,38 @@
+"""What a person at a terminal reads."""
+
+from rich.table import Table
+
+from shared.contracts.bundle import Manifest
+from trainer.core.dataset import Dataset, count
+from trainer.service.evaluation import Evaluation
+
+
+def dataset_table(dataset: Dataset, held_out: tuple[int, ...]) -> Table:
+    """Show images and patients of every class, and how many validation would keep."""
+    table = Table("class", "images", "patients", "kept for validation", title=dataset.layout)
+    for one, kept in zip(count(dataset), held_out, strict=True):
+        table.add_row(one.name, str(one.images), str(one.patients), str(kept))
+    return table
+
+
+def manifest_table(manifest: Manifest) -> Table:
+    """Show what a bundle is and what it scored on validation."""
+    size_mb = sum(entry.size_bytes for entry in manifest.files.values()) / 1e6
+    table = Table("figure", "value", title=f"{manifest.name} {manifest.version}")
+    table.add_row("engine", manifest.engine.precision)
+    table.add_row("size", f"{size_mb:.1f} MB")
+    table.add_row("threshold", f"{manifest.decision.threshold:.3f}")
+    for name, value in manifest.metrics.items():
+        table.add_row(name, f"{value:.4g}")
+    return table
+
+
+def evaluation_tables(dataset: Dataset, evaluation: Evaluation) -> tuple[Table, Table]:
+    """Show the figures, and the confusion with the truth in rows."""
+    figures = Table("figure", "value")
+    for name, value in evaluation.figures.items():
+        figures.add_row(name, f"{value:.4f}")
+    confusion = Table("truth \\ answer", *dataset.classes)
+    for name, row in zip(dataset.classes, evaluation.confusion, strict=True):
+        confusion.add_row(name, *(str(number) for number in row))
+    return figures, confusion

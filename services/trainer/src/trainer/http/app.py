@@ -1,0 +1,13 @@
+"""Health and metrics; jobs are asked for through the gateway."""
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from shared.observability.health import Readiness, new_health_router
+
+
+def new_app(readiness: Readiness, metrics: CollectorRegistry) -> FastAPI:
+    """Make the app: /health/live, /health/ready, /metrics."""
+    app = FastAPI(title="PneumoStream trainer", docs_url=None, redoc_url=None)
+    app.include_router(new_health_router(readiness, metrics))
+    return app

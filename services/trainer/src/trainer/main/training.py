@@ -1,0 +1,79 @@
+"""The root of the commands that train. Importing it loads TensorFlow; the idle service does not."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.bundle_files import sha256_of
+from shared.contracts.bundle import Manifest, PreprocessingSpec
+from trainer.adapters.backbone import OpenVinoBackbone
+from trainer.adapters.bundle_folder import replaced
+from trainer.adapters.exporter import GraphExporter
+from trainer.adapters.feature_files import FeatureFiles
+from trainer.adapters.image_folder import ImageFolder
+from trainer.adapters.mobilenet import Weights, load_weights, random_weights
+from trainer.adapters.sample_files import store_samples
+from trainer.core.dataset import require_trainable
+from trainer.core.recipe import Recipe
+from trainer.ports import Progress
+from trainer.service.bundling import Origin, write_bundle
+from trainer.service.features import Features
+from trainer.service.pixels import Pixels
+from trainer.service.sampling import Sampling
+from trainer.service.scan import scan
+from trainer.service.training import Training
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """Where a run reads and writes. weights None: an untrained network, to try the machinery."""
+
+    images: Path
+    out: Path
+    weights: Path | None
+    cache: Path
+    recipe: Recipe
+    origin: Origin
+
+
+def train_bundle(run: TrainingRun, progress: Progress) -> Manifest:
+    """Train and write the bundle; nothing is at `out` before it is whole.
+
+    Raises UnlabelledError, TooFewError (the folder's fault) and OSError.
+    """
+    progress.stage("reading the folder")
+    images = ImageFolder(run.images)
+    dataset = scan(images).dataset
+    # The folder's faults are told before a network is built.
+    require_trainable(dataset, patients=run.recipe.patients)
+    weights, backbone = _backbone(run)
+    exporter = GraphExporter(weights, size_px=run.recipe.size_px)
+    training = Training(images, backbone, _store(run), exporter, progress)
+    trained = training.train(dataset, run.recipe, run.origin.seed)
+    progress.stage("writing the bundle")
+    with replaced(run.out) as folder:
+        return write_bundle(folder, trained, dataset, run.recipe, exporter, run.origin)
+
+
+def write_samples(run: TrainingRun, progress: Progress, *, each: int) -> tuple[Path, ...]:
+    """Write composites of every class into `run.out`. Raises UnlabelledError, TooFewError."""
+    progress.stage("reading the folder")
+    images = ImageFolder(run.images)
+    dataset = scan(images).dataset
+    pixels = Pixels(images, PreprocessingSpec(size_px=run.recipe.size_px))
+    _, backbone = _backbone(run)
+    features = Features(pixels, backbone, _store(run), progress)
+    samples = Sampling(pixels, features, backbone, progress).make(dataset, each=each)
+    return store_samples(samples, run.out)
+
+
+def _store(run: TrainingRun) -> FeatureFiles:
+    return FeatureFiles(run.cache / "features")
+
+
+def _backbone(run: TrainingRun) -> tuple[Weights, OpenVinoBackbone]:
+    side, seed = run.recipe.size_px, run.origin.seed
+    if run.weights is None:
+        weights, name = random_weights(side, seed), f"random {seed}"
+    else:
+        weights, name = load_weights(run.weights, side), sha256_of(run.weights)
+    return weights, OpenVinoBackbone(weights, size_px=side, name=name)

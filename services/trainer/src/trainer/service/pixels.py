@@ -1,0 +1,36 @@
+"""Pictures on their way into a network: read, decoded, changed, normalised, in batches."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from shared.contracts.bundle import PreprocessingSpec
+from shared.preprocessing import decode_grey, normalise
+from trainer.core.arrays import Floats, Grey
+from trainer.core.dataset import Example
+from trainer.core.views import View
+from trainer.ports import Images
+
+BATCH = 32
+
+
+class Pixels:
+    """Serves pictures as the network sees them; the one place where training decodes."""
+
+    def __init__(self, images: Images, spec: PreprocessingSpec) -> None:
+        self.spec = spec
+        self._images = images
+
+    def grey(self, example: Example) -> Grey:
+        """Decode one picture, uint8 [S, S]. Raises ImageError."""
+        return decode_grey(self._images.read(example.name), self.spec.size_px)
+
+    def one(self, example: Example, view: View) -> Floats:
+        """Give the network's input for one picture under a view, float32 [S, S, 1]."""
+        return normalise(view.change(self.grey(example), example.sha256), self.spec)
+
+    def batches(self, examples: Sequence[Example], view: View) -> Iterator[Floats]:
+        """Give inputs float32 [≤ 32, S, S, 1], in the order of the examples."""
+        for start in range(0, len(examples), BATCH):
+            part = examples[start : start + BATCH]
+            yield np.stack([self.one(example, view) for example in part])

@@ -1,0 +1,1 @@
+"""Records in, calls of the service, offsets committed."""

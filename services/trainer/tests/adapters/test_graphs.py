@@ -1,0 +1,64 @@
+import keras
+import numpy as np
+import openvino as ov
+import pytest
+
+from trainer.adapters.conversion import to_openvino
+from trainer.adapters.exporter import GraphExporter
+from trainer.adapters.graphs import pooled_graph, served_graph
+from trainer.adapters.mobilenet import _folded, random_weights
+from trainer.core.heads import LinearHead
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorflow"),
+]
+SIDE = 64
+RNG = np.random.default_rng(0)
+PIXELS = RNG.uniform(-1, 1, (3, SIDE, SIDE, 1)).astype(np.float32)
+HEAD = LinearHead(
+    RNG.normal(0, 0.02, (1696, 4)).astype(np.float32), np.array([0.5, -0.5, 0, 1], np.float32)
+)
+
+
+def test_the_grey_folded_network_is_kerass_own_on_three_equal_channels() -> None:
+    keras.utils.set_random_seed(0)
+    published = keras.applications.MobileNetV2(
+        input_shape=(SIDE, SIDE, 3), include_top=False, weights=None
+    )
+    for layer in published.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            shape = layer.get_weights()[0].shape
+            layer.set_weights(
+                [RNG.uniform(0.5, 3, shape), RNG.normal(0, 0.3, shape),
+                 RNG.normal(0, 0.2, shape), RNG.uniform(0.2, 1, shape)]
+            )  # fmt: skip
+    expected = np.asarray(published(np.repeat(PIXELS, 3, axis=3))).mean(axis=(1, 2))
+    ours = np.asarray(pooled_graph(_folded(published), SIDE)(PIXELS))[:, :1280]
+    assert np.abs(expected).max() > 0.1
+    assert ours == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_served_graph_is_the_pooled_graph_and_the_head() -> None:
+    weights = random_weights(SIDE, 0)
+    features = np.asarray(pooled_graph(weights, SIDE)(PIXELS))
+    served = served_graph(weights, HEAD, SIDE)(PIXELS)
+    assert np.asarray(served["logits"]) == pytest.approx(HEAD.logits(features), abs=1e-3)
+    assert served["cam"].shape == (3, 4, SIDE // 32, SIDE // 32)
+
+
+def test_openvino_computes_what_keras_computes() -> None:
+    graph = served_graph(random_weights(SIDE, 0), HEAD, SIDE)
+    options = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = ov.Core().compile_model(to_openvino(graph, SIDE), "CPU", options)
+    there, here = compiled({0: PIXELS}), graph(PIXELS)
+    for name in ("logits", "cam"):
+        assert there[name] == pytest.approx(np.asarray(here[name]), abs=1e-3)
+
+
+def test_batches_stream_through_in_order() -> None:
+    served = GraphExporter(random_weights(SIDE, 0), size_px=SIDE).export(HEAD)
+    many = RNG.uniform(-1, 1, (40, SIDE, SIDE, 1)).astype(np.float32)
+    at_once = np.concatenate(list(served.logits([many])))
+    one_by_one = np.concatenate(list(served.logits(one[None] for one in many)))
+    assert one_by_one == pytest.approx(at_once, abs=1e-4)

@@ -1,0 +1,29 @@
+import pytest
+
+from shared.contracts.train import TrainModel
+from trainer.core.jobs import RETRAINING_MISSING, Unreadable, answer, read_command
+
+COMMAND = TrainModel(id="job-1", requested_at_ms=5)
+
+
+def test_a_command_is_declined_with_one_terminal_event() -> None:
+    event = answer(COMMAND, now_ms=7)
+    assert (event.id, event.state, event.error, event.at_ms) == (
+        "job-1",
+        "failed",
+        RETRAINING_MISSING,
+        7,
+    )
+
+
+def test_a_command_survives_its_bytes() -> None:
+    assert read_command(COMMAND.to_bytes()) == COMMAND
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff\xfe", b"[]", b"{}", b'{"id": "x"}', b'{"id": 1, "requested_at_ms": "?"}']
+)
+def test_what_is_no_command_is_told_apart_and_never_repeated(body: bytes) -> None:
+    read = read_command(body)
+    assert isinstance(read, Unreadable)
+    assert "TrainModel" in read.reason

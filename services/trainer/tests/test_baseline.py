@@ -1,0 +1,70 @@
+"""The bundle that the repository ships: whole, small, and what it says it is."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.bundle_files import verify_bundle
+from shared.contracts.bundle import GOLDENS_FILE, Manifest
+from shared.preprocessing import normalise, preprocess
+from trainer.adapters.read_graph import ReadGraph
+from trainer.core.figures import Rule
+from trainer.core.probabilities import Calibrated
+
+ROOT = Path(__file__).parents[3]
+BUNDLE = ROOT / "models" / "baseline"
+SAMPLES = sorted((ROOT / "samples").glob("*.jpeg"))
+
+
+@pytest.fixture(scope="module")
+def manifest() -> Manifest:
+    return verify_bundle(BUNDLE)
+
+
+@pytest.fixture(scope="module")
+def engine(manifest: Manifest) -> ReadGraph:
+    return ReadGraph(BUNDLE / manifest.engine.file)
+
+
+def test_it_fits_into_twenty_megabytes(manifest: Manifest) -> None:
+    assert sum(entry.size_bytes for entry in manifest.files.values()) <= 20_000_000
+
+
+def test_its_goldens_are_reproduced(manifest: Manifest, engine: ReadGraph) -> None:
+    with np.load(BUNDLE / GOLDENS_FILE) as goldens:
+        images, inputs, logits = (goldens[name] for name in ("images", "inputs", "logits"))
+    again = np.stack([normalise(image, manifest.preprocessing) for image in images])
+    assert np.abs(again - inputs).max() < 1e-4
+    answers = np.concatenate(list(engine.logits(one[None] for one in inputs)))
+    # int8 kernels differ between instruction sets.
+    assert np.abs(answers - logits).max() < 0.25
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:tensorflow")
+def test_its_float_parent_gives_nearly_the_same_logits(engine: ReadGraph) -> None:
+    import keras  # noqa: PLC0415
+
+    with np.load(BUNDLE / GOLDENS_FILE) as goldens:
+        inputs, logits = goldens["inputs"], goldens["logits"]
+    parent = keras.models.load_model(BUNDLE / "model.keras")
+    exact = np.asarray(parent(inputs)["logits"])
+    assert np.corrcoef(exact.ravel(), logits.ravel())[0, 1] > 0.97
+
+
+def test_there_are_samples_of_every_class(manifest: Manifest) -> None:
+    labels = {path.name.split("-composite-")[0] for path in SAMPLES}
+    assert labels == set(manifest.classes)
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_a_sample_is_what_its_name_says(path: Path, manifest: Manifest, engine: ReadGraph) -> None:
+    inputs = preprocess(path.read_bytes(), manifest.preprocessing)[None]
+    logits = np.concatenate(list(engine.logits([inputs])))
+    calibration = manifest.calibration
+    calibrated = Calibrated(calibration.temperature, calibration.bias)
+    reference = manifest.classes.index(manifest.decision.reference_class)
+    rule = Rule(reference, manifest.decision.threshold)
+    (said,) = rule.decide(calibrated.probabilities(logits))
+    assert manifest.classes[said] == path.name.split("-composite-")[0]
