@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-WARM_UP = 50
+WARM_UP = 1_000
+"""Requests before the measurement: the broker's virtual machine compiles what it runs often."""
 
 
 class Connection:

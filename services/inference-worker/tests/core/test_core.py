@@ -56,7 +56,9 @@ def test_broken_logits_are_never_an_answer(logits):
 def test_calibrated_probabilities_sum_to_one_and_keep_their_order(logits, temperature):
     values = calibrate(np.array(logits, np.float32), Calibration(temperature=temperature))
     assert values.sum() == pytest.approx(1.0, abs=1e-5)
-    assert values.argmax() == np.argmax(logits) or len(set(logits)) < len(logits)
+    first, second = np.sort(logits)[[-1, -2]]
+    if first - second > 0.01:  # closer ones may meet in float32
+        assert values.argmax() == np.argmax(logits)
 
 
 def test_offsets_commit_only_up_to_the_first_unanswered_record():

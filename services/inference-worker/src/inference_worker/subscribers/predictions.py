@@ -23,6 +23,7 @@ from shared.kafka.publisher import BrokerUnavailableError
 _log = structlog.get_logger(__name__)
 _POLL_MS = 250
 _DRAIN_S = 8.0
+_COMMIT_EVERY_S = 0.05
 _RETRY_PUBLISH_S = 0.5
 
 Record: TypeAlias = ConsumerRecord[bytes, bytes]
@@ -58,6 +59,7 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._ledger: OffsetLedger[TopicPartition] = OffsetLedger()
         self._batches: set[asyncio.Task[None]] = set()
         self._committing: asyncio.Task[None] | None = None
+        self._leaving = asyncio.Event()
         self.assigned = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -155,6 +157,10 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._committing = asyncio.create_task(self._commit())
 
     async def _commit(self) -> None:
+        # A commit a batch would cost the broker as much as the batch; a crash between two commits
+        # only repeats what readers de-duplicate.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._leaving.wait(), _COMMIT_EVERY_S)
         while offsets := self._ledger.advance():
             try:
                 await self._consumer.commit(offsets)
@@ -166,6 +172,8 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _drain(self) -> None:
         if self._batches:
             await asyncio.wait(self._batches, timeout=_DRAIN_S)
+        self._leaving.set()
         if self._committing is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._committing), timeout=_DRAIN_S)
+        self._leaving.clear()
