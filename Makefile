@@ -16,7 +16,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up down status logs restart scale test lint format-check types imports unit format lock lock-jars clean
+.PHONY: help install install-dev up down status logs restart scale train test lint format-check types imports unit format lock lock-jars clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,10 @@ restart: install ## restart one program (SERVICE=gateway)
 
 scale: install ## change the number of inference workers of a running stack (WORKERS=n)
 	@$(BIN)/python -m embedded scale $(or $(WORKERS),$(error say how many with WORKERS=))
+
+train: install ## make models/baseline anew (DATA=folder of labelled pictures WEIGHTS=MobileNetV2 .h5, SEED=0)
+	@$(BIN)/python -m trainer train $(or $(DATA),$(error name the pictures with DATA=)) --seed $(or $(SEED),0) \
+		--weights $(or $(WEIGHTS),$(error name the backbone with WEIGHTS=))
 
 # --- check -------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """The bundle that the repository ships: whole, small, and what it says it is."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,13 @@ import pytest
 
 from shared.bundle_files import verify_bundle
 from shared.contracts.bundle import GOLDENS_FILE, Manifest
-from shared.preprocessing import normalise, preprocess
+from shared.domain_guard import load_domain_guard
+from shared.preprocessing import decode_grey, normalise, preprocess
 from trainer.adapters.read_graph import ReadGraph
 from trainer.core.figures import Rule
 from trainer.core.probabilities import Calibrated
+from trainer.core.strangers import Maker, invert, lay_on_its_side, make_gradient, scramble
+from trainer.service.guarding import refused
 
 ROOT = Path(__file__).parents[3]
 BUNDLE = ROOT / "models" / "baseline"
@@ -36,7 +40,7 @@ def test_its_goldens_are_reproduced(manifest: Manifest, engine: ReadGraph) -> No
         images, inputs, logits = (goldens[name] for name in ("images", "inputs", "logits"))
     again = np.stack([normalise(image, manifest.preprocessing) for image in images])
     assert np.abs(again - inputs).max() < 1e-4
-    answers = np.concatenate(list(engine.logits(one[None] for one in inputs)))
+    answers = np.concatenate([one for (one,) in engine.ask((x[None] for x in inputs), "logits")])
     # int8 kernels differ between instruction sets.
     assert np.abs(answers - logits).max() < 0.25
 
@@ -53,6 +57,38 @@ def test_its_float_parent_gives_nearly_the_same_logits(engine: ReadGraph) -> Non
     assert np.corrcoef(exact.ravel(), logits.ravel())[0, 1] > 0.97
 
 
+def test_its_guard_lets_samples_pass_and_refuses_what_is_made_of_them(
+    manifest: Manifest, engine: ReadGraph
+) -> None:
+    guard = load_domain_guard(BUNDLE / "domain.npz")
+    rng = np.random.default_rng(0)
+    greys = [decode_grey(path.read_bytes(), manifest.preprocessing.size_px) for path in SAMPLES]
+
+    def share_refused(make: Maker) -> float:
+        made = [np.ascontiguousarray(make(grey, rng)) for grey in greys]
+        inputs = np.stack([normalise(one, manifest.preprocessing) for one in made])
+        ((features,),) = engine.ask([inputs], "domain")
+        return refused(guard, features)
+
+    assert share_refused(lambda grey, _: grey) == 0
+    for make in (invert, scramble, lay_on_its_side, make_gradient):
+        assert share_refused(make) == 1
+
+
+def test_its_class_map_is_the_logit_spread_out(manifest: Manifest, engine: ReadGraph) -> None:
+    assert manifest.engine.cam_output == "cam"
+    with np.load(BUNDLE / GOLDENS_FILE) as goldens:
+        ((cam, logits),) = engine.ask([goldens["inputs"]], "cam", "logits")
+    assert cam.shape[1:] == (14, 14, len(manifest.classes))
+    assert cam.mean(axis=(1, 2)) == pytest.approx(logits, abs=1e-3)
+
+
+def test_its_card_says_what_it_is_for() -> None:
+    card = json.loads((BUNDLE / "card.json").read_text())
+    assert card["not_for_diagnosis"] is True
+    assert card["test"]["intervals"]["auc"]
+
+
 def test_there_are_samples_of_every_class(manifest: Manifest) -> None:
     labels = {path.name.split("-composite-")[0] for path in SAMPLES}
     assert labels == set(manifest.classes)
@@ -61,7 +97,7 @@ def test_there_are_samples_of_every_class(manifest: Manifest) -> None:
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_a_sample_is_what_its_name_says(path: Path, manifest: Manifest, engine: ReadGraph) -> None:
     inputs = preprocess(path.read_bytes(), manifest.preprocessing)[None]
-    logits = np.concatenate(list(engine.logits([inputs])))
+    ((logits,),) = engine.ask([inputs], "logits")
     calibration = manifest.calibration
     calibrated = Calibrated(calibration.temperature, calibration.bias)
     reference = manifest.classes.index(manifest.decision.reference_class)

@@ -32,8 +32,8 @@ from trainer.settings import Settings
 
 _HELP = "PneumoStream's trainer: the service, and the commands that train and look at data."
 _STDERR = 2
-_MEMORY_GIB = 2.5
-"""Resident at the most, measured with 5,200 pictures and two augmented views."""
+_MEMORY_GIB = 3.5
+"""Resident at the most, measured with 5,200 pictures."""
 
 app = typer.Typer(help=_HELP, pretty_exceptions_enable=False, add_completion=False)
 inspect_app = typer.Typer(help="Look at folders of labelled pictures.")
@@ -80,7 +80,6 @@ def train(
     weights: Weights = None,
     untrained: Untrained = False,  # noqa: FBT002  Typer makes a flag of it
     seed: Seed = 0,
-    views: Annotated[int, typer.Option(min=0, help="Augmented views beside the clean one.")] = 2,
     size_px: Annotated[int, typer.Option(min=32, help="Side of the network's input.")] = 224,
     name: Annotated[str, typer.Option(help="Name of the model.")] = "pneumonia",
     model_version: Annotated[
@@ -105,7 +104,7 @@ def train(
             out=out,
             weights=_weights(weights, untrained=untrained),
             cache=cache or Settings().cache_dir,
-            recipe=Recipe(size_px=size_px, views=views),
+            recipe=Recipe(size_px=size_px),
             origin=origin,
         )
         console.print(f"Needs about {_MEMORY_GIB} GiB of memory; features go to {run.cache}.")
@@ -116,17 +115,28 @@ def train(
 
 
 @app.command()
-def evaluate(bundle: Annotated[Path, typer.Argument(exists=True)], folder: Folder) -> None:
-    """Score a bundle on a folder that it was not made from."""
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(exists=True)],
+    folder: Folder,
+    docs: Annotated[Path, typer.Option(help="Where evaluation.md and .json go.")] = Path(
+        "docs/model"
+    ),
+    note: Annotated[str, typer.Option(help="A sentence on how often the folder was met.")] = "",
+    on_card: Annotated[  # noqa: FBT002  Typer makes a flag of it
+        bool, typer.Option("--on-card", help="Put the figures on the bundle's card as well.")
+    ] = False,
+) -> None:
+    """Score a bundle, as served, on a folder that it was not made from."""
     console = Console()
     with _one_sentence():
         from trainer.adapters.console import evaluation_tables  # noqa: PLC0415
-        from trainer.main.folder import evaluate_bundle  # noqa: PLC0415
+        from trainer.main.folder import evaluate_bundle, keep_report  # noqa: PLC0415
 
         with rich_progress(console) as progress:
-            manifest, dataset, evaluation = evaluate_bundle(bundle, folder, progress)
-        console.print(f"{manifest.name} {manifest.version} on {folder}")
-        for table in evaluation_tables(dataset, evaluation):
+            evaluated = evaluate_bundle(bundle, folder, progress, note=note)
+        keep_report(bundle, evaluated, docs=docs, on_card=on_card)
+        console.print(f"{evaluated.manifest.name} {evaluated.manifest.version} on {folder}")
+        for table in evaluation_tables(evaluated.dataset, evaluated.evaluation):
             console.print(table)
 
 
@@ -163,7 +173,7 @@ def samples(
 
 
 @inspect_app.command()
-def check(folder: Folder, seed: Seed = 0, share: Share = 0.15) -> None:
+def check(folder: Folder, seed: Seed = 0, share: Share = 0.2) -> None:
     """Count classes, patients, duplicates and conflicts, and try the split."""
     console = Console()
     with _one_sentence():

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Protocol
 
 from shared.contracts.train import TrainEvent
-from trainer.core.arrays import Floats
+from trainer.core.arrays import Floats, Halves, Kernels, Labels
 from trainer.core.heads import LinearHead
-from trainer.core.precision import Kept
+from trainer.core.recipe import Learning
 
 
 class Images(Protocol):
@@ -23,7 +23,7 @@ class Images(Protocol):
 
 
 class Backbone(Protocol):
-    """The frozen network up to its pooled features."""
+    """The network as it was published, up to its pooled features."""
 
     @property
     def fingerprint(self) -> str:
@@ -32,6 +32,14 @@ class Backbone(Protocol):
 
     def pooled(self, batches: Iterable[Floats]) -> Iterator[Floats]:
         """Turn inputs [N, S, S, 1] into features [N, D], batch by batch, in order."""
+        ...
+
+    def stem(self, batches: Iterable[Floats]) -> Iterator[Floats]:
+        """Turn inputs into the maps of the blocks that are never trained, [N, s, s, 64]."""
+        ...
+
+    def pooled_from_stem(self, batches: Iterable[Halves]) -> Iterator[Floats]:
+        """Turn those maps into features [N, D]."""
         ...
 
 
@@ -47,24 +55,39 @@ class FeatureStore(Protocol):
         ...
 
 
-class Engine(Protocol):
-    """An exported graph: grey input [N, S, S, 1] to logits."""
+class ViewStore(Protocol):
+    """Maps of whole views and trained weights that were computed before, by key."""
 
-    def logits(self, batches: Iterable[Floats]) -> Iterator[Floats]:
-        """Give logits float32 [N, C], batch by batch, in order."""
+    def load_maps(self, key: str) -> Halves | None:
+        """Give what is stored, float16 [N, s, s, 64] and still on disk, or None."""
+        ...
+
+    def store_maps(self, key: str, batches: Iterable[Floats], count: int) -> Halves:
+        """Keep `count` rows, all or none, and give them back."""
+        ...
+
+    def load_kernels(self, key: str) -> Kernels | None:
+        """Give trained weights, or None."""
+        ...
+
+    def store_kernels(self, key: str, kernels: Kernels) -> None:
+        """Keep trained weights, all or none."""
+        ...
+
+
+class Engine(Protocol):
+    """An exported graph: grey input [N, S, S, 1] to `logits`, `cam` and `domain`."""
+
+    def ask(self, batches: Iterable[Floats], *outputs: str) -> Iterator[tuple[Floats, ...]]:
+        """Give the named outputs, batch by batch, in order."""
         ...
 
 
 class Served(Engine, Protocol):
     """A graph on its way into a bundle."""
 
-    @property
-    def kept(self) -> Kept:
-        """Say what of it is still float."""
-        ...
-
-    def quantised(self, pixels: Floats, kept: Kept) -> "Served":
-        """Give its int8 form, calibrated on inputs [N, S, S, 1], with `kept` left in float."""
+    def quantised(self, pixels: Floats) -> "Served":
+        """Give its int8 form, calibrated on inputs [N, S, S, 1]."""
         ...
 
     def save(self, path: Path) -> None:
@@ -73,13 +96,13 @@ class Served(Engine, Protocol):
 
 
 class Exporter(Protocol):
-    """Makes the served graph of the backbone and a head."""
+    """Makes the served graph of the backbone and what was trained of it."""
 
-    def export(self, head: LinearHead) -> Served:
+    def export(self, tuned: Kernels) -> Served:
         """Give the graph in float."""
         ...
 
-    def save_parent(self, head: LinearHead, path: Path) -> None:
+    def save_parent(self, tuned: Kernels, path: Path) -> None:
         """Write the float model that a later training starts from (a .keras file)."""
         ...
 
@@ -97,6 +120,22 @@ class Progress(Protocol):
 
     def advance(self, steps: int) -> None:
         """Say that so many are done."""
+        ...
+
+
+class Tuner(Protocol):
+    """Trains what comes behind the frozen blocks."""
+
+    def fine_tune(
+        self,
+        start: LinearHead,
+        views: Sequence[Halves],
+        labels: Labels,
+        learning: Learning,
+        seed: int,
+        progress: Progress,
+    ) -> Kernels:
+        """Give trained weights. views: the same pictures in the same order, one view an epoch."""
         ...
 
 

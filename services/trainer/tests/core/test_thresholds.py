@@ -1,21 +1,32 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trainer.core.figures import Rule, binary_figures, calibration_error
-from trainer.core.thresholds import balanced_threshold
+from trainer.core.thresholds import sensitivity_threshold
 
 
-def test_the_threshold_separates_what_can_be_separated() -> None:
-    p = np.array([0.1, 0.2, 0.3, 0.7, 0.8], np.float32)
-    threshold = balanced_threshold(p, np.array([False, False, False, True, True]))
-    assert threshold == pytest.approx(0.5, abs=0.01)
+@given(
+    st.lists(st.floats(0, 1, width=32), min_size=1, max_size=80),
+    st.lists(st.floats(0, 1, width=32), max_size=20),
+    st.sampled_from([0.8, 0.9, 0.95]),
+)
+def test_the_threshold_keeps_the_sensitivity_and_a_higher_one_would_not(
+    ill: list[float], well: list[float], sensitivity: float
+) -> None:
+    p = np.clip(np.array([*ill, *well], np.float32), 0.01, 0.99)
+    truth = np.array([True] * len(ill) + [False] * len(well))
+    threshold = sensitivity_threshold(p, truth, sensitivity=sensitivity)
+    assert (p[truth] >= np.float32(threshold)).mean() >= sensitivity - 1e-9
+    assert 0 < threshold < 1
+    above = p[truth] > np.float32(threshold)
+    assert above.mean() <= sensitivity or (p[truth] == p[truth].max()).all() or len(ill) < 20
 
 
-def test_the_threshold_follows_a_shift_of_every_score() -> None:
-    rng = np.random.default_rng(0)
-    truth = rng.random(400) < 0.7
-    p = np.clip(0.75 + 0.1 * truth + rng.normal(0, 0.03, 400), 0, 1).astype(np.float32)
-    assert 0.77 < balanced_threshold(p, truth) < 0.83
+def test_a_threshold_stays_inside_the_unit_interval() -> None:
+    sure = np.array([1.0, 1.0], np.float32)
+    assert sensitivity_threshold(sure, np.array([True, True]), sensitivity=0.95) < 1
 
 
 @pytest.mark.parametrize(

@@ -29,10 +29,11 @@ def manifest_table(manifest: Manifest) -> Table:
 
 def evaluation_tables(dataset: Dataset, evaluation: Evaluation) -> tuple[Table, Table]:
     """Show the figures, and the confusion with the truth in rows."""
-    figures = Table("figure", "value")
+    figures = Table("figure", "value", "95 %")
     for name, value in evaluation.figures.items():
-        figures.add_row(name, f"{value:.4f}")
-    confusion = Table("truth \\ answer", *dataset.classes)
+        span = "–".join(f"{end:.3f}" for end in evaluation.intervals.get(name, ()))
+        figures.add_row(name, f"{value:.4f}", span)
+    confusion = Table("truth \\ most probable", *dataset.classes)
     for name, row in zip(dataset.classes, evaluation.confusion, strict=True):
         confusion.add_row(name, *(str(number) for number in row))
     return figures, confusion

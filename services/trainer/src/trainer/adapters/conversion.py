@@ -8,12 +8,13 @@ import openvino as ov
 INPUT = "image"
 
 
-def to_openvino(graph: keras.Model, size_px: int) -> ov.Model:
-    """Convert to float IR with one input `image` [N, S, S, 1]; outputs keep Keras's names."""
+def to_openvino(graph: keras.Model) -> ov.Model:
+    """Convert to float IR with one input `image`; outputs keep Keras's names."""
+    shape = [-1, *graph.input_shape[1:]]
     with warnings.catch_warnings():
         # The converter calls the model with a tuple of one, at which Keras wonders.
         warnings.filterwarnings("ignore", "The structure of `inputs`", UserWarning)
-        model = ov.convert_model(graph, input=[(INPUT, [-1, size_px, size_px, 1])])
+        model = ov.convert_model(graph, input=[(INPUT, shape)])
     return renamed(model)
 
 

@@ -13,46 +13,37 @@ from trainer.adapters.keras_file import save_keras
 from trainer.adapters.mobilenet import Weights
 from trainer.adapters.openvino_engine import compile_graph, stream
 from trainer.core.arrays import Floats
-from trainer.core.heads import LinearHead
-from trainer.core.precision import Kept
 
 _CONVOLUTIONS = ("Convolution", "GroupConvolution")
-_FIRST = 3
-"""The first convolution and the first block's two."""
-_LAST = 4
-"""The last block's three convolutions and the closing one."""
+_FIRST = 5
+"""Convolutions at the entrance that stay in float: rounding them costs most (see experiments)."""
+_POOLING = ("ReduceMean", "Sqrt", "Power")
+"""Kinds of operation that stay in float: cheap, and every answer hangs on them."""
 
 
 class ServedGraph:
-    """An OpenVINO graph with outputs `logits` and `cam`."""
+    """An OpenVINO graph with outputs `logits`, `cam` and `domain`."""
 
-    def __init__(self, model: ov.Model, kept: Kept) -> None:
+    def __init__(self, model: ov.Model) -> None:
         self._model = model
-        self._kept = kept
         self._compiled = compile_graph(model)
 
-    @property
-    def kept(self) -> Kept:
-        """Say what of it is still float."""
-        return self._kept
+    def ask(self, batches: Iterable[Floats], *outputs: str) -> Iterator[tuple[Floats, ...]]:
+        """Give the named outputs, batch by batch, in order."""
+        return stream(self._compiled, batches, outputs)
 
-    def logits(self, batches: Iterable[Floats]) -> Iterator[Floats]:
-        """Give logits float32 [N, C], batch by batch, in order."""
-        return stream(self._compiled, batches, "logits")
-
-    def quantised(self, pixels: Floats, kept: Kept) -> "ServedGraph":
-        """Give its int8 form, calibrated on inputs [N, S, S, 1], with `kept` left in float."""
-        if kept is Kept.EVERYTHING:
-            return self
+    def quantised(self, pixels: Floats) -> "ServedGraph":
+        """Give its int8 form, calibrated on inputs [N, S, S, 1]."""
         nncf.set_log_level(logging.ERROR)  # it would list every operation it leaves alone
         model = nncf.quantize(
             self._model,
             nncf.Dataset([one[None] for one in pixels]),
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(pixels),
-            ignored_scope=nncf.IgnoredScope(names=_kept_names(self._model, kept)),
+            fast_bias_correction=False,
+            ignored_scope=nncf.IgnoredScope(names=_kept_names(self._model)),
         )
-        return ServedGraph(renamed(model), kept)
+        return ServedGraph(renamed(model))
 
     def save(self, path: Path) -> None:
         """Write the .xml, and its .bin beside it."""
@@ -66,37 +57,32 @@ class GraphExporter:
         self._weights = weights
         self._size_px = size_px
 
-    def export(self, head: LinearHead) -> ServedGraph:
-        """Give the graph in float."""
-        graph = served_graph(self._weights, head, self._size_px)
-        return ServedGraph(to_openvino(graph, self._size_px), Kept.EVERYTHING)
+    def export(self, tuned: Weights) -> ServedGraph:
+        """Give the graph in float; `tuned` replaces what it names."""
+        return ServedGraph(to_openvino(served_graph({**self._weights, **tuned}, self._size_px)))
 
-    def save_parent(self, head: LinearHead, path: Path) -> None:
+    def save_parent(self, tuned: Weights, path: Path) -> None:
         """Write the float model that a later training starts from (a .keras file)."""
-        save_keras(served_graph(self._weights, head, self._size_px), path)
+        save_keras(served_graph({**self._weights, **tuned}, self._size_px), path)
 
 
-def _kept_names(model: ov.Model, kept: Kept) -> list[str]:
-    tail, heads = _behind_the_trunk(model)
-    if kept is Kept.HEAD_AND_ENDS:
-        named = [op for op in model.get_ordered_ops() if op.get_type_name() in _CONVOLUTIONS]
-        body = [op.get_friendly_name() for op in named if op.get_friendly_name() not in heads]
-        tail |= {*body[:_FIRST], *body[-_LAST:]}
-    return sorted(tail)
+def _kept_names(model: ov.Model) -> list[str]:
+    """Name the operations that stay in float: entrance, class maps, pooling."""
+    ordered = model.get_ordered_ops()
+    convolutions = [op for op in ordered if op.get_type_name() in _CONVOLUTIONS]
+    pooling = [op for op in ordered if op.get_type_name() in _POOLING]
+    first = [op.get_friendly_name() for op in (*convolutions[:_FIRST], *pooling)]
+    return sorted({*first, *_class_maps(model)})
 
 
-def _behind_the_trunk(model: ov.Model) -> tuple[set[str], set[str]]:
-    """Name every operation between the trunk and the outputs, and which of them are heads."""
-    tail: set[str] = set()
-    heads: set[str] = set()
-    waiting = [result.input_value(0).get_node() for result in model.get_results()]
+def _class_maps(model: ov.Model) -> set[str]:
+    """Name the convolutions that make the class maps: the first met on the way back from them."""
+    found: set[str] = set()
+    waiting = [model.output("cam").get_node().input_value(0).get_node()]
     while waiting:
         op = waiting.pop()
-        if op.get_type_name() == "Constant":
-            continue
-        tail.add(op.get_friendly_name())
         if op.get_type_name() in _CONVOLUTIONS:
-            heads.add(op.get_friendly_name())
+            found.add(op.get_friendly_name())
         else:
             waiting.extend(value.get_node() for value in op.input_values())
-    return tail, heads
+    return found

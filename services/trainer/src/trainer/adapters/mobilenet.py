@@ -10,7 +10,8 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import layers
-from numpy.typing import NDArray
+
+from trainer.core.arrays import Kernels
 
 _EPSILON = 1e-3
 LAST = 17
@@ -23,8 +24,7 @@ _BLOCKS = (
     (160, 160, 1), (160, 160, 1), (160, 320, 1),
 )  # fmt: skip
 
-Weights = dict[str, list[NDArray[np.float32]]]
-"""Kernel and bias of every convolution, by layer name."""
+Weights = Kernels
 
 
 def load_weights(path: Path, size_px: int) -> Weights:

@@ -1,6 +1,9 @@
 """OpenVINO as the forward pass: inputs stream in, outputs come back in order."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -9,39 +12,47 @@ import openvino as ov
 from trainer.core.arrays import Floats
 
 
-def compile_graph(model: ov.Model) -> ov.CompiledModel:
-    """Compile for the CPU. Float stays float32, so that machines with bf16 answer alike.
+def compile_graph(model: ov.Model, *, exact: bool = True) -> ov.CompiledModel:
+    """Compile for the CPU. Exact: float stays float32, so that machines with bf16 answer alike.
 
     Pinned threads of several processes land on the same core: no pinning.
     """
-    options = {
-        "PERFORMANCE_HINT": "THROUGHPUT",
-        "INFERENCE_PRECISION_HINT": "f32",
-        "ENABLE_CPU_PINNING": False,
-    }
+    options: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "ENABLE_CPU_PINNING": False}
+    if exact:
+        options["INFERENCE_PRECISION_HINT"] = "f32"
     return ov.Core().compile_model(model, "CPU", options)
 
 
-def stream(compiled: ov.CompiledModel, batches: Iterable[Floats], output: str) -> Iterator[Floats]:
-    """Give one named output for each batch, in order.
+def stream(
+    compiled: ov.CompiledModel, batches: Iterable[Floats], names: Sequence[str]
+) -> Iterator[tuple[Floats, ...]]:
+    """Give the named outputs for each batch, in order.
 
-    An infer request is not re-entrant: the queue holds one a stream, and a batch waits for a
-    free one. The next batch is prepared while the last ones are computed.
+    An infer request is not re-entrant: there is one a stream, and a batch waits for a free one.
+    The next batch is prepared while the last ones are computed. Threads of our own rather than
+    AsyncInferQueue: its callbacks take the interpreter's lock in OpenVINO's threads, which the
+    compiled model's destructor joins while it holds that lock, and now and then both wait for ever.
     """
-    queue = ov.AsyncInferQueue(compiled)
-    done: dict[int, Floats] = {}
+    streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+    idle: SimpleQueue[ov.InferRequest] = SimpleQueue()
+    for _ in range(streams):
+        idle.put(compiled.create_infer_request())
 
-    def keep(request: Any, number: int) -> None:
-        done[number] = np.array(request.get_tensor(output).data, np.float32)
+    def answer(batch: Floats) -> tuple[Floats, ...]:
+        request = idle.get()
+        try:
+            request.infer({0: batch})
+            return tuple(np.array(request.get_tensor(n).data, np.float32) for n in names)
+        finally:
+            idle.put(request)
 
-    queue.set_callback(keep)
-    given = 0
-    for number, batch in enumerate(batches):
-        queue.start_async({0: batch}, number)
-        while given in done:
-            yield done.pop(given)
-            given += 1
-    queue.wait_all()
-    while given in done:
-        yield done.pop(given)
-        given += 1
+    with ThreadPoolExecutor(streams) as pool:
+        pending: deque[Future[tuple[Floats, ...]]] = deque()
+        for batch in batches:
+            pending.append(pool.submit(answer, batch))
+            while pending[0].done() or len(pending) > streams:
+                yield pending.popleft().result()
+                if not pending:
+                    break
+        while pending:
+            yield pending.popleft().result()

@@ -15,6 +15,6 @@ class ReadGraph:
     def __init__(self, path: Path) -> None:
         self._compiled = compile_graph(ov.Core().read_model(path))
 
-    def logits(self, batches: Iterable[Floats]) -> Iterator[Floats]:
-        """Give logits float32 [N, C], batch by batch, in order."""
-        return stream(self._compiled, batches, "logits")
+    def ask(self, batches: Iterable[Floats], *outputs: str) -> Iterator[tuple[Floats, ...]]:
+        """Give the named outputs, batch by batch, in order."""
+        return stream(self._compiled, batches, outputs)

@@ -33,7 +33,7 @@ class RichProgress:
             self._bar.console.print(f"… {name}")
 
     def advance(self, steps: int) -> None:
-        """Say that so many are done. Further rungs of the precision ladder come on top."""
+        """Say that so many are done; the bar grows where more was done than expected."""
         task = self._bar.tasks[self._task]
         if task.total is not None and task.completed + steps > task.total:
             self._bar.update(self._task, total=task.completed + steps)

@@ -15,3 +15,9 @@ Labels: TypeAlias = NDArray[np.int64]
 """int64 [N]: index into the classes."""
 
 Mask: TypeAlias = NDArray[np.bool_]
+
+Halves: TypeAlias = NDArray[np.float16]
+"""float16 [N, s, s, 64]: maps of the frozen blocks, as they are cached."""
+
+Kernels: TypeAlias = dict[str, list[NDArray[np.float32]]]
+"""Kernel and bias of every convolution, by layer name; of a trained model also the head's."""

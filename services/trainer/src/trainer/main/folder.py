@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from shared.bundle_files import verify_bundle
 from shared.contracts.bundle import Manifest
+from shared.domain_guard import load_domain_guard
 from trainer.adapters.image_folder import ImageFolder
 from trainer.adapters.read_graph import ReadGraph
 from trainer.core.dataset import Dataset
 from trainer.core.splits import split_patients
 from trainer.ports import Progress
 from trainer.service.evaluation import Evaluation, evaluate
+from trainer.service.reporting import record_in_card, report_of, write_report
 from trainer.service.scan import Scan, scan
 
 
@@ -33,13 +36,31 @@ def check_folder(folder: Path, *, share: float, seed: int) -> Checked:
     )
 
 
-def evaluate_bundle(
-    bundle: Path, folder: Path, progress: Progress
-) -> tuple[Manifest, Dataset, Evaluation]:
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A bundle, the folder it met, what it scored there, and the report of it."""
+
+    manifest: Manifest
+    dataset: Dataset
+    evaluation: Evaluation
+    report: dict[str, Any]
+
+
+def evaluate_bundle(bundle: Path, folder: Path, progress: Progress, *, note: str = "") -> Evaluated:
     """Score a bundle on a folder. Raises BundleError, UnlabelledError, TooFewError."""
     manifest = verify_bundle(bundle)
     progress.stage("reading the folder")
     images = ImageFolder(folder)
     dataset = scan(images).dataset
     engine = ReadGraph(bundle / manifest.engine.file)
-    return manifest, dataset, evaluate(manifest, engine, images, dataset, progress)
+    guard = load_domain_guard(bundle / manifest.domain.file) if manifest.domain else None
+    evaluation = evaluate(manifest, engine, guard, images, dataset, progress)
+    report = report_of(manifest, dataset, evaluation, note)
+    return Evaluated(manifest, dataset, evaluation, report)
+
+
+def keep_report(bundle: Path, evaluated: Evaluated, *, docs: Path, on_card: bool) -> None:
+    """Write the report into `docs` and, if asked, onto the bundle's card."""
+    write_report(docs, evaluated.report)
+    if on_card:
+        record_in_card(bundle, evaluated.report)

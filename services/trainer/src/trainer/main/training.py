@@ -12,6 +12,8 @@ from trainer.adapters.feature_files import FeatureFiles
 from trainer.adapters.image_folder import ImageFolder
 from trainer.adapters.mobilenet import Weights, load_weights, random_weights
 from trainer.adapters.sample_files import store_samples
+from trainer.adapters.tuning import KerasTuner
+from trainer.adapters.view_files import ViewFiles
 from trainer.core.dataset import require_trainable
 from trainer.core.recipe import Recipe
 from trainer.ports import Progress
@@ -46,8 +48,11 @@ def train_bundle(run: TrainingRun, progress: Progress) -> Manifest:
     # The folder's faults are told before a network is built.
     require_trainable(dataset, patients=run.recipe.patients)
     weights, backbone = _backbone(run)
-    exporter = GraphExporter(weights, size_px=run.recipe.size_px)
-    training = Training(images, backbone, _store(run), exporter, progress)
+    size_px = run.recipe.size_px
+    exporter = GraphExporter(weights, size_px=size_px)
+    tuner = KerasTuner(weights, size_px=size_px)
+    store = ViewFiles(run.cache / "views")
+    training = Training(images, backbone, store, tuner, exporter, progress)
     trained = training.train(dataset, run.recipe, run.origin.seed)
     progress.stage("writing the bundle")
     with replaced(run.out) as folder:

@@ -12,26 +12,31 @@ from shared.contracts.bundle import (
     MANIFEST_FILE,
     Calibration,
     DecisionRule,
+    DomainCheck,
     Engine,
     FileEntry,
     Lineage,
     Manifest,
     PreprocessingSpec,
 )
+from shared.domain_guard import DomainGuard
 from shared.preprocessing import normalise
-from trainer.core.card import model_card
+from trainer.core.arrays import Kernels
+from trainer.core.card import card_of, card_text
 from trainer.core.dataset import Dataset
+from trainer.core.figures import Rule
 from trainer.core.phantoms import golden_images
-from trainer.core.precision import Kept
+from trainer.core.probabilities import Calibrated
 from trainer.core.recipe import Recipe
-from trainer.ports import Exporter, Served
-from trainer.service.rounding import Rounded
+from trainer.ports import Engine as Graph
+from trainer.ports import Exporter
 from trainer.service.training import Trained
 
 _ENGINE_FILE = "model.xml"
 _PARENT_FILE = "model.keras"
-_CARD_FILE = "card.md"
 _RECIPE_FILE = "recipe.json"
+CARD_TEXT_FILE = "card.md"
+CARD_FILE = "card.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,17 @@ class Origin:
     trained_at_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a bundle says beside its graphs."""
+
+    calibrated: Calibrated
+    rule: Rule
+    metrics: dict[str, float]
+    dataset: Dataset
+    spec: PreprocessingSpec
+
+
 def write_bundle(
     folder: Path,
     trained: Trained,
@@ -54,40 +70,62 @@ def write_bundle(
     origin: Origin,
 ) -> Manifest:
     """Write every file of the bundle into an empty folder, the manifest last."""
-    spec = PreprocessingSpec(size_px=recipe.size_px)
-    trained.rounded.served.save(folder / _ENGINE_FILE)
-    exporter.save_parent(trained.head, folder / _PARENT_FILE)
-    _write_goldens(folder / GOLDENS_FILE, trained.rounded.served, spec)
+    trained.served.save(folder / _ENGINE_FILE)
+    _write_parent(folder, exporter, trained.tuned)
+    write_guard(folder, trained.guard)
+    decided, spec = trained.decided, PreprocessingSpec(size_px=recipe.size_px)
+    contents = Contents(decided.calibrated, decided.rule, trained.metrics, dataset, spec)
+    return finish_bundle(folder, trained.served, contents, recipe, origin)
+
+
+def _write_parent(folder: Path, exporter: Exporter, tuned: Kernels) -> None:
+    exporter.save_parent(tuned, folder / _PARENT_FILE)
+
+
+def write_guard(folder: Path, guard: DomainGuard) -> None:
+    """Write the domain guard under the name that the manifest gives it."""
+    guard.store(folder / DomainCheck().file)
+
+
+def finish_bundle(
+    folder: Path, graph: Graph, contents: Contents, recipe: Recipe, origin: Origin
+) -> Manifest:
+    """Add goldens, recipe, card and manifest to the graphs and the guard."""
+    _write_goldens(folder / GOLDENS_FILE, graph, contents.spec)
     (folder / _RECIPE_FILE).write_text(json.dumps(asdict(recipe), indent=2) + "\n")
-    manifest = _manifest(folder, trained, dataset, spec, origin)
-    (folder / _CARD_FILE).write_text(model_card(manifest, dataset, _tried(trained.rounded)))
+    manifest = _manifest(folder, contents, origin)
+    card = card_of(manifest, contents.dataset)
+    (folder / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
+    (folder / CARD_TEXT_FILE).write_text(card_text(card))
+    return write_manifest(folder, manifest)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
+    """Hash every file of the folder anew and write the manifest."""
     manifest = manifest.model_copy(update={"files": _entries(folder)})
     (folder / MANIFEST_FILE).write_text(manifest.model_dump_json(indent=2) + "\n")
     return manifest
 
 
-def _write_goldens(path: Path, served: Served, spec: PreprocessingSpec) -> None:
+def _write_goldens(path: Path, graph: Graph, spec: PreprocessingSpec) -> None:
     images = golden_images(spec.size_px, seed=0)
     inputs = np.stack([normalise(image, spec) for image in images])
     # One by one, as the most careful reader will do it.
-    logits = np.concatenate(list(served.logits(one[None] for one in inputs)))
-    np.savez_compressed(path, images=images, inputs=inputs, logits=logits)
+    parts = [logits for (logits,) in graph.ask((one[None] for one in inputs), "logits")]
+    np.savez_compressed(path, images=images, inputs=inputs, logits=np.concatenate(parts))
 
 
-def _manifest(
-    folder: Path, trained: Trained, dataset: Dataset, spec: PreprocessingSpec, origin: Origin
-) -> Manifest:
-    kept = trained.rounded.served.kept
+def _manifest(folder: Path, contents: Contents, origin: Origin) -> Manifest:
+    dataset, calibrated = contents.dataset, contents.calibrated
     return Manifest(
         name=origin.name,
         version=origin.version,
         classes=dataset.classes,
-        preprocessing=spec,
-        calibration=Calibration(
-            temperature=trained.calibrated.temperature, bias=trained.calibrated.bias
-        ),
-        decision=DecisionRule(reference_class=dataset.reference, threshold=trained.rule.threshold),
-        engine=Engine(file=_ENGINE_FILE, precision="f32" if kept is Kept.EVERYTHING else "int8"),
+        preprocessing=contents.spec,
+        calibration=Calibration(temperature=calibrated.temperature, bias=calibrated.bias),
+        decision=DecisionRule(reference_class=dataset.reference, threshold=contents.rule.threshold),
+        engine=Engine(file=_ENGINE_FILE, precision="int8", cam_output="cam"),
+        domain=DomainCheck(),
         files=_entries(folder),
         lineage=Lineage(
             data_sha256=dataset.sha256,
@@ -95,13 +133,8 @@ def _manifest(
             seed=origin.seed,
             trained_at_ms=origin.trained_at_ms,
         ),
-        metrics={name: round(value, 5) for name, value in sorted(trained.metrics.items())},
+        metrics={name: round(value, 5) for name, value in sorted(contents.metrics.items())},
     )
-
-
-def _tried(rounded: Rounded) -> dict[str, str]:
-    steps = {"float": rounded.exact} | {f"int8, in float: {r.kept}": r for r in rounded.tried}
-    return {name: f"clean {r.clean:.4f}, shifted {r.shifted:.4f}" for name, r in steps.items()}
 
 
 def _entries(folder: Path) -> dict[str, FileEntry]:

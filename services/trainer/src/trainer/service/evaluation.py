@@ -5,25 +5,39 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.contracts.bundle import Manifest
+from shared.domain_guard import DomainGuard
 from trainer.core.arrays import Floats
+from trainer.core.bootstrap import intervals
 from trainer.core.dataset import Dataset, TooFewError
-from trainer.core.figures import Rule, binary_figures, class_figures
+from trainer.core.figures import Rule, all_figures
 from trainer.core.probabilities import Calibrated
 from trainer.core.views import CLEAN
 from trainer.ports import Engine, Images, Progress
+from trainer.service.guarding import refused
 from trainer.service.pixels import Pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Figures at the bundle's own operating point, and the confusion [C, C], truth in rows."""
+    """Figures at the bundle's own operating point, and the confusion [C, C], truth in rows.
+
+    intervals: 95 %, by bootstrap over patients. confusion: by the most probable class.
+    """
 
     figures: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
     confusion: tuple[tuple[int, ...], ...]
+    examples: int
+    patients: int
 
 
 def evaluate(
-    manifest: Manifest, engine: Engine, images: Images, dataset: Dataset, progress: Progress
+    manifest: Manifest,
+    engine: Engine,
+    guard: DomainGuard | None,
+    images: Images,
+    dataset: Dataset,
+    progress: Progress,
 ) -> Evaluation:
     """Score a bundle. Raises TooFewError if the folder's classes are not the bundle's."""
     if dataset.classes != manifest.classes:
@@ -33,26 +47,49 @@ def evaluate(
         )
     progress.expect(len(dataset.examples))
     progress.stage("engine on the folder")
-    pixels = Pixels(images, manifest.preprocessing)
-    parts: list[Floats] = []
-    for part in engine.logits(pixels.batches(dataset.examples, CLEAN)):
-        parts.append(part)
-        progress.advance(len(part))
+    logits, features = _ask(manifest, engine, images, dataset, progress)
+    calibration = manifest.calibration
+    zero = (0.0,) * len(manifest.classes)
+    calibrated = Calibrated(calibration.temperature, calibration.bias or zero)
+    probabilities, labels = calibrated.probabilities(logits), dataset.labels
     reference = manifest.classes.index(manifest.decision.reference_class)
     rule = Rule(reference, manifest.decision.threshold)
-    zero = (0.0,) * len(manifest.classes)
-    calibration = manifest.calibration
-    calibrated = Calibrated(calibration.temperature, calibration.bias or zero)
-    probabilities = calibrated.probabilities(np.concatenate(parts))
-    figures = binary_figures(probabilities, dataset.labels, rule) | class_figures(
-        probabilities, dataset.labels, manifest.classes, rule
+    progress.stage("intervals by bootstrap over patients")
+    patients = [example.patient for example in dataset.examples]
+
+    def figures_of(rows: np.ndarray) -> dict[str, float]:
+        return all_figures(probabilities[rows], labels[rows], manifest.classes, rule)
+
+    figures = figures_of(np.arange(len(labels)))
+    if guard is not None:
+        figures["out_of_domain"] = refused(guard, features)
+    return Evaluation(
+        figures,
+        intervals(figures_of, patients),
+        _confusion(dataset, probabilities),
+        len(labels),
+        len(set(patients)),
     )
-    return Evaluation(figures, _confusion(dataset, rule.decide(probabilities)))
 
 
-def _confusion(dataset: Dataset, said: np.ndarray) -> tuple[tuple[int, ...], ...]:
-    classes = range(len(dataset.classes))
-    labels = dataset.labels
+def _ask(
+    manifest: Manifest, engine: Engine, images: Images, dataset: Dataset, progress: Progress
+) -> tuple[Floats, Floats]:
+    pixels = Pixels(images, manifest.preprocessing)
+    # Without a guard nobody asks for features; the logits stand in for them.
+    names = [manifest.engine.logits_output]
+    names.append(manifest.domain.output if manifest.domain else names[0])
+    parts = []
+    for part in engine.ask(pixels.batches(dataset.examples, CLEAN), *names):
+        parts.append(part)
+        progress.advance(len(part[0]))
+    logits, features = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return logits, features
+
+
+def _confusion(dataset: Dataset, probabilities: Floats) -> tuple[tuple[int, ...], ...]:
+    classes, labels = range(len(dataset.classes)), dataset.labels
+    said = probabilities.argmax(axis=1)
     return tuple(
         tuple(int(((labels == truth) & (said == answer)).sum()) for answer in classes)
         for truth in classes

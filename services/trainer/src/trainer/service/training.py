@@ -1,35 +1,47 @@
-"""The story of a bundle: split, look, learn, export, round, calibrate, decide."""
+"""The story of a bundle: split, learn, export, round, calibrate, decide, guard."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from shared.contracts.bundle import PreprocessingSpec
-from trainer.core.arrays import Floats, Mask
+from shared.domain_guard import DomainGuard
+from trainer.core.arrays import Kernels, Mask
 from trainer.core.dataset import Dataset, Example
-from trainer.core.figures import Rule, binary_figures, class_figures
-from trainer.core.heads import LinearHead
+from trainer.core.figures import Rule, all_figures
 from trainer.core.probabilities import Calibrated, fit_calibration
-from trainer.core.probe import fit_head
 from trainer.core.recipe import Recipe
 from trainer.core.splits import split_patients
-from trainer.core.thresholds import balanced_threshold
-from trainer.core.views import CLEAN, augmented_view
-from trainer.ports import Backbone, Exporter, FeatureStore, Images, Progress
-from trainer.service.features import Features
+from trainer.core.thresholds import sensitivity_threshold
+from trainer.ports import Backbone, Exporter, Images, Progress, Served, Tuner, ViewStore
+from trainer.service.guarding import Guarding
+from trainer.service.learning import Learner
 from trainer.service.pixels import Pixels
-from trainer.service.rounding import Rounded, calibration_pixels, round_down
+from trainer.service.rounding import calibration_pixels
 from trainer.service.validation import LOOKS, Answers, Validation
+
+_HELD_OUT = slice(1, -1)
+"""Looks that are corruptions: neither clean nor swapped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What validation settles: probabilities, the operating point, and the figures there."""
+
+    calibrated: Calibrated
+    rule: Rule
+    figures: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
     """All that a bundle is written from."""
 
-    head: LinearHead
-    rounded: Rounded
-    calibrated: Calibrated
-    rule: Rule
+    tuned: Kernels
+    served: Served
+    decided: Decided
+    guard: DomainGuard
     metrics: dict[str, float]
 
 
@@ -40,46 +52,43 @@ class Training:
         self,
         images: Images,
         backbone: Backbone,
-        store: FeatureStore,
+        store: ViewStore,
+        tuner: Tuner,
         exporter: Exporter,
         progress: Progress,
     ) -> None:
         self._images = images
         self._backbone = backbone
         self._store = store
+        self._tuner = tuner
         self._exporter = exporter
         self._progress = progress
 
     def train(self, dataset: Dataset, recipe: Recipe, seed: int) -> Trained:
         """Every class needs patients enough for both sides, see `require_trainable`."""
-        held_out = split_patients(dataset.examples, share=recipe.validation_share, seed=seed)
+        share, split_seed = recipe.validation_share, recipe.split_seed
+        held_out = split_patients(dataset.examples, share=share, seed=split_seed)
         train, kept = _divide(dataset, held_out)
         pixels = Pixels(self._images, PreprocessingSpec(size_px=recipe.size_px))
-        validation = Validation(pixels, kept, self._progress)
-        self._progress.expect((1 + recipe.views) * len(train) + 2 * validation.cost)
-        head = self._learn(pixels, train, len(dataset.classes), recipe, seed)
-        rounded = round_down(
-            self._exporter.export(head),
-            calibration_pixels(pixels, train, recipe, seed),
-            validation,
-            recipe,
-            self._progress,
+        reference = dataset.classes.index(dataset.reference)
+        learner = Learner(pixels, self._backbone, self._store, self._tuner, self._progress)
+        validation = Validation(pixels, kept, reference, self._progress)
+        guarding = Guarding(pixels, recipe, self._progress)
+        self._progress.expect(
+            learner.cost(len(train), recipe)
+            + 2 * validation.cost
+            + guarding.cost(len(train), len(kept))
         )
-        self._progress.stage("calibration")
-        return _decide(dataset, head, rounded)
-
-    def _learn(
-        self, pixels: Pixels, train: list[Example], classes: int, recipe: Recipe, seed: int
-    ) -> LinearHead:
-        features = Features(pixels, self._backbone, self._store, self._progress)
-        views = [CLEAN, *(augmented_view(n + 1, recipe.policy, seed) for n in range(recipe.views))]
-        seen = []
-        for number, view in enumerate(views):
-            self._progress.stage(f"features, view {number + 1} of {len(views)}")
-            seen.append(features.of(train, view))
-        self._progress.stage("linear probe")
-        labels = np.tile(np.array([e.label for e in train], np.int64), len(views))
-        return fit_head(np.concatenate(seen), labels, strength=recipe.penalty, classes=classes)
+        tuned = learner.learn(train, len(dataset.classes), recipe, seed)
+        self._progress.stage("export and int8")
+        exact = self._exporter.export(tuned)
+        served = exact.quantised(calibration_pixels(pixels, train, recipe))
+        exact_answers, answers = validation.ask((exact, served))
+        decided = _decide(dataset.classes, reference, answers, recipe)
+        in_float = _decide(dataset.classes, reference, exact_answers, recipe)
+        guard, guarded = guarding.fit(served, train, kept)
+        metrics = _metrics(decided, in_float, guarded, len(train), len(kept))
+        return Trained(tuned, served, decided, guard, metrics)
 
 
 def _divide(dataset: Dataset, held_out: Mask) -> tuple[list[Example], list[Example]]:
@@ -87,44 +96,43 @@ def _divide(dataset: Dataset, held_out: Mask) -> tuple[list[Example], list[Examp
     return [e for e, out in pairs if not out], [e for e, out in pairs if out]
 
 
-def _decide(dataset: Dataset, head: LinearHead, rounded: Rounded) -> Trained:
-    answers = rounded.answers
-    # Both on shifted validation: a model is met by strange looks, not by its own folder's.
-    calibrated = fit_calibration(answers.shifted, answers.shifted_labels)
-    reference = dataset.classes.index(dataset.reference)
-    p_finding = 1.0 - calibrated.probabilities(answers.shifted)[:, reference]
-    threshold = balanced_threshold(p_finding, answers.shifted_labels != reference)
+def _decide(classes: tuple[str, ...], reference: int, answers: Answers, recipe: Recipe) -> Decided:
+    """Calibrate and choose on every look pooled: a model is met by strange looks."""
+    calibrated = fit_calibration(answers.pooled, answers.pooled_labels)
+    p_finding = 1.0 - calibrated.probabilities(answers.pooled)[:, reference]
+    is_finding = answers.pooled_labels != reference
+    threshold = sensitivity_threshold(p_finding, is_finding, sensitivity=recipe.sensitivity)
     rule = Rule(reference, threshold)
-    return Trained(head, rounded, calibrated, rule, _metrics(dataset, rounded, calibrated, rule))
+    figures: dict[str, float] = {}
+    parts: Sequence[tuple[str, slice]] = (
+        ("clean", slice(0, 1)),
+        ("corrupted", slice(*_HELD_OUT.indices(len(LOOKS)))),
+        ("swapped", slice(len(LOOKS) - 1, None)),
+    )
+    for name, part in parts:
+        looks = Answers(answers.logits[part], answers.labels)
+        probabilities, labels = calibrated.probabilities(looks.pooled), looks.pooled_labels
+        there = all_figures(probabilities, labels, classes, rule)
+        figures |= {f"validation_{name}_{figure}": value for figure, value in there.items()}
+    return Decided(calibrated, rule, figures)
 
 
 def _metrics(
-    dataset: Dataset, rounded: Rounded, calibrated: Calibrated, rule: Rule
+    decided: Decided,
+    in_float: Decided,
+    guarded: dict[str, float],
+    examples: int,
+    validation_examples: int,
 ) -> dict[str, float]:
-    answers = rounded.answers
-    clean = calibrated.probabilities(answers.clean)
-    shifted = calibrated.probabilities(answers.shifted)
-    figures: dict[str, float] = {}
-    for part, probabilities, labels in (
-        ("clean", clean, answers.labels),
-        ("shifted", shifted, answers.shifted_labels),
-    ):
-        both = binary_figures(probabilities, labels, rule) | class_figures(
-            probabilities, labels, dataset.classes, rule
-        )
-        figures |= {f"validation_{part}_{name}": value for name, value in both.items()}
-    return figures | {
-        "validation_worst_balanced_accuracy": _worst(answers, calibrated, rule),
-        "float_clean_class_accuracy": rounded.exact.clean,
-        "float_shifted_class_accuracy": rounded.exact.shifted,
-        "examples": float(len(dataset.examples)),
-        "validation_examples": float(len(answers.labels)),
+    shown = ("validation_clean_accuracy", "validation_clean_class_accuracy")
+    drops = {
+        f"int8_drop_points_{name}": 100 * float(np.subtract(in_float.figures[name], figure))
+        for name, figure in decided.figures.items()
+        if name in (*shown, "validation_corrupted_accuracy", "validation_corrupted_class_accuracy")
     }
-
-
-def _worst(answers: Answers, calibrated: Calibrated, rule: Rule) -> float:
-    def balanced(logits: Floats) -> float:
-        figures = binary_figures(calibrated.probabilities(logits), answers.labels, rule)
-        return figures["balanced_accuracy"]
-
-    return min(balanced(answers.logits[look]) for look in range(len(LOOKS)))
+    return (
+        decided.figures
+        | drops
+        | {f"validation_{name}": value for name, value in guarded.items()}
+        | {"train_examples": float(examples), "validation_examples": float(validation_examples)}
+    )

@@ -1,4 +1,4 @@
-"""Stage: what a served graph says of the validation patients, as they are and shifted."""
+"""Stage: what graphs say of the validation patients, clean, corrupted and with swapped looks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainer.core.arrays import Floats, Labels
+from trainer.core.corruptions import FAMILIES, corrupted_view, swapped_view
 from trainer.core.dataset import Example
-from trainer.core.shifts import SHIFTS, shifted_view
 from trainer.core.views import CLEAN, View
 from trainer.ports import Engine, Progress
 from trainer.service.pixels import Pixels
 
-LOOKS: tuple[View, ...] = (CLEAN, *(shifted_view(name) for name in SHIFTS))
-"""Every look at the validation pictures; the first is the untouched one."""
+LOOKS = ("clean", *FAMILIES, "swapped")
+"""Every look at the validation pictures, in the order of the answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,37 +30,56 @@ class Answers:
         return clean
 
     @property
-    def shifted(self) -> Floats:
-        """Give the logits under every shift, one after the other, [(L − 1) · N, C]."""
-        return self.logits[1:].reshape(-1, self.logits.shape[-1])
+    def pooled(self) -> Floats:
+        """Give the logits under every look, one after the other, [L · N, C]."""
+        return self.logits.reshape(-1, self.logits.shape[-1])
 
     @property
-    def shifted_labels(self) -> Labels:
-        """Give the truth beside `shifted`."""
-        return np.tile(self.labels, len(self.logits) - 1)
+    def pooled_labels(self) -> Labels:
+        """Give the truth beside `pooled`."""
+        return np.tile(self.labels, len(self.logits))
 
 
 class Validation:
-    """Runs served graphs over the validation patients."""
+    """Shows every look to several graphs at once: making a look costs as much as a graph."""
 
-    def __init__(self, pixels: Pixels, examples: Sequence[Example], progress: Progress) -> None:
+    def __init__(
+        self, pixels: Pixels, examples: Sequence[Example], reference: int, progress: Progress
+    ) -> None:
         self._pixels = pixels
         self._examples = examples
+        self._reference = reference
         self._progress = progress
 
     @property
     def cost(self) -> int:
-        """Give how many pictures one `ask` sends through the network."""
+        """Give how many pictures are shown to each graph."""
         return len(LOOKS) * len(self._examples)
 
-    def ask(self, served: Engine) -> Answers:
-        """Give the graph's logits for every look."""
+    def ask(self, graphs: Sequence[Engine]) -> tuple[Answers, ...]:
+        """Give each graph's logits for every look."""
+        said: list[list[Floats]] = [[] for _ in graphs]
+        for name, view in zip(LOOKS, self._views(), strict=True):
+            self._progress.stage(f"validation, {name}")
+            for one, logits in zip(said, self._look(graphs, view), strict=True):
+                one.append(logits)
         labels = np.array([example.label for example in self._examples], np.int64)
-        return Answers(np.stack([self._look(served, view) for view in LOOKS]), labels)
+        return tuple(Answers(np.stack(one), labels) for one in said)
 
-    def _look(self, served: Engine, view: View) -> Floats:
-        parts = []
-        for part in served.logits(self._pixels.batches(self._examples, view)):
-            parts.append(part)
-            self._progress.advance(len(part))
-        return np.concatenate(parts)
+    def _views(self) -> tuple[View, ...]:
+        pairs = [(example, self._pixels.grey(example)) for example in self._examples]
+        healthy = [(e.sha256, grey) for e, grey in pairs if e.label == self._reference]
+        findings = [(e.sha256, grey) for e, grey in pairs if e.label != self._reference]
+        corrupted = (corrupted_view(name) for name in FAMILIES)
+        return (CLEAN, *corrupted, swapped_view(healthy, findings))
+
+    def _look(self, graphs: Sequence[Engine], view: View) -> list[Floats]:
+        batches = list(self._pixels.batches(self._examples, view))
+        answers = []
+        for graph in graphs:
+            parts = []
+            for (logits,) in graph.ask(batches, "logits"):
+                parts.append(logits)
+                self._progress.advance(len(logits))
+            answers.append(np.concatenate(parts))
+        return answers

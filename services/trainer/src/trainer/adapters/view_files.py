@@ -1,0 +1,72 @@
+"""Cached maps and trained weights on disk, whole or absent: an interrupted run goes on here."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer.core.arrays import Floats, Halves, Kernels
+
+
+class ViewFiles:
+    """One file a key under a root; maps are float16 and stay on disk (memory-mapped)."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def load_maps(self, key: str) -> Halves | None:
+        """Give what is stored, float16 [N, …], or None."""
+        path = self._path(key, "npy")
+        return np.load(path, mmap_mode="r") if path.exists() else None
+
+    def store_maps(self, key: str, batches: Iterable[Floats], count: int) -> Halves:
+        """Write `count` rows as they come, and give them back."""
+        part, done = self._part(key), 0
+        target = None
+        for batch in batches:
+            if target is None:
+                shape = (count, *batch.shape[1:])
+                target = np.lib.format.open_memmap(part, "w+", np.float16, shape)
+            target[done : done + len(batch)] = batch
+            done += len(batch)
+        if target is None:
+            raise ValueError("no rows to store")
+        target.flush()
+        path = self._path(key, "npy")
+        part.replace(path)
+        stored: Halves = np.load(path, mmap_mode="r")
+        return stored
+
+    def load_kernels(self, key: str) -> Kernels | None:
+        """Give trained weights by layer, or None."""
+        path = self._path(key, "npz")
+        if not path.exists():
+            return None
+        kernels: Kernels = {}
+        with np.load(path) as stored:
+            for name in sorted(stored.files):
+                layer, _ = name.rsplit("/", 1)
+                kernels.setdefault(layer, []).append(stored[name])
+        return kernels
+
+    def store_kernels(self, key: str, kernels: Kernels) -> None:
+        """Keep trained weights."""
+        named: dict[str, Any] = {
+            f"{layer}/{number}": one
+            for layer, parts in kernels.items()
+            for number, one in enumerate(parts)
+        }
+        part = self._part(key)
+        with part.open("wb") as stream:
+            np.savez(stream, **named)
+        part.replace(self._path(key, "npz"))
+
+    def _path(self, key: str, suffix: str) -> Path:
+        return self._root / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.{suffix}"
+
+    def _part(self, key: str) -> Path:
+        self._root.mkdir(parents=True, exist_ok=True)
+        return self._path(key, f"{os.getpid()}.part")
