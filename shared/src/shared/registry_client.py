@@ -36,14 +36,6 @@ class RegistryClient:
         """Give one version. Raises RegistryError, ModelNotFoundError."""
         return await self._model(f"/v1/models/{version}")
 
-    async def is_ready(self) -> bool:
-        """Tell whether the registry answers now."""
-        try:
-            response = await self._http.get("/health/ready")
-        except httpx.HTTPError:
-            return False
-        return response.is_success
-
     async def download_bundle(self, record: ModelRecord, folder: Path) -> Path:
         """Fetch what is missing of a bundle into `folder`/<digest> and verify all of it.
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
@@ -63,6 +64,17 @@ class Gateway:
                 tasks.create_task(reader.run())
 
 
+def _new_outcome_log(settings: Settings, producer: AIOKafkaProducer) -> KafkaOutcomeLog:
+    prefix = settings.kafka.topic_prefix
+    return KafkaOutcomeLog(
+        lambda: new_consumer(settings.kafka, client_id=f"{settings.id}-lookup"),
+        producer,
+        results_topic=PREDICT_RESULTS.prefixed(prefix).name,
+        requests_topic=PREDICT_REQUESTS.prefixed(prefix).name,
+        max_wait_ms=int(settings.max_wait_s * 1000),
+    )
+
+
 @asynccontextmanager
 async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Gateway]:
     """Connect to Kafka and make a gateway; leaves by closing everything in reverse order."""
@@ -88,13 +100,7 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncItera
         publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
         service = PredictionService(
             KafkaRequests(publisher, named(PREDICT_REQUESTS)),
-            KafkaOutcomeLog(
-                lambda: new_consumer(settings.kafka, client_id=f"{settings.id}-lookup"),
-                producer,
-                results_topic=named(PREDICT_RESULTS),
-                requests_topic=named(PREDICT_REQUESTS),
-                max_wait_ms=int(settings.max_wait_s * 1000),
-            ),
+            _new_outcome_log(settings, producer),
             probe,
             clock,
             Limits(settings.max_in_flight, settings.max_in_flight_bytes),

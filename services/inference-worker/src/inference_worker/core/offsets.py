@@ -44,8 +44,3 @@ class OffsetLedger(Generic[P]):
         """Drop partitions that now belong to another worker."""
         for partition in partitions:
             self._pending.pop(partition, None)
-
-    @property
-    def unsettled(self) -> int:
-        """Records taken and not yet answered."""
-        return sum(not settled for o in self._pending.values() for settled in o.values())
