@@ -26,7 +26,7 @@ class FakeEngine:
     def __init__(self, manifest):
         self.manifest = manifest
 
-    def predict(self, pixels):
+    def predict(self, pixels, *, alone=False):
         return Scores(np.tile(np.array([0.0, 9.0], np.float32), (len(pixels), 1)), None)
 
 

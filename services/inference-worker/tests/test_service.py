@@ -1,5 +1,6 @@
 """N requests in, N outcomes out, whatever the images and the engine do."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -23,10 +24,12 @@ class CountingEngine:
 
     def __init__(self, *, fails_on: int | None = None):
         self.batches: list[int] = []
+        self.alone: list[bool] = []
         self._fails_on = fails_on
 
-    def predict(self, pixels):
+    def predict(self, pixels, *, alone=False):
         self.batches.append(len(pixels))
+        self.alone.append(alone)
         if self._fails_on is not None and len(pixels) >= self._fails_on:
             raise RuntimeError("engine on fire")
         logits = np.tile(np.array([0.0, 9.0], np.float32), (len(pixels), 1))
@@ -109,3 +112,13 @@ async def test_an_engine_that_always_fails_is_a_typed_failure(service):
 async def test_nothing_is_answered_before_a_model_is_loaded(service):
     with pytest.raises(RuntimeError, match="no model"):
         await service.answer([request("a", new_jpeg())])
+
+
+async def test_only_an_image_that_is_alone_in_the_worker_gets_all_its_cpus(service):
+    engine = CountingEngine()
+    service.swap(engine)
+    await service.answer([request("lone", new_jpeg())])
+    await asyncio.gather(*(service.answer([request(id_, new_jpeg())]) for id_ in ("a", "b")))
+    await service.answer([request("late", new_jpeg(), deadline_ms=1_000), request("c", new_jpeg())])
+    # Of two at once the first was alone when it began; the second found it under way.
+    assert engine.alone == [True, True, False, True]

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from inference_worker.adapters.bundles import CachedBundles
+from inference_worker.adapters.cpus import available_cpus
 from inference_worker.adapters.engine_openvino import OpenVinoLoader
 from inference_worker.adapters.metrics import WorkerMetrics
 from inference_worker.adapters.outcomes import KafkaOutcomes
@@ -152,7 +153,11 @@ async def build(
             settings.model_name,
             bundles,
             loader
-            or OpenVinoLoader(threads=settings.inference_threads, max_batch=settings.max_batch),
+            or OpenVinoLoader(
+                threads=settings.inference_threads,
+                threads_alone=settings.inference_threads_alone or min(4, available_cpus()),
+                max_batch=settings.max_batch,
+            ),
             service,
             loading,
             _Observer(status, metrics, bundles),

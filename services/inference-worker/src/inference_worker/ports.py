@@ -44,8 +44,11 @@ class Engine(Protocol):
         """The bundle's manifest: classes, preprocessing, thresholds."""
         ...
 
-    def predict(self, pixels: Pixels) -> Scores:
+    def predict(self, pixels: Pixels, *, alone: bool = False) -> Scores:
         """Score float32 [N, S, S, 1] in [-1, 1]. Not re-entrant.
+
+        alone: nothing else waits in this worker, so all its CPUs may work on this call; the
+        scores are the same to the bit.
 
         Raises RuntimeError if the engine fails.
         """

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import partial
 
 import numpy as np
 import structlog
@@ -27,6 +28,7 @@ class InferenceService:
         self._compute = compute
         self._clock = clock
         self._engine: Engine | None = None
+        self._in_flight = 0
 
     @property
     def engine(self) -> Engine | None:
@@ -48,15 +50,29 @@ class InferenceService:
         sorted_out = triage(requests, self._clock.now_ms())
         if not sorted_out.live:
             return list(sorted_out.expired)
-        loop = asyncio.get_running_loop()
-        computed = await loop.run_in_executor(
-            self._compute, classify, engine, sorted_out.live, self._clock
-        )
-        return [*sorted_out.expired, *computed]
+        return [*sorted_out.expired, *await self._compute_outcomes(engine, sorted_out.live)]
+
+    async def _compute_outcomes(
+        self, engine: Engine, live: Sequence[PredictRequest]
+    ) -> list[Outcome]:
+        self._in_flight += len(live)
+        # Under load every core has a batch of its own; a lone image would leave the others idle.
+        alone = self._in_flight == 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._compute, partial(classify, engine, live, self._clock, alone=alone)
+            )
+        finally:
+            self._in_flight -= len(live)
 
 
-def classify(engine: Engine, requests: Sequence[PredictRequest], clock: Clock) -> list[Outcome]:
-    """Decode and infer one batch; whatever is wrong with one image stays with that image."""
+def classify(
+    engine: Engine, requests: Sequence[PredictRequest], clock: Clock, *, alone: bool = False
+) -> list[Outcome]:
+    """Decode and infer one batch; whatever is wrong with one image stays with that image.
+
+    alone: see Engine.predict.
+    """
     started_s, started_ms = clock.monotonic_s(), clock.now_ms()
     outcomes: dict[str, Outcome] = {}
     decoded: list[tuple[PredictRequest, Pixels]] = []
@@ -67,7 +83,7 @@ def classify(engine: Engine, requests: Sequence[PredictRequest], clock: Clock) -
         else:
             decoded.append((request, pixels))
     decoded_s = clock.monotonic_s()
-    verdicts = _infer(engine, [pixels for _, pixels in decoded])
+    verdicts = _infer(engine, [pixels for _, pixels in decoded], alone=alone)
     inferred_s = clock.monotonic_s()
     for (request, _), verdict in zip(decoded, verdicts, strict=True):
         timings = Timings(
@@ -92,11 +108,13 @@ def _decode(request: PredictRequest, engine: Engine) -> Pixels | Failed:
         )
 
 
-def _infer(engine: Engine, images: Sequence[Pixels]) -> list[Verdict | None]:
+def _infer(
+    engine: Engine, images: Sequence[Pixels], *, alone: bool = False
+) -> list[Verdict | None]:
     if not images:
         return []
     try:
-        scores = engine.predict(np.stack(images))
+        scores = engine.predict(np.stack(images), alone=alone)
         return [_verdict(scores, n, engine.manifest) for n in range(len(images))]
     except (RuntimeError, ValueError):
         if len(images) == 1:

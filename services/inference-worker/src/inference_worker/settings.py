@@ -29,7 +29,9 @@ class Settings(BaseSettings):
     max_batches_in_flight: int = Field(default=2, ge=1, le=8)
     """One computing while the next is fetched and the last is published."""
     inference_threads: int = Field(default=1, ge=1)
-    """Threads a worker computes with; scale by workers, not by threads."""
+    """Threads a worker computes batches with; scale by workers, not by threads."""
+    inference_threads_alone: int = Field(default=0, ge=0)
+    """Threads for an image that is alone in its worker; 0: all CPUs of the container, at most 4."""
     publish_timeout_s: float = Field(default=5.0, gt=0)
     status_interval_s: float = Field(default=5.0, gt=0)
     log_level: str = "INFO"

@@ -16,7 +16,7 @@ BUNDLE = Path(__file__).parents[4] / "models" / "baseline"
 
 @pytest.fixture(scope="module")
 def loader():
-    return OpenVinoLoader(threads=1, max_batch=2)
+    return OpenVinoLoader(threads=1, threads_alone=2, max_batch=2)
 
 
 @pytest.fixture
@@ -91,3 +91,13 @@ def test_a_bundle_that_is_not_what_it_says_is_refused(loader, bundle, damage, re
     damage(bundle)
     with pytest.raises(ModelRefusedError, match=reason):
         loader.load(bundle)
+
+
+def test_all_cpus_for_a_lone_image_give_the_same_bits(loader):
+    engine = loader.load(BUNDLE)
+    with np.load(BUNDLE / "goldens.npz") as goldens:
+        inputs = goldens["inputs"]
+    for one in inputs:
+        batch, lone = engine.predict(one[None]), engine.predict(one[None], alone=True)
+        assert np.array_equal(batch.logits, lone.logits)
+        assert np.array_equal(batch.strangeness, lone.strangeness)

@@ -14,42 +14,50 @@ from shared.preprocessing import normalise
 
 
 class OpenVinoEngine:
-    """One infer request over one compiled model; a single thread may call it at a time."""
+    """Two compilations of one graph, for batches and for a lone image; for one thread at a time.
+
+    They differ in threads alone: a graph of fixed shape for one image would be faster still, but
+    give other bits, and a redelivered image must be answered as it was before.
+    """
 
     def __init__(
-        self, manifest: Manifest, compiled: ov.CompiledModel, guard: DomainGuard | None
+        self,
+        manifest: Manifest,
+        for_batches: ov.CompiledModel,
+        for_one: ov.CompiledModel,
+        guard: DomainGuard | None,
     ) -> None:
         self._manifest = manifest
-        self._request = compiled.create_infer_request()
-        self._logits = compiled.output(manifest.engine.logits_output)
+        self._for_batches = for_batches.create_infer_request()
+        self._for_one = for_one.create_infer_request()
         self._guard = guard
-        self._features = compiled.output(manifest.domain.output) if manifest.domain else None
 
     @property
     def manifest(self) -> Manifest:
         """The bundle's manifest."""
         return self._manifest
 
-    def predict(self, pixels: Pixels) -> Scores:
+    def predict(self, pixels: Pixels, *, alone: bool = False) -> Scores:
         """Score float32 [N, S, S, 1] in [-1, 1]."""
-        self._request.infer([pixels], share_inputs=True)
-        logits: Pixels = self._request.get_tensor(self._logits).data.copy()
-        if self._guard is None:
+        request = self._for_one if alone else self._for_batches
+        request.infer([pixels], share_inputs=True)
+        logits: Pixels = request.get_tensor(self._manifest.engine.logits_output).data.copy()
+        if self._guard is None or self._manifest.domain is None:
             return Scores(logits, None)
-        features: Pixels = self._request.get_tensor(self._features).data
+        features: Pixels = request.get_tensor(self._manifest.domain.output).data
         return Scores(logits, self._guard.strangeness(features))
 
 
 class OpenVinoLoader:
     """Compiles bundles for this machine."""
 
-    def __init__(self, *, threads: int, max_batch: int) -> None:
+    def __init__(self, *, threads: int, threads_alone: int, max_batch: int) -> None:
         self._core = ov.Core()
         self._max_batch = max_batch
+        self._threads, self._threads_alone = threads, threads_alone
         self._config = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
-            "INFERENCE_NUM_THREADS": str(threads),
             # What a bundle keeps in float was calibrated and scored in float32; the default, bf16
             # where the CPU has it, answers a little otherwise, and without AMX not even sooner.
             "INFERENCE_PRECISION_HINT": "f32",
@@ -64,20 +72,28 @@ class OpenVinoLoader:
         """
         try:
             manifest = verify_bundle(bundle)
-            compiled = self._core.compile_model(
-                str(bundle / manifest.engine.file), "CPU", self._config
-            )
-            engine = OpenVinoEngine(manifest, compiled, _load_guard(manifest, bundle))
+            engine = self._compile(manifest, bundle)
             self._warm_up(engine)
         except (BundleError, RuntimeError, OSError, KeyError, ValueError) as error:
             raise ModelRefusedError(str(error)) from error
         _check_goldens(engine, bundle)
         return engine
 
+    def _compile(self, manifest: Manifest, bundle: Path) -> OpenVinoEngine:
+        model = self._core.read_model(bundle / manifest.engine.file)
+        for_batches, for_one = (
+            self._core.compile_model(
+                model, "CPU", self._config | {"INFERENCE_NUM_THREADS": str(threads)}
+            )
+            for threads in (self._threads, self._threads_alone)
+        )
+        return OpenVinoEngine(manifest, for_batches, for_one, _load_guard(manifest, bundle))
+
     def _warm_up(self, engine: OpenVinoEngine) -> None:
         size = engine.manifest.preprocessing.size_px
         for batch in range(1, self._max_batch + 1):
             engine.predict(np.zeros((batch, size, size, 1), np.float32))
+        engine.predict(np.zeros((1, size, size, 1), np.float32), alone=True)
 
 
 def _load_guard(manifest: Manifest, bundle: Path) -> DomainGuard | None:
