@@ -1,0 +1,94 @@
+"""Labelled uploads, and the dataset that the registry keeps of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.contracts.bundle import Sha256
+from shared.contracts.message import Message
+
+SCHEMA = "upload.image/1"
+
+Label = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$")]
+"""A class name as uploads may carry it: never a path, never a formula."""
+
+Word = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
+"""A patient's or a source's pseudonym."""
+
+
+class UploadHeaders(Message):
+    """What travels beside the image on `uploads.labelled` (key: sha256 of the value, hex)."""
+
+    id: str
+    label: Label
+    content_type: str
+    patient: Word | None = None
+    source: Word = "upload"
+
+    def encode(self) -> list[tuple[str, bytes]]:
+        """Give the Kafka headers."""
+        fields = {"id": self.id, "schema": SCHEMA, "content-type": self.content_type}
+        fields |= {"label": self.label, "source": self.source}
+        if self.patient is not None:
+            fields["patient"] = self.patient
+        return [(name, value.encode()) for name, value in fields.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadHeadersError(ValueError):
+    """The record is no upload."""
+
+    detail: str
+
+
+def parse_upload_headers(headers: Sequence[tuple[str, bytes]]) -> UploadHeaders:
+    """Read Kafka headers. Raises UploadHeadersError."""
+    try:
+        fields = {name: value.decode("ascii") for name, value in headers}
+        if fields.get("schema") != SCHEMA:
+            raise UploadHeadersError(f"schema {fields.get('schema')!r} is not {SCHEMA!r}")
+        return UploadHeaders(
+            id=fields["id"],
+            label=fields["label"],
+            content_type=fields["content-type"],
+            patient=fields.get("patient"),
+            source=fields.get("source", "upload"),
+        )
+    except (KeyError, UnicodeDecodeError, ValueError) as error:
+        if isinstance(error, UploadHeadersError):
+            raise
+        raise UploadHeadersError(str(error)) from error
+
+
+class DatasetImage(Message):
+    """One stored image. conflict: labels that other uploads of the same bytes claimed."""
+
+    sha256: Sha256
+    label: Label
+    patient: Word | None
+    source: Word
+    content_type: str
+    size_bytes: int = Field(ge=0)
+    created_at_ms: int
+    conflict: tuple[Label, ...] = ()
+
+
+class DatasetSummary(Message):
+    """Counts over the stored images; conflicts: images that await a decision on their label."""
+
+    total: int = Field(ge=0)
+    by_class: dict[str, int]
+    by_source: dict[str, int]
+    conflicts: int = Field(ge=0)
+
+
+class DatasetSnapshot(Message):
+    """What a training sees: every image without a conflict, ordered by sha256.
+
+    sha256: over the lines "sha256 label patient source" of the images, in order.
+    """
+
+    sha256: Sha256
+    images: tuple[DatasetImage, ...]
