@@ -12,9 +12,12 @@ class RegistryCode(StrEnum):
 
     CHECKSUM_MISMATCH = "checksum_mismatch"
     INVALID_MANIFEST = "invalid_manifest"
+    LEASE_HELD = "lease_held"
+    LEASE_LOST = "lease_lost"
     MISSING_ARTIFACTS = "missing_artifacts"
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
     STORAGE_UNAVAILABLE = "storage_unavailable"
+    TOO_FEW_DATA = "too_few_data"
 
 
 Code: TypeAlias = ErrorCode | RegistryCode

@@ -2,8 +2,10 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -11,6 +13,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     text,
 )
 
@@ -68,3 +71,68 @@ Index(
     sqlite_where=text("sent_at_ms IS NULL"),
     postgresql_where=text("sent_at_ms IS NULL"),
 )
+
+DATASET_IMAGES = Table(
+    "dataset_images",
+    METADATA,
+    Column("sha256", String(64), primary_key=True),
+    Column("label", String(64), nullable=False),
+    Column("patient", String(64)),
+    Column("source", String(64), nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+)
+
+# A label that somebody claimed and that is not the image's own: open until it is decided.
+DATASET_CONFLICTS = Table(
+    "dataset_conflicts",
+    METADATA,
+    Column("sha256", String(64), ForeignKey("dataset_images.sha256"), primary_key=True),
+    Column("label", String(64), primary_key=True),
+    Column("is_open", Boolean, nullable=False),
+)
+
+DATASET_AUDIT = Table(
+    "dataset_audit",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+Index("dataset_audit_sha256", DATASET_AUDIT.c.sha256)
+
+JOBS = Table(
+    "jobs",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("mode", String(16), nullable=False),
+    Column("policy", String(16), nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("progress", Float, nullable=False),
+    Column("seconds_left", Float),
+    Column("metrics", Text, nullable=False),
+    Column("gate", Text),
+    Column("model_version", String(64)),
+    Column("error", Text),
+    Column("attempt", Integer, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("requested_at_ms", BigInteger, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Column("lease_holder", Text),
+    Column("lease_until_ms", BigInteger),
+    Column("outcome", Text),
+    CheckConstraint(
+        "state IN ('queued', 'running', 'evaluating',"
+        " 'succeeded', 'rejected', 'failed', 'cancelled')",
+        name="jobs_state",
+    ),
+)
+
+Index("jobs_requested", JOBS.c.requested_at_ms)

@@ -1,9 +1,11 @@
-"""The statements: one class over one connection inside one transaction."""
+"""Statements over models, promotions and the outbox; with the others', one transaction."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
+from registry.adapters.store.dataset import SqlDataset
+from registry.adapters.store.jobs import SqlJobs
 from registry.adapters.store.tables import MODELS, OUTBOX, PROMOTIONS
 from registry.core.lifecycle import Promote, Promotion
 from registry.ports import Event, UnsentEvent
@@ -11,11 +13,11 @@ from shared.contracts.bundle import Manifest
 from shared.contracts.models import ModelRecord
 
 
-class SqlTransaction:
+class SqlTransaction(SqlDataset, SqlJobs):
     """A Transaction port over SQLAlchemy Core."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        super().__init__(connection)
 
     def models(self) -> Sequence[ModelRecord]:
         """Every version, oldest first."""
@@ -57,6 +59,11 @@ class SqlTransaction:
                 promoted_at_ms=record.promoted_at_ms,
             )
         )
+
+    def reject_model(self, version: str) -> None:
+        """Make a version rejected."""
+        change = update(MODELS).where(MODELS.c.version == version).values(state="rejected")
+        self._connection.execute(change)
 
     def record_promotion(self, decision: Promote) -> None:
         """Change both models' states and write the line of the history."""

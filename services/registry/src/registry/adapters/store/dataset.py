@@ -1,0 +1,146 @@
+"""Statements over the dataset."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+
+from registry.adapters.store.tables import DATASET_AUDIT, DATASET_CONFLICTS, DATASET_IMAGES
+from registry.core.dataset import UploadCounts
+from registry.ports import AuditLine
+from shared.contracts.dataset import DatasetImage, DatasetSummary
+
+_OPEN = DATASET_CONFLICTS.c.is_open
+_DISPUTED = select(DATASET_CONFLICTS.c.sha256).where(_OPEN)
+
+
+class SqlDataset:
+    """The dataset's part of a transaction. connection: inside a transaction, SQLAlchemy Core."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def image(self, sha256: str) -> DatasetImage | None:
+        """Give one image with its open conflicts."""
+        query = select(DATASET_IMAGES).where(DATASET_IMAGES.c.sha256 == sha256)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else _image(row, self._labels(sha256, is_open=True))
+
+    def usable_images(self) -> Sequence[DatasetImage]:
+        """Give every image without an open conflict."""
+        query = select(DATASET_IMAGES).where(DATASET_IMAGES.c.sha256.not_in(_DISPUTED))
+        return [_image(row, ()) for row in self._connection.execute(query)]
+
+    def dataset_summary(self) -> DatasetSummary:
+        """Count all images."""
+        by_class = self._count_by(select(DATASET_IMAGES.c.label, func.count()))
+        disputed = select(func.count(DATASET_CONFLICTS.c.sha256.distinct())).where(_OPEN)
+        return DatasetSummary(
+            total=sum(by_class.values()),
+            by_class=by_class,
+            by_source=self._count_by(select(DATASET_IMAGES.c.source, func.count())),
+            conflicts=self._connection.execute(disputed).scalar_one(),
+        )
+
+    def upload_counts(self, since_ms: int | None) -> UploadCounts:
+        """Count the images without an open conflict. since_ms: new is what came after it."""
+        usable = DATASET_IMAGES.c.sha256.not_in(_DISPUTED)
+        new = select(func.count()).select_from(DATASET_IMAGES).where(usable)
+        if since_ms is not None:
+            new = new.where(DATASET_IMAGES.c.created_at_ms > since_ms)
+        by_class = self._count_by(select(DATASET_IMAGES.c.label, func.count()).where(usable))
+        return UploadCounts(self._connection.execute(new).scalar_one(), by_class)
+
+    def overruled_labels(self, sha256: str) -> frozenset[str]:
+        """Give the labels of an image that somebody decided against."""
+        return frozenset(self._labels(sha256, is_open=False))
+
+    def deleted_at_ms(self, sha256: str) -> int | None:
+        """Give when an image of these bytes was last deleted."""
+        query = select(func.max(DATASET_AUDIT.c.at_ms)).where(
+            DATASET_AUDIT.c.sha256 == sha256, DATASET_AUDIT.c.action == "deleted"
+        )
+        found: int | None = self._connection.execute(query).scalar_one()
+        return found
+
+    def deleted_images(self) -> Sequence[str]:
+        """Give the sha256 of what was deleted and did not come back."""
+        kept = select(DATASET_IMAGES.c.sha256)
+        query = (
+            select(DATASET_AUDIT.c.sha256)
+            .where(DATASET_AUDIT.c.action == "deleted", DATASET_AUDIT.c.sha256.not_in(kept))
+            .distinct()
+        )
+        return list(self._connection.execute(query).scalars())
+
+    def add_image(self, image: DatasetImage) -> None:
+        """Insert an image."""
+        values = image.model_dump(exclude={"conflict"})
+        self._connection.execute(insert(DATASET_IMAGES).values(**values))
+
+    def add_conflict(self, sha256: str, label: str) -> None:
+        """Note another label that somebody claimed for an image."""
+        row = insert(DATASET_CONFLICTS).values(sha256=sha256, label=label, is_open=True)
+        self._connection.execute(row)
+
+    def decide_label(self, sha256: str, label: str, overruled: Iterable[str]) -> None:
+        """Give an image its label, close its conflicts, and remember what was decided against."""
+        of_image = DATASET_CONFLICTS.c.sha256 == sha256
+        self._connection.execute(delete(DATASET_CONFLICTS).where(of_image))
+        for other in sorted(overruled):
+            row = insert(DATASET_CONFLICTS).values(sha256=sha256, label=other, is_open=False)
+            self._connection.execute(row)
+        change = update(DATASET_IMAGES).where(DATASET_IMAGES.c.sha256 == sha256)
+        self._connection.execute(change.values(label=label))
+
+    def remove_image(self, sha256: str) -> None:
+        """Delete an image's rows, but not its audit."""
+        self._connection.execute(
+            delete(DATASET_CONFLICTS).where(DATASET_CONFLICTS.c.sha256 == sha256)
+        )
+        self._connection.execute(delete(DATASET_IMAGES).where(DATASET_IMAGES.c.sha256 == sha256))
+
+    def audit(self, line: AuditLine) -> None:
+        """Append a line to the audit."""
+        row = insert(DATASET_AUDIT).values(
+            sha256=line.sha256, action=line.action, detail=line.detail, at_ms=line.at_ms
+        )
+        self._connection.execute(row)
+
+    def audit_of(self, sha256: str) -> Sequence[AuditLine]:
+        """Give what was done to an image, oldest first."""
+        query = (
+            select(DATASET_AUDIT)
+            .where(DATASET_AUDIT.c.sha256 == sha256)
+            .order_by(DATASET_AUDIT.c.number)
+        )
+        return [
+            AuditLine(row.sha256, row.action, row.detail, row.at_ms)
+            for row in self._connection.execute(query)
+        ]
+
+    def _labels(self, sha256: str, *, is_open: bool) -> tuple[str, ...]:
+        query = (
+            select(DATASET_CONFLICTS.c.label)
+            .where(DATASET_CONFLICTS.c.sha256 == sha256, _OPEN.is_(is_open))
+            .order_by(DATASET_CONFLICTS.c.label)
+        )
+        return tuple(self._connection.execute(query).scalars())
+
+    def _count_by(self, query: Select[Any]) -> dict[str, int]:
+        column = query.selected_columns[0]
+        rows = self._connection.execute(query.group_by(column).order_by(column))
+        return {str(label): int(count) for label, count in rows.all()}
+
+
+def _image(row: Row[*tuple[object, ...]], conflict: tuple[str, ...]) -> DatasetImage:
+    return DatasetImage(
+        sha256=row.sha256,
+        label=row.label,
+        patient=row.patient,
+        source=row.source,
+        content_type=row.content_type,
+        size_bytes=row.size_bytes,
+        created_at_ms=row.created_at_ms,
+        conflict=conflict,
+    )

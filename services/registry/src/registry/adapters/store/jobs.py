@@ -1,0 +1,82 @@
+"""Statements over jobs."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from registry.adapters.store.tables import JOBS
+from registry.core.jobs import KeptJob, Lease
+from shared.contracts.train import TERMINAL_STATES, GateReport, Job, JobOutcome, Mode
+
+_PLAIN = tuple(name for name in Job.model_fields if name not in ("metrics", "gate"))
+
+
+class SqlJobs:
+    """The jobs' part of a transaction. connection: inside a transaction, SQLAlchemy Core."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def job(self, id_: str) -> KeptJob | None:
+        """Give one job."""
+        row = self._connection.execute(select(JOBS).where(JOBS.c.id == id_)).one_or_none()
+        return None if row is None else _job(row)
+
+    def jobs(self) -> Sequence[KeptJob]:
+        """Give every job, newest first."""
+        query = select(JOBS).order_by(JOBS.c.requested_at_ms.desc(), JOBS.c.id.desc())
+        return [_job(row) for row in self._connection.execute(query)]
+
+    def open_jobs(self) -> Sequence[KeptJob]:
+        """Give the jobs that have not ended, newest first."""
+        query = (
+            select(JOBS)
+            .where(JOBS.c.state.not_in(TERMINAL_STATES))
+            .order_by(JOBS.c.requested_at_ms.desc(), JOBS.c.id.desc())
+        )
+        return [_job(row) for row in self._connection.execute(query)]
+
+    def add_job(self, kept: KeptJob) -> None:
+        """Insert a job."""
+        self._connection.execute(insert(JOBS).values(**_values(kept)))
+
+    def save_job(self, kept: KeptJob) -> None:
+        """Write a job as it is now."""
+        change = update(JOBS).where(JOBS.c.id == kept.job.id).values(**_values(kept))
+        self._connection.execute(change)
+
+    def last_success_ms(self, mode: Mode) -> int | None:
+        """Give when the last job of a mode that succeeded was requested, unix ms."""
+        query = select(func.max(JOBS.c.requested_at_ms)).where(
+            JOBS.c.mode == mode, JOBS.c.state == "succeeded"
+        )
+        found: int | None = self._connection.execute(query).scalar_one()
+        return found
+
+
+def _values(kept: KeptJob) -> dict[str, Any]:
+    job, lease, outcome = kept.job, kept.lease, kept.outcome
+    return {
+        **{name: getattr(job, name) for name in _PLAIN},
+        "metrics": json.dumps(job.metrics),
+        "gate": None if job.gate is None else job.gate.model_dump_json(),
+        "lease_holder": None if lease is None else lease.holder,
+        "lease_until_ms": None if lease is None else lease.until_ms,
+        "outcome": None if outcome is None else outcome.model_dump_json(),
+    }
+
+
+def _job(row: Row[*tuple[object, ...]]) -> KeptJob:
+    plain = {name: getattr(row, name) for name in _PLAIN}
+    job = Job(
+        **plain,
+        metrics=json.loads(row.metrics),
+        gate=None if row.gate is None else GateReport.model_validate_json(row.gate),
+    )
+    return KeptJob(
+        job,
+        None if row.lease_holder is None else Lease(row.lease_holder, row.lease_until_ms),
+        None if row.outcome is None else JobOutcome.model_validate_json(row.outcome),
+    )

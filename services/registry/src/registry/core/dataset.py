@@ -1,0 +1,117 @@
+"""What an upload does to the dataset, what a training sees of it, and whether that is enough."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from registry.core.refusals import Refuse, RegistryCode
+from shared.contracts.dataset import (
+    DatasetImage,
+    DatasetSnapshot,
+    UploadHeaders,
+)
+
+MIN_IMAGES_A_CLASS = 2
+"""A class with a single image has nothing to be held back."""
+
+UploadEffect: TypeAlias = Literal["stored", "conflict", "duplicate", "deleted"]
+"""deleted: the upload was made before its image was deleted, and does not bring it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A readable record of `uploads.labelled`. made_at_ms: when it was produced, unix ms."""
+
+    headers: UploadHeaders
+    sha256: str
+    content: bytes
+    made_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that is no upload; `detail` says why."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class UploadCounts:
+    """The images without a conflict. new: those that no training of the mode has succeeded on."""
+
+    new: int
+    by_class: Mapping[str, int]
+
+
+def verify_upload(
+    headers: UploadHeaders, key: bytes | None, content: bytes | None, made_at_ms: int
+) -> Upload | Unreadable:
+    """Check that a record's key is the sha256 of its bytes."""
+    if not content:
+        return Unreadable("there are no bytes")
+    sha256 = hashlib.sha256(content).hexdigest()
+    if key != sha256.encode():
+        return Unreadable(f"the key is not the sha256 of the bytes ({sha256})")
+    return Upload(headers, sha256, content, made_at_ms)
+
+
+def decide_upload(
+    upload: Upload,
+    known: DatasetImage | None,
+    overruled: Collection[str],
+    deleted_at_ms: int | None,
+) -> UploadEffect:
+    """Decide what an upload changes.
+
+    known: the image of the same bytes, if any. overruled: labels that somebody decided against;
+    the decision stands when they come again.
+    """
+    if known is None:
+        is_old = deleted_at_ms is not None and upload.made_at_ms <= deleted_at_ms
+        return "deleted" if is_old else "stored"
+    label = upload.headers.label
+    if label == known.label or label in known.conflict or label in overruled:
+        return "duplicate"
+    return "conflict"
+
+
+def new_image(upload: Upload, now_ms: int) -> DatasetImage:
+    """Describe an image that is seen for the first time."""
+    return DatasetImage(
+        sha256=upload.sha256,
+        label=upload.headers.label,
+        patient=upload.headers.patient,
+        source=upload.headers.source,
+        content_type=upload.headers.content_type,
+        size_bytes=len(upload.content),
+        created_at_ms=now_ms,
+    )
+
+
+def take_snapshot(images: Iterable[DatasetImage]) -> DatasetSnapshot:
+    """Give what a training sees: no image in conflict, ordered by sha256.
+
+    A patient that nobody named is `-` in the lines that are hashed; no pseudonym starts so.
+    """
+    usable = sorted((i for i in images if not i.conflict), key=lambda image: image.sha256)
+    digest = hashlib.sha256()
+    for image in usable:
+        line = f"{image.sha256} {image.label} {image.patient or '-'} {image.source}\n"
+        digest.update(line.encode())
+    return DatasetSnapshot(sha256=digest.hexdigest(), images=tuple(usable))
+
+
+def refuse_too_few(counts: UploadCounts, min_images: int) -> Refuse | None:
+    """Refuse a training for which there is not enough, and say all that is missing."""
+    reasons = []
+    if counts.new < min_images:
+        reasons.append(f"{counts.new} new images of at least {min_images}")
+    reasons += [
+        f"{count} image of class {label!r} of at least {MIN_IMAGES_A_CLASS}"
+        for label, count in sorted(counts.by_class.items())
+        if count < MIN_IMAGES_A_CLASS
+    ]
+    if not reasons:
+        return None
+    return Refuse(RegistryCode.TOO_FEW_DATA, f"Too few data: {'; '.join(reasons)}.")

@@ -1,0 +1,62 @@
+"""Jobs and images come back from the database as they were written."""
+
+import pytest
+from sqlalchemy import Engine
+
+from registry.adapters.store.dataset import SqlDataset
+from registry.adapters.store.engine import write_transaction
+from registry.adapters.store.jobs import SqlJobs
+from registry.adapters.store.migrate import upgrade
+from registry.core.jobs import decide_claim, decide_outcome, new_job
+from shared.contracts.dataset import DatasetImage
+from shared.contracts.train import Claim, GateReport, JobOutcome, NewJob
+
+IMAGE = DatasetImage(
+    sha256="a" * 64,
+    label="NORMAL",
+    patient=None,
+    source="upload",
+    content_type="image/png",
+    size_bytes=3,
+    created_at_ms=5,
+)
+
+
+@pytest.fixture
+def migrated(engine: Engine) -> Engine:
+    upgrade(engine)
+    return engine
+
+
+def test_a_job_comes_back_with_its_lease_and_its_outcome(migrated: Engine) -> None:
+    queued = new_job(NewJob(id="j"), 1)
+    running = decide_claim(queued, Claim(holder="t", ttl_s=1), 2).save
+    assert running is not None
+    gate = GateReport(accepted=False, checks=(), current_version="v1", images=2)
+    ended = decide_outcome(running, JobOutcome(holder="t", state="rejected", gate=gate), 3).save
+    assert ended is not None
+    with write_transaction(migrated) as connection:
+        jobs = SqlJobs(connection)
+        jobs.add_job(queued)
+        assert jobs.job("j") == queued
+        jobs.save_job(running)
+        assert list(jobs.open_jobs()) == [running]
+        jobs.save_job(ended)
+        assert list(jobs.jobs()) == [ended]
+        assert list(jobs.open_jobs()) == []
+
+
+def test_a_disputed_image_is_counted_but_not_used(migrated: Engine) -> None:
+    with write_transaction(migrated) as connection:
+        dataset = SqlDataset(connection)
+        dataset.add_image(IMAGE)
+        assert list(dataset.usable_images()) == [IMAGE]
+        dataset.add_conflict(IMAGE.sha256, "viral")
+        assert list(dataset.usable_images()) == []
+        summary = dataset.dataset_summary()
+        assert (summary.by_class, summary.conflicts) == ({"NORMAL": 1}, 1)
+        dataset.decide_label(IMAGE.sha256, "viral", ["NORMAL"])
+        decided = dataset.image(IMAGE.sha256)
+        assert decided is not None
+        assert (decided.label, decided.conflict) == ("viral", ())
+        assert dataset.overruled_labels(IMAGE.sha256) == {"NORMAL"}

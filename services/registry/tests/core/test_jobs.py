@@ -1,0 +1,95 @@
+"""Who may do what to a job, and when."""
+
+from registry.core.jobs import (
+    MAX_ATTEMPTS,
+    KeptJob,
+    decide_cancellation,
+    decide_claim,
+    decide_outcome,
+    decide_repetition,
+    decide_report,
+    is_claimable,
+    is_promoted_now,
+    new_job,
+)
+from registry.core.refusals import Refuse, RegistryCode
+from shared.contracts.train import Claim, GateReport, Job, JobOutcome, JobReport, NewJob
+
+NEW = NewJob(id="j")
+GATE = GateReport(accepted=True, checks=(), current_version="v1", images=9)
+SUCCESS = JobOutcome(holder="a", state="succeeded", gate=GATE, model_version="v2")
+
+
+def claimed(holder: str = "a", now_ms: int = 0) -> KeptJob:
+    ruling = decide_claim(new_job(NEW, 0), Claim(holder=holder, ttl_s=10), now_ms)
+    assert ruling.save is not None
+    return ruling.save
+
+
+def code_of(answer: Job | Refuse) -> str:
+    assert isinstance(answer, Refuse)
+    return answer.code
+
+
+def test_a_lease_keeps_others_out_until_it_has_run_out() -> None:
+    kept = claimed()
+    other = Claim(holder="b", ttl_s=10)
+    assert code_of(decide_claim(kept, other, 9_999).answer) == RegistryCode.LEASE_HELD
+    assert not is_claimable(kept, 9_999)
+    assert is_claimable(kept, 10_000)
+    taken = decide_claim(kept, other, 10_000).save
+    assert taken is not None
+    assert taken.lease is not None
+    assert (taken.lease.holder, taken.job.attempt) == ("b", 2)
+    report = JobReport(holder="a", ttl_s=10, state="running")
+    assert code_of(decide_report(taken, report, 10_001).answer) == RegistryCode.LEASE_LOST
+
+
+def test_the_claim_after_the_last_attempt_fails_the_job() -> None:
+    kept = new_job(NEW, 0)
+    for n in range(MAX_ATTEMPTS):
+        kept = decide_claim(kept, Claim(holder="a", ttl_s=1), n * 5_000).save or kept
+    last = decide_claim(kept, Claim(holder="a", ttl_s=1), 90_000).save
+    assert last is not None
+    assert last.job.state == "failed"
+
+
+def test_an_outcome_counts_once_and_only_from_the_holder() -> None:
+    kept = claimed()
+    stranger = SUCCESS.model_copy(update={"holder": "b"})
+    assert code_of(decide_outcome(kept, stranger, 5).answer) == RegistryCode.LEASE_LOST
+    ended = decide_outcome(kept, SUCCESS, 5).save
+    assert ended is not None
+    assert ended.job.state == "succeeded"
+    again = decide_outcome(ended, SUCCESS, 6)
+    assert (again.answer, again.save) == (ended.job, None)
+
+
+def test_success_needs_an_accepting_gate() -> None:
+    refused = SUCCESS.model_copy(update={"gate": GATE.model_copy(update={"accepted": False})})
+    assert isinstance(decide_outcome(claimed(), refused, 5).answer, Refuse)
+
+
+def test_a_cancelled_job_never_succeeds() -> None:
+    asked = decide_cancellation(claimed(), 3).save
+    assert asked is not None
+    assert asked.job.cancel_requested
+    ended = decide_outcome(asked, SUCCESS, 5).save
+    assert ended is not None
+    assert ended.job.state == "cancelled"
+    queued = decide_cancellation(new_job(NEW, 0), 3).save
+    assert queued is not None
+    assert queued.job.state == "cancelled"
+
+
+def test_only_a_model_that_was_compared_with_the_current_one_is_promoted() -> None:
+    ended = decide_outcome(claimed(), SUCCESS, 5).save
+    assert ended is not None
+    assert is_promoted_now(ended.job, "v1")
+    assert not is_promoted_now(ended.job, "v1b")
+
+
+def test_the_same_id_with_another_body_is_a_conflict() -> None:
+    job = new_job(NEW, 0).job
+    assert decide_repetition(NEW, job) == job
+    assert isinstance(decide_repetition(NewJob(id="j", seed=1), job), Refuse)
