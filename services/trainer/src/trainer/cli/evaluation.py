@@ -1,0 +1,35 @@
+"""`evaluate`: a bundle meets a folder that it was not made from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from trainer.adapters.rich_progress import rich_progress
+from trainer.cli.common import Folder, one_sentence
+
+
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(exists=True)],
+    folder: Folder,
+    docs: Annotated[Path, typer.Option(help="Where evaluation.md and .json go.")] = Path(
+        "docs/model"
+    ),
+    note: Annotated[str, typer.Option(help="A sentence on how often the folder was met.")] = "",
+    on_card: Annotated[  # noqa: FBT002  Typer makes a flag of it
+        bool, typer.Option("--on-card", help="Put the figures on the bundle's card as well.")
+    ] = False,
+) -> None:
+    """Score a bundle, as served, on a folder that it was not made from."""
+    console = Console()
+    with one_sentence():
+        from trainer.adapters.console import evaluation_tables  # noqa: PLC0415
+        from trainer.main.folder import evaluate_bundle, keep_report  # noqa: PLC0415
+
+        with rich_progress(console) as progress:
+            evaluated = evaluate_bundle(bundle, folder, progress, note=note)
+        keep_report(bundle, evaluated, docs=docs, on_card=on_card)
+        console.print(f"{evaluated.manifest.name} {evaluated.manifest.version} on {folder}")
+        for table in evaluation_tables(evaluated.dataset, evaluated.evaluation):
+            console.print(table)
