@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,13 @@ from shared.domain_guard import load_domain_guard
 from shared.preprocessing import normalise
 from trainer.adapters.read_graph import ReadGraph
 from trainer.core.arrays import Floats, Grey
+from trainer.core.evaluation_report import FullReport
+from trainer.core.evaluation_text import PLOTS
 from trainer.core.phantoms import draw_phantom
 from trainer.core.recipe import Learning, Recipe
 from trainer.core.strangers import invert, scramble
 from trainer.main.folder import evaluate_bundle, keep_report
+from trainer.main.report import report_on, write_full_report
 from trainer.main.training import TrainingRun, train_bundle
 from trainer.service.bundling import Origin
 from trainer.service.guarding import refused
@@ -180,6 +183,62 @@ def test_a_report_reaches_the_documents_and_the_card(made: Made, tmp_path: Path)
     assert "First look." in (bundle / "card.md").read_text()
     assert json.loads((bundle / "card.json").read_text())["test"]["examples"] == 60
     assert verify_bundle(bundle).classes == made.manifest.classes
+
+
+@pytest.fixture(scope="module")
+def report(made: Made, tmp_path_factory: pytest.TempPathFactory) -> FullReport:
+    folder = tmp_path_factory.mktemp("report") / "new"
+    draw_folder(folder, each=10, seed=99)
+    return report_on(made.run.out, folder, Silent(), train=made.run.images, note="First look.")
+
+
+def test_a_full_report_measures_every_part(report: FullReport) -> None:
+    assert report.basis.figures["auc"] == pytest.approx(report.ranking.roc[0].area)
+    assert sum(map(sum, report.basis.binary_confusion)) == report.basis.examples == 30
+    assert len(report.robustness) == 10 * 3
+    assert {one.severity for one in report.robustness} == {1, 2, 3}
+    kinds = {one.kind: one for one in report.strangers}
+    assert kinds["photographs and their quarters"].pictures > 50
+    assert kinds["blank"].flagged == 1
+    assert kinds["this folder's radiographs, inverted"].auroc > 0.9
+    assert [one.name for one in report.shifts][:3] == list(report.basis.classes)
+    parts = {kind: [g for g in report.groups if g.kind == kind] for kind in ("series", "look")}
+    assert all(sum(sum(g.counts) for g in groups) == 30 for groups in parts.values())
+    assert report.maskings["all"].images == 30
+    likenesses = {one.what: one.median for one in report.randomised}
+    assert likenesses["float parent"] > 0.9
+    assert abs(likenesses["all weights randomised"]) < 0.9
+    right = report.basis.figures["class_accuracy_at_rule"]
+    assert len(report.mistakes) == round((1 - right) * 30)
+    assert all(0 <= one.index < 30 and one.truth != one.said for one in report.mistakes)
+
+
+def files_of(folder: Path) -> dict[Path, bytes]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder): path.read_bytes() for path in paths}
+
+
+def test_a_full_report_is_written_alike_each_time(report: FullReport, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_full_report(report, tmp_path / name)
+    first, second = (files_of(tmp_path / name) for name in ("one", "two"))
+    assert first == second
+    assert {path.stem for path in first} == {"report", *PLOTS}
+    assert max(map(len, first.values())) < 100_000
+    text = (tmp_path / "one" / "report.md").read_text()
+    assert "First look." in text
+    for name in PLOTS:
+        assert f"(plots/{name}.svg)" in text
+    assert json.loads((tmp_path / "one" / "report.json").read_text())["basis"]["examples"] == 30
+
+
+def test_a_full_report_without_the_training_folder_has_no_shift(
+    report: FullReport, tmp_path: Path
+) -> None:
+    write_full_report(replace(report, shifts=(), strangers=()), tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "How far" not in text
+    assert "Out of domain" not in text
 
 
 def test_the_bar_is_filled_by_what_was_done(made: Made) -> None:

@@ -95,6 +95,18 @@ class Served(Engine, Protocol):
         ...
 
 
+class Parents(Protocol):
+    """The float model that a bundle was rounded from, as graphs."""
+
+    def exact(self) -> Engine:
+        """Give it as it is."""
+        ...
+
+    def randomised(self, *, head_only: bool, seed: int) -> Engine:
+        """Give it with the values of every kernel shuffled, or of the head's alone."""
+        ...
+
+
 class Exporter(Protocol):
     """Makes the served graph of the backbone and what was trained of it."""
 

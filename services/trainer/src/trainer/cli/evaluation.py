@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from trainer.adapters.rich_progress import rich_progress
-from trainer.cli.common import Folder, one_sentence
+from trainer.cli.common import Folder, import_quietly, one_sentence
 
 
 def evaluate(
@@ -17,6 +17,13 @@ def evaluate(
         "docs/model"
     ),
     note: Annotated[str, typer.Option(help="A sentence on how often the folder was met.")] = "",
+    full: Annotated[  # noqa: FBT002  Typer makes a flag of it
+        bool, typer.Option("--full", help="Write report.md, report.json and plots as well.")
+    ] = False,
+    train: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="The folder learned from: --full measures the shift."),
+    ] = None,
     on_card: Annotated[  # noqa: FBT002  Typer makes a flag of it
         bool, typer.Option("--on-card", help="Put the figures on the bundle's card as well.")
     ] = False,
@@ -30,6 +37,20 @@ def evaluate(
         with rich_progress(console) as progress:
             evaluated = evaluate_bundle(bundle, folder, progress, note=note)
         keep_report(bundle, evaluated, docs=docs, on_card=on_card)
+        if full:
+            _write_full(console, bundle, folder, docs, train, note)
         console.print(f"{evaluated.manifest.name} {evaluated.manifest.version} on {folder}")
         for table in evaluation_tables(evaluated.dataset, evaluated.evaluation):
             console.print(table)
+
+
+def _write_full(
+    console: Console, bundle: Path, folder: Path, docs: Path, train: Path | None, note: str
+) -> None:
+    import_quietly()
+    from trainer.main.report import report_on, write_full_report  # noqa: PLC0415
+
+    with rich_progress(console) as progress:
+        report = report_on(bundle, folder, progress, train=train, note=note)
+    write_full_report(report, docs)
+    console.print(f"Written to {docs / 'report.md'}.")

@@ -25,7 +25,7 @@ from trainer.core.views import (
 
 Corruption = Callable[[Floats, int, Rng], Floats]
 """Changes float32 [S, S] at severity 0, 1 or 2."""
-_SEVERITIES = 3
+SEVERITIES = 3
 _WORDS = ("L", "R", "AP", "PORTABLE", "12:40")
 
 
@@ -33,11 +33,22 @@ def corrupted_view(name: str) -> View:
     """Give every picture under the named family, its severity and chance from its own hash."""
 
     def change(grey: Grey, sha256: str) -> Grey:
-        severity = int(sha256[16:24], 16) % _SEVERITIES
-        made = FAMILIES[name](grey.astype(np.float32), severity, generator_of(sha256, 1))
-        return to_grey(made)
+        return _corrupt(grey, sha256, name, int(sha256[16:24], 16) % SEVERITIES)
 
     return View(f"corrupted {name}", change)
+
+
+def graded_view(name: str, severity: int) -> View:
+    """Give every picture under the named family at one severity, 1, 2 or 3."""
+
+    def change(grey: Grey, sha256: str) -> Grey:
+        return _corrupt(grey, sha256, name, severity - 1)
+
+    return View(f"corrupted {name}, severity {severity}", change)
+
+
+def _corrupt(grey: Grey, sha256: str, name: str, severity: int) -> Grey:
+    return to_grey(FAMILIES[name](grey.astype(np.float32), severity, generator_of(sha256, 1)))
 
 
 def swapped_view(

@@ -6,15 +6,15 @@ import numpy as np
 
 from shared.contracts.bundle import Manifest
 from shared.domain_guard import DomainGuard
-from trainer.core.arrays import Floats
+from trainer.core.arrays import Floats, Labels
 from trainer.core.bootstrap import intervals
 from trainer.core.dataset import Dataset, TooFewError
-from trainer.core.figures import Rule, all_figures
-from trainer.core.probabilities import Calibrated
-from trainer.core.views import CLEAN
+from trainer.core.evaluation_curves import confusion
+from trainer.core.figures import all_figures
 from trainer.ports import Engine, Images, Progress
 from trainer.service.guarding import refused
 from trainer.service.pixels import Pixels
+from trainer.service.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,57 +40,44 @@ def evaluate(
     progress: Progress,
 ) -> Evaluation:
     """Score a bundle. Raises TooFewError if the folder's classes are not the bundle's."""
+    require_same_classes(manifest, dataset)
+    progress.expect(len(dataset.examples))
+    progress.stage("engine on the folder")
+    pixels = Pixels(images, manifest.preprocessing)
+    subject = Subject(manifest, engine, guard, pixels, dataset, progress)
+    # Without a guard nobody asks for features; the logits stand in for them.
+    outputs = [manifest.engine.logits_output]
+    outputs.append(manifest.domain.output if manifest.domain else outputs[0])
+    logits, features = subject.ask(*outputs)
+    return evaluation_of(subject, logits, features)
+
+
+def require_same_classes(manifest: Manifest, dataset: Dataset) -> None:
+    """Raise TooFewError if the folder's classes are not the bundle's."""
     if dataset.classes != manifest.classes:
         raise TooFewError(
             f"the folder holds {', '.join(dataset.classes)}; "
             f"the bundle knows {', '.join(manifest.classes)}"
         )
-    progress.expect(len(dataset.examples))
-    progress.stage("engine on the folder")
-    logits, features = _ask(manifest, engine, images, dataset, progress)
-    calibration = manifest.calibration
-    zero = (0.0,) * len(manifest.classes)
-    calibrated = Calibrated(calibration.temperature, calibration.bias or zero)
-    probabilities, labels = calibrated.probabilities(logits), dataset.labels
-    reference = manifest.classes.index(manifest.decision.reference_class)
-    rule = Rule(reference, manifest.decision.threshold)
-    progress.stage("intervals by bootstrap over patients")
+
+
+def evaluation_of(subject: Subject, logits: Floats, features: Floats) -> Evaluation:
+    """Score what the graph said: logits float32 [N, C], domain features float32 [N, D]."""
+    probabilities, labels, rule = subject.probabilities(logits), subject.labels, subject.rule
+    classes, dataset = subject.manifest.classes, subject.dataset
+    subject.progress.stage("intervals by bootstrap over patients")
     patients = [example.patient for example in dataset.examples]
 
-    def figures_of(rows: np.ndarray) -> dict[str, float]:
-        return all_figures(probabilities[rows], labels[rows], manifest.classes, rule)
+    def figures_of(rows: Labels) -> dict[str, float]:
+        return all_figures(probabilities[rows], labels[rows], classes, rule)
 
     figures = figures_of(np.arange(len(labels)))
-    if guard is not None:
-        figures["out_of_domain"] = refused(guard, features)
+    if subject.guard is not None:
+        figures["out_of_domain"] = refused(subject.guard, features)
     return Evaluation(
         figures,
         intervals(figures_of, patients),
-        _confusion(dataset, probabilities),
+        confusion(labels, probabilities.argmax(axis=1), len(classes)),
         len(labels),
         len(set(patients)),
-    )
-
-
-def _ask(
-    manifest: Manifest, engine: Engine, images: Images, dataset: Dataset, progress: Progress
-) -> tuple[Floats, Floats]:
-    pixels = Pixels(images, manifest.preprocessing)
-    # Without a guard nobody asks for features; the logits stand in for them.
-    names = [manifest.engine.logits_output]
-    names.append(manifest.domain.output if manifest.domain else names[0])
-    parts = []
-    for part in engine.ask(pixels.batches(dataset.examples, CLEAN), *names):
-        parts.append(part)
-        progress.advance(len(part[0]))
-    logits, features = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return logits, features
-
-
-def _confusion(dataset: Dataset, probabilities: Floats) -> tuple[tuple[int, ...], ...]:
-    classes, labels = range(len(dataset.classes)), dataset.labels
-    said = probabilities.argmax(axis=1)
-    return tuple(
-        tuple(int(((labels == truth) & (said == answer)).sum()) for answer in classes)
-        for truth in classes
     )

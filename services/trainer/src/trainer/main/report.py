@@ -1,0 +1,67 @@
+"""The root of the full report: the bundle's graph, its float parent, foreign pictures."""
+
+import json
+from pathlib import Path
+
+from shared.bundle_files import verify_bundle
+from shared.domain_guard import load_domain_guard
+from trainer.adapters.image_folder import ImageFolder
+from trainer.adapters.package_pictures import package_pictures
+from trainer.adapters.parent_graphs import ParentGraphs
+from trainer.adapters.plots import draw_report
+from trainer.adapters.read_graph import ReadGraph
+from trainer.core.corruptions import FAMILIES, SEVERITIES
+from trainer.core.dataset import Dataset
+from trainer.core.evaluation_report import FullReport, as_json
+from trainer.core.evaluation_text import full_report_text
+from trainer.ports import Progress
+from trainer.service.evaluation import require_same_classes
+from trainer.service.pixels import Pixels
+from trainer.service.report_story import Companions, full_report
+from trainer.service.scan import scan
+from trainer.service.subject import Subject
+
+_PARENT_FILE = "model.keras"
+_OTHER_PASSES = 5
+"""Clean, the parent twice, and its two randomised forms; hiding a quarter is not counted."""
+
+
+def report_on(
+    bundle: Path, folder: Path, progress: Progress, *, train: Path | None = None, note: str = ""
+) -> FullReport:
+    """Judge a bundle on a folder in full. train: the folder it learned from, to measure the shift.
+
+    Raises BundleError, UnlabelledError, TooFewError, OSError.
+    """
+    manifest = verify_bundle(bundle)
+    progress.stage("reading the folders")
+    images = ImageFolder(folder)
+    dataset = scan(images).dataset
+    require_same_classes(manifest, dataset)
+    learned = _learned(train, Pixels(ImageFolder(train), manifest.preprocessing)) if train else None
+    passes = len(FAMILIES) * SEVERITIES + _OTHER_PASSES
+    progress.expect(passes * len(dataset.examples))
+    guard = load_domain_guard(bundle / manifest.domain.file) if manifest.domain else None
+    engine = ReadGraph(bundle / manifest.engine.file)
+    pixels = Pixels(images, manifest.preprocessing)
+    subject = Subject(manifest, engine, guard, pixels, dataset, progress)
+    companions = Companions(
+        foreign=package_pictures(manifest.preprocessing.size_px),
+        parents=ParentGraphs(bundle / _PARENT_FILE),
+        train=learned,
+        names=images.names(),
+        note=note,
+    )
+    return full_report(subject, companions)
+
+
+def _learned(train: Path, pixels: Pixels) -> tuple[Pixels, Dataset]:
+    return pixels, scan(ImageFolder(train)).dataset
+
+
+def write_full_report(report: FullReport, docs: Path) -> None:
+    """Write report.md, report.json and plots/ into the folder."""
+    docs.mkdir(parents=True, exist_ok=True)
+    draw_report(report, docs / "plots")
+    (docs / "report.json").write_text(json.dumps(as_json(report), indent=1) + "\n")
+    (docs / "report.md").write_text(full_report_text(report))
