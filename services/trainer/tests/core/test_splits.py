@@ -1,8 +1,10 @@
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.core.dataset import Example
-from trainer.core.splits import split_patients
+from trainer.core.dataset import Example, TooFewError
+from trainer.core.splits import fold_patients, split_patients
 
 patients = st.dictionaries(
     st.integers(0, 200).map(lambda n: f"p{n}"),
@@ -76,3 +78,37 @@ def test_another_seed_draws_other_patients() -> None:
 def test_the_only_patient_of_a_class_is_learned_from() -> None:
     examples = [Example(f"{n}", f"{n}", 0, "the only one") for n in range(5)]
     assert not split_patients(examples, share=0.5, seed=0).any()
+
+
+def test_folds_share_every_kind_of_patient_out_evenly() -> None:
+    rng = np.random.default_rng(0)
+    examples = [
+        Example(f"{p}-{n}", f"{p:032}{n:032}", label, f"p{p}")
+        for p in range(60)
+        for n in range(int(rng.integers(1, 6)))
+        for label in [p % 3 if p < 45 else n % 2]
+    ]
+    folds = fold_patients(examples, folds=4, seed=7)
+    where = {(e.patient, int(fold)) for e, fold in zip(examples, folds, strict=True)}
+    assert len(where) == 60
+    sizes = np.bincount(folds, minlength=4)
+    assert sizes.max() - sizes.min() <= 10
+    for place in range(4):
+        held = {e.label for e, fold in zip(examples, folds, strict=True) if fold == place}
+        assert held == {0, 1, 2}
+    assert (folds == fold_patients(examples, folds=4, seed=7)).all()
+    assert (folds != fold_patients(examples, folds=4, seed=8)).any()
+
+
+def test_more_folds_than_patients_are_refused() -> None:
+    examples = [Example(str(n), f"{n:064}", n % 2, f"p{n}") for n in range(5)]
+    with pytest.raises(TooFewError, match="3 folds need 3 patients of every class, not 2"):
+        fold_patients(examples, folds=3, seed=0)
+
+
+def test_folds_are_even_in_pictures_where_patients_are_not() -> None:
+    sizes = [9] + [1] * 9
+    examples = [
+        Example(f"{p}-{n}", f"{p}-{n}", 0, f"{p}") for p, c in enumerate(sizes) for n in range(c)
+    ]
+    assert np.bincount(fold_patients(examples, folds=2, seed=0)).tolist() == [9, 9]

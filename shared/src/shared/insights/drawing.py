@@ -86,7 +86,7 @@ def draw_edges(found: EdgeDensity) -> Figure:
     axes.set_yticks(range(len(found.classes)), found.classes)
     axes.invert_yaxis()
     axes.set(title="Edge density: middle half, median (line), mean (dot)")
-    axes.set_xlabel("% of pixels on an edge")
+    axes.set(xlabel="% of pixels on an edge", xlim=(0, None))
     axes.tick_params(axis="y", length=0)
     return figure
 

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from shared.bundle_files import BundleError
+from shared.insights.curves import HistoryError
 from trainer.core.dataset import TooFewError
 from trainer.core.labelling import UnlabelledError
 
@@ -73,7 +74,7 @@ def one_sentence() -> Iterator[None]:
         _fail(f"wrong settings: {wrong}", error)
     except KafkaError as error:
         _fail(f"Kafka cannot be reached: {error}", error)
-    except (BundleError, TooFewError, UnlabelledError, OSError) as error:
+    except (BundleError, HistoryError, TooFewError, UnlabelledError, OSError) as error:
         _fail(str(error), error)
 
 

@@ -1,11 +1,15 @@
-"""`data …`: looks at folders of labelled pictures."""
+"""`data …`: looks at folders of labelled pictures, and parts them."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from trainer.adapters.rich_progress import rich_progress
 from trainer.cli.common import Folder, Seed, Share, one_sentence
 
-data_app = typer.Typer(help="Look at folders of labelled pictures.")
+data_app = typer.Typer(help="Look at folders of labelled pictures, and part them.")
 
 
 @data_app.command()
@@ -25,3 +29,47 @@ def check(folder: Folder, seed: Seed = 0, share: Share = 0.2) -> None:
         for name, reason in checked.scan.damaged:
             console.print(f"damaged: {name}: {reason}")
         console.print(f"data sha256 {dataset.sha256}")
+
+
+@data_app.command()
+def split(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="The file to write: .csv or .json.")],
+    folds: Annotated[
+        int | None, typer.Option(min=2, help="Folds of a cross-validation [default: a holdout].")
+    ] = None,
+    share: Share = 0.2,
+    seed: Seed = 0,
+) -> None:
+    """Part a folder by patients: into training and validation, or into folds."""
+    console = Console()
+    with one_sentence():
+        from trainer.main.folder import split_folder  # noqa: PLC0415
+
+        parts = split_folder(folder, out, folds=folds, share=share, seed=seed)
+        for name, count in parts.items():
+            console.print(f"{name}: {count} pictures")
+        console.print(f"Written to {out}.")
+
+
+@data_app.command()
+def insights(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="Where figures and summary.md go.")],
+    history: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="history.json of a training, to be drawn."),
+    ] = None,
+    each: Annotated[int, typer.Option(min=1, max=20, help="Sample pictures a class.")] = 6,
+    seed: Seed = 0,
+) -> None:
+    """Draw what a folder looks like, class by class, and say what it means."""
+    console = Console()
+    with one_sentence():
+        from trainer.main.insights import write_insights  # noqa: PLC0415
+
+        with rich_progress(console) as progress:
+            found = write_insights(folder, out, progress, history=history, each=each, seed=seed)
+        for one in found:
+            console.print(f"{one.title}: {one.interpretation}")
+        console.print(f"Written to {out / 'summary.md'}.")

@@ -1,5 +1,6 @@
 """The root of the commands that look at a folder, without TensorFlow."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from shared.contracts.bundle import Manifest
 from shared.domain_guard import load_domain_guard
 from trainer.adapters.image_folder import ImageFolder
 from trainer.adapters.read_graph import ReadGraph
+from trainer.adapters.split_files import store_split
 from trainer.core.dataset import Dataset
-from trainer.core.splits import split_patients
+from trainer.core.splits import fold_patients, split_patients
 from trainer.ports import Progress
 from trainer.service.evaluation import Evaluation, evaluate
 from trainer.service.reporting import record_in_card, report_of, write_report
@@ -34,6 +36,24 @@ def check_folder(folder: Path, *, share: float, seed: int) -> Checked:
     return Checked(
         found, tuple(int((mask & (labels == i)).sum()) for i in range(len(dataset.classes)))
     )
+
+
+def split_folder(
+    folder: Path, out: Path, *, folds: int | None, share: float, seed: int
+) -> dict[str, int]:
+    """Write which picture lies in which part, and give the parts' sizes; folds None: a holdout.
+
+    Raises UnlabelledError, TooFewError, OSError.
+    """
+    dataset = scan(ImageFolder(folder)).dataset
+    if folds is None:
+        mask = split_patients(dataset.examples, share=share, seed=seed)
+        parts = ["validation" if held_out else "train" for held_out in mask.tolist()]
+    else:
+        places = fold_patients(dataset.examples, folds=folds, seed=seed)
+        parts = [f"fold {place}" for place in places.tolist()]
+    store_split(dataset, parts, out)
+    return dict(sorted(Counter(parts).items()))
 
 
 @dataclass(frozen=True, slots=True)
