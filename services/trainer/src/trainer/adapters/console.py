@@ -1,8 +1,11 @@
 """What a person at a terminal reads."""
 
+from collections.abc import Iterable
+
 from rich.table import Table
 
 from shared.contracts.bundle import Manifest
+from trainer.core.catalogue import Entry
 from trainer.core.dataset import Dataset, count
 from trainer.service.evaluation import Evaluation
 
@@ -12,6 +15,14 @@ def dataset_table(dataset: Dataset, held_out: tuple[int, ...]) -> Table:
     table = Table("class", "images", "patients", "kept for validation", title=dataset.layout)
     for one, kept in zip(count(dataset), held_out, strict=True):
         table.add_row(one.name, str(one.images), str(one.patients), str(kept))
+    return table
+
+
+def catalogue_table(entries: Iterable[Entry]) -> Table:
+    """Show the public sets that can be downloaded."""
+    table = Table("name", "what", "licence", "sha256")
+    for one in entries:
+        table.add_row(one.name, one.title, one.licence, one.sha256[:16] or "none on record")
     return table
 
 

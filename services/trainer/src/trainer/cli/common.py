@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from shared.bundle_files import BundleError
 from shared.insights.curves import HistoryError
+from trainer.core.catalogue import CatalogueError
 from trainer.core.dataset import TooFewError
 from trainer.core.labelling import UnlabelledError
 
@@ -74,7 +75,14 @@ def one_sentence() -> Iterator[None]:
         _fail(f"wrong settings: {wrong}", error)
     except KafkaError as error:
         _fail(f"Kafka cannot be reached: {error}", error)
-    except (BundleError, HistoryError, TooFewError, UnlabelledError, OSError) as error:
+    except (
+        BundleError,
+        CatalogueError,
+        HistoryError,
+        TooFewError,
+        UnlabelledError,
+        OSError,
+    ) as error:
         _fail(str(error), error)
 
 

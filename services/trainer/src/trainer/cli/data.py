@@ -73,3 +73,34 @@ def insights(
         for one in found:
             console.print(f"{one.title}: {one.interpretation}")
         console.print(f"Written to {out / 'summary.md'}.")
+
+
+@data_app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="A set of the catalogue [default: list them].")] = "",
+    out: Annotated[Path, typer.Option(help="The folder that the file goes to.")] = Path("data"),
+    url: Annotated[str, typer.Option(help="Fetch from here in place of the catalogue.")] = "",
+    sha256: Annotated[str, typer.Option(help="The checksum that the file must have.")] = "",
+    unpack: Annotated[  # noqa: FBT002  Typer makes a flag of it
+        bool, typer.Option("--unpack", help="Unpack the ZIP file into a folder beside it.")
+    ] = False,
+    catalogue: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Another catalogue, TOML.")
+    ] = None,
+) -> None:
+    """Fetch a public set, going on where an earlier try broke off, and check its checksum."""
+    console = Console()
+    with one_sentence():
+        from trainer.adapters.console import catalogue_table  # noqa: PLC0415
+        from trainer.main.download import download_set, known_sets, unpack_set  # noqa: PLC0415
+
+        known = known_sets(catalogue)
+        if not name:
+            console.print(catalogue_table(known.values()))
+            return
+        with rich_progress(console) as progress:
+            fetched = download_set(known, name, out, progress, url=url, sha256=sha256)
+        console.print(f"{fetched.path}: sha256 {fetched.sha256}, {fetched.verdict}.")
+        console.print(f"Licence: {fetched.entry.licence}. Source: {fetched.entry.source}")
+        if unpack:
+            console.print(f"Unpacked {unpack_set(fetched.path)}.")
