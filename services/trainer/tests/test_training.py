@@ -12,6 +12,7 @@ from PIL import Image
 from shared.bundle_files import verify_bundle
 from shared.contracts.bundle import GOLDENS_FILE, Manifest
 from shared.domain_guard import load_domain_guard
+from shared.insights.curves import read_curves
 from shared.preprocessing import normalise
 from trainer.adapters.read_graph import ReadGraph
 from trainer.core.arrays import Floats, Grey
@@ -104,6 +105,7 @@ def test_the_bundle_is_whole_and_says_what_it_is(made: Made) -> None:
         "card.md",
         "domain.npz",
         "goldens.npz",
+        "history.json",
         "model.bin",
         "model.keras",
         "model.xml",
@@ -112,6 +114,12 @@ def test_the_bundle_is_whole_and_says_what_it_is(made: Made) -> None:
     assert manifest.engine.cam_output == "cam"
     assert manifest.engine.precision == "int8"
     assert manifest.domain is not None
+
+
+def test_its_history_has_every_epoch(made: Made) -> None:
+    curves = read_curves(made.run.out / "history.json")
+    assert len(curves.loss) == LEARNING.epochs
+    assert curves.validation["balanced_accuracy"][-1] > 0.4
 
 
 def test_the_goldens_are_reproduced_from_their_images(made: Made) -> None:
@@ -248,7 +256,9 @@ def test_the_bar_is_filled_by_what_was_done(made: Made) -> None:
 def test_the_same_seed_gives_the_same_bytes_and_the_cache_is_used(made: Made) -> None:
     cached = sorted(made.run.cache.rglob("*.np?"))
     before = [path.stat().st_mtime_ns for path in cached]
-    assert len(cached) == 1 + LEARNING.epochs + 1
+    # The clean view and an augmented one an epoch, the held pictures, the weights; no checkpoint.
+    assert len(cached) == 1 + LEARNING.epochs + 1 + 1
+    assert not list(made.run.cache.rglob("*.checkpoint"))
     progress = Silent()
     again = train_bundle(made.run, progress)
     assert again.files == made.manifest.files
@@ -261,4 +271,5 @@ def test_lost_weights_are_trained_again_to_the_same_bytes(made: Made) -> None:
     (weights,) = made.run.cache.rglob("*.npz")
     weights.unlink()
     again = train_bundle(made.run, Silent())
-    assert again.files["model.keras"] == made.manifest.files["model.keras"]
+    for name in ("model.keras", "history.json"):
+        assert again.files[name] == made.manifest.files[name]

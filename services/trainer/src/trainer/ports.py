@@ -7,6 +7,7 @@ from typing import Protocol
 from shared.contracts.train import TrainEvent
 from trainer.core.arrays import Floats, Halves, Kernels, Labels
 from trainer.core.heads import LinearHead
+from trainer.core.history import Checkpoint, Held, Tuned
 from trainer.core.recipe import Learning
 
 
@@ -55,6 +56,22 @@ class FeatureStore(Protocol):
         ...
 
 
+class Checkpoints(Protocol):
+    """Where one training goes on after it was killed."""
+
+    def load(self) -> Checkpoint | None:
+        """Give the checkpoint of the last whole epoch, or None."""
+        ...
+
+    def store(self, checkpoint: Checkpoint) -> None:
+        """Keep it in the place of the one before, all or none."""
+        ...
+
+    def clear(self) -> None:
+        """Forget it."""
+        ...
+
+
 class ViewStore(Protocol):
     """Maps of whole views and trained weights that were computed before, by key."""
 
@@ -66,12 +83,16 @@ class ViewStore(Protocol):
         """Keep `count` rows, all or none, and give them back."""
         ...
 
-    def load_kernels(self, key: str) -> Kernels | None:
-        """Give trained weights, or None."""
+    def load_tuned(self, key: str) -> Tuned | None:
+        """Give trained weights and their history, or None."""
         ...
 
-    def store_kernels(self, key: str, kernels: Kernels) -> None:
-        """Keep trained weights, all or none."""
+    def store_tuned(self, key: str, tuned: Tuned) -> None:
+        """Keep trained weights and their history, all or none."""
+        ...
+
+    def checkpoints(self, key: str) -> Checkpoints:
+        """Give the place of one training's checkpoint."""
         ...
 
 
@@ -143,11 +164,17 @@ class Tuner(Protocol):
         start: LinearHead,
         views: Sequence[Halves],
         labels: Labels,
+        held: Held,
         learning: Learning,
         seed: int,
         progress: Progress,
-    ) -> Kernels:
-        """Give trained weights. views: the same pictures in the same order, one view an epoch."""
+        checkpoints: Checkpoints,
+    ) -> Tuned:
+        """Give trained weights. views: the same pictures in the same order, one view an epoch.
+
+        held: what every epoch is scored on; it changes nothing. checkpoints: where training
+        goes on, to the same weights as if it had never stopped.
+        """
         ...
 
 

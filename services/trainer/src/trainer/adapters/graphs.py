@@ -12,6 +12,8 @@ _STEM_STRIDE = 16
 MAPS = (LAST, 16, 12)
 """Depths that the head sees: block numbers, deepest first."""
 WIDTHS = (1280, 320, 96)
+FEATURES = sum(WIDTHS)
+"""Width of what the head sees."""
 _DOMAIN_MAPS = (6, 9)
 """Depths that the domain guard sees."""
 HEAD = "head"

@@ -9,16 +9,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.adapters.graphs import HEAD, tail_graph
+from trainer.adapters.graphs import FEATURES, HEAD, tail_graph
 from trainer.adapters.mobilenet import Weights
 from trainer.core.arrays import Floats, Halves, Labels
 from trainer.core.heads import LinearHead
+from trainer.core.history import Checkpoint, Epoch, Held, Tuned, held_figures
 from trainer.core.mixing import Mixing, class_weights, draw_mixing
 from trainer.core.recipe import Learning
-from trainer.ports import Progress
+from trainer.ports import Checkpoints, Progress
 
 _TINY = 1e-4
 _LAST_RATE = 1e-6
+_HELD_BATCH = 256
 _Step = Callable[..., tf.Tensor]
 
 
@@ -34,35 +36,38 @@ class KerasTuner:
         start: LinearHead,
         views: Sequence[Halves],
         labels: Labels,
+        held: Held,
         learning: Learning,
         seed: int,
         progress: Progress,
-    ) -> Weights:
+        checkpoints: Checkpoints,
+    ) -> Tuned:
         """Give the averaged weights of the tail and the head after one view an epoch."""
         keras.utils.clear_session(free_memory=False)
         keras.utils.set_random_seed(seed)
         model = self._model(start)
         batch = min(learning.batch, len(labels))
-        steps = learning.epochs * (len(labels) // batch)
-        optimizer = _optimizer(learning, steps)
-        classes = start.kernel.shape[1]
-        step = _step(model, optimizer, learning, class_weights(labels, classes))
-        targets = np.eye(classes, dtype=np.float32)[labels]
+        optimizer = _optimizer(learning, learning.epochs * (len(labels) // batch))
+        optimizer.build(model.trainable_variables)
+        weights = class_weights(labels, start.kernel.shape[1])
+        step = _step(model, optimizer, learning, weights)
         rng = np.random.default_rng(seed)
-        for epoch in range(learning.epochs):
-            maps, order = views[epoch % len(views)], rng.permutation(len(labels))
-            losses = []
-            for first in range(0, len(order) - batch + 1, batch):
-                rows = np.sort(order[first : first + batch])
-                mixing = draw_mixing(rng, batch, start.kernel.shape[0], learning)
-                losses.append(step(*_tensors(maps[rows], targets[rows], mixing)))
-                progress.advance(batch)
-            # What does not fill a batch sits this epoch out.
-            progress.advance(len(order) % batch)
-            loss = float(np.mean([float(one) for one in losses]))
-            progress.stage(f"fine-tuning, epoch {epoch + 1} of {learning.epochs}, loss {loss:.3f}")
+        epochs = _resume(checkpoints.load(), model, optimizer, rng)
+        progress.advance(len(epochs) * (len(labels) + len(held.labels)))
+        for number in range(len(epochs), learning.epochs):
+            maps = views[number % len(views)]
+            loss = _learn_view(step, maps, labels, weights, batch, learning, rng, progress)
+            logits = _averaged_logits(model, optimizer, held.maps)
+            progress.advance(len(held.labels))
+            figures = held_figures(logits, held.labels, weights, smooth=learning.smooth)
+            epochs = (*epochs, Epoch(loss, figures))
+            checkpoints.store(_checkpoint(model, optimizer, rng, epochs))
+            done = f"fine-tuning, epoch {number + 1} of {learning.epochs}"
+            accuracy = figures["balanced_accuracy"]
+            progress.stage(f"{done}, loss {loss:.3f}, validation {accuracy:.3f}")
         optimizer.finalize_variable_values(model.trainable_variables)
-        return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+        kernels = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+        return Tuned(kernels, epochs)
 
     def _model(self, start: LinearHead) -> keras.Model:
         body = tail_graph(self._weights, self._size_px)
@@ -71,6 +76,82 @@ class KerasTuner:
         model = keras.Model([body.input, kept], head(body.output * kept))
         head.set_weights([start.kernel, start.bias])
         return model
+
+
+def _learn_view(
+    step: _Step,
+    maps: Halves,
+    labels: Labels,
+    weights: Floats,
+    batch: int,
+    learning: Learning,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> float:
+    """Show one view once, in a drawn order, and give the mean loss."""
+    targets = np.eye(len(weights), dtype=np.float32)[labels]
+    order, losses = rng.permutation(len(labels)), []
+    for first in range(0, len(order) - batch + 1, batch):
+        rows = np.sort(order[first : first + batch])
+        mixing = draw_mixing(rng, batch, FEATURES, learning)
+        losses.append(step(*_tensors(maps[rows], targets[rows], mixing)))
+        progress.advance(batch)
+    # What does not fill a batch sits this epoch out.
+    progress.advance(len(order) % batch)
+    return float(np.mean([float(one) for one in losses]))
+
+
+def _averaged_logits(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, maps: Halves
+) -> Floats:
+    """Ask the running average of the weights, which is what is kept, and put the weights back."""
+    variables = model.trainable_variables
+    current = [variable.numpy() for variable in variables]
+    optimizer.finalize_variable_values(variables)
+    parts = []
+    for at in range(0, len(maps), _HELD_BATCH):
+        x = np.asarray(maps[at : at + _HELD_BATCH], np.float32)
+        kept = np.ones((len(x), FEATURES), np.float32)
+        parts.append(np.asarray(model([tf.constant(x), tf.constant(kept)], training=False)))
+    for variable, value in zip(variables, current, strict=True):
+        variable.assign(value)
+    return np.concatenate(parts)
+
+
+def _checkpoint(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    rng: np.random.Generator,
+    epochs: tuple[Epoch, ...],
+) -> Checkpoint:
+    arrays = {
+        f"{kind}/{number}": np.asarray(variable.numpy())
+        for kind, variables in _state(model, optimizer)
+        for number, variable in enumerate(variables)
+    }
+    return Checkpoint(arrays, rng.bit_generator.state, epochs)
+
+
+def _resume(
+    checkpoint: Checkpoint | None,
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    rng: np.random.Generator,
+) -> tuple[Epoch, ...]:
+    """Set weights, optimiser and generator as they were, and give the epochs that are done."""
+    if checkpoint is None:
+        return ()
+    for kind, variables in _state(model, optimizer):
+        for number, variable in enumerate(variables):
+            variable.assign(checkpoint.arrays[f"{kind}/{number}"])
+    rng.bit_generator.state = dict(checkpoint.generator)
+    return checkpoint.epochs
+
+
+def _state(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer
+) -> tuple[tuple[str, Sequence[keras.Variable]], ...]:
+    return ("model", model.trainable_variables), ("optimizer", optimizer.variables)
 
 
 def _optimizer(learning: Learning, steps: int) -> keras.optimizers.Optimizer:

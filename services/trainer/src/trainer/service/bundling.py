@@ -25,6 +25,7 @@ from trainer.core.arrays import Kernels
 from trainer.core.card import card_of, card_text
 from trainer.core.dataset import Dataset
 from trainer.core.figures import Rule
+from trainer.core.history import history_json
 from trainer.core.phantoms import golden_images
 from trainer.core.probabilities import Calibrated
 from trainer.core.recipe import Recipe
@@ -35,6 +36,8 @@ from trainer.service.training import Trained
 _ENGINE_FILE = "model.xml"
 _PARENT_FILE = "model.keras"
 _RECIPE_FILE = "recipe.json"
+HISTORY_FILE = "history.json"
+"""How training went; `data insights --history` draws it."""
 CARD_TEXT_FILE = "card.md"
 CARD_FILE = "card.json"
 
@@ -71,7 +74,10 @@ def write_bundle(
 ) -> Manifest:
     """Write every file of the bundle into an empty folder, the manifest last."""
     trained.served.save(folder / _ENGINE_FILE)
-    _write_parent(folder, exporter, trained.tuned)
+    _write_parent(folder, exporter, trained.tuned.kernels)
+    if trained.tuned.epochs:
+        history = history_json(trained.tuned.epochs)
+        (folder / HISTORY_FILE).write_text(json.dumps(history, indent=1) + "\n")
     write_guard(folder, trained.guard)
     decided, spec = trained.decided, PreprocessingSpec(size_px=recipe.size_px)
     contents = Contents(decided.calibrated, decided.rule, trained.metrics, dataset, spec)

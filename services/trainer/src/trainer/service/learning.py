@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from trainer.core.arrays import Floats, Halves, Kernels, Labels
+from trainer.core.arrays import Floats, Halves, Labels
 from trainer.core.augmentation import augmented_view
 from trainer.core.dataset import Example
 from trainer.core.heads import LinearHead
+from trainer.core.history import Held, Tuned
 from trainer.core.probe import fit_head
 from trainer.core.recipe import Recipe
 from trainer.core.views import CLEAN, View
@@ -32,31 +33,52 @@ class Learner:
         self._tuner = tuner
         self._progress = progress
 
-    def cost(self, examples: int, recipe: Recipe) -> int:
+    def cost(self, examples: int, held: int, recipe: Recipe) -> int:
         """Give how many pictures go through a network, in whole or in part."""
         learning = recipe.learning
-        return examples * (1 + learning.probe_views + 2 * learning.epochs)
+        learned = examples * (1 + learning.probe_views + 2 * learning.epochs)
+        return learned + held * (1 + learning.epochs)
 
     def learn(
-        self, examples: Sequence[Example], classes: int, recipe: Recipe, seed: int
-    ) -> Kernels:
-        """Give the trained weights of everything behind the frozen blocks, head included."""
+        self,
+        examples: Sequence[Example],
+        held: Sequence[Example],
+        classes: int,
+        recipe: Recipe,
+        seed: int,
+    ) -> Tuned:
+        """Give the trained weights of everything behind the frozen blocks, head included.
+
+        held: pictures that every epoch is scored on, for its history; nothing is chosen by it.
+        """
         views = self._views(examples, recipe)
-        labels = np.array([example.label for example in examples], np.int64)
-        key = f"{self._key(examples, recipe)} | {recipe.learning} seed {seed}"
-        known = self._store.load_kernels(key)
+        labels = _labels(examples)
+        # The weights do not depend on what is held; their history does.
+        pictures = _names(held)
+        key = f"{self._key(examples, recipe)} | {recipe.learning} seed {seed} | held {pictures}"
+        known = self._store.load_tuned(key)
         if known is not None:
             self._progress.stage("trained weights found in the cache")
-            passes = recipe.learning.probe_views + recipe.learning.epochs
-            self._progress.advance(passes * len(examples))
+            learning = recipe.learning
+            self._progress.advance((learning.probe_views + learning.epochs) * len(examples))
+            self._progress.advance((1 + learning.epochs) * len(held))
             return known
         head = self._probe(views, labels, classes, recipe)
         # The clean view is for the probe alone.
         learning = recipe.learning
         self._progress.stage(f"fine-tuning, epoch 0 of {learning.epochs}")
-        tuned = self._tuner.fine_tune(head, views[1:], labels, learning, seed, self._progress)
-        self._store.store_kernels(key, tuned)
+        checkpoints = self._store.checkpoints(key)
+        scored = Held(self._held_maps(held), _labels(held))
+        tuned = self._tuner.fine_tune(
+            head, views[1:], labels, scored, learning, seed, self._progress, checkpoints
+        )
+        self._store.store_tuned(key, tuned)
+        checkpoints.clear()
         return tuned
+
+    def _held_maps(self, held: Sequence[Example]) -> Halves:
+        key = f"{self._backbone.fingerprint} | {self._pixels.spec!r} | held {_names(held)}"
+        return self._view(key, held, CLEAN)
 
     def _key(self, examples: Sequence[Example], recipe: Recipe) -> str:
         # A donor may be any of the pictures, so a view is a matter of all of them.
@@ -102,3 +124,11 @@ class Learner:
         for batch in batches:
             yield batch
             self._progress.advance(len(batch))
+
+
+def _labels(examples: Sequence[Example]) -> Labels:
+    return np.array([example.label for example in examples], np.int64)
+
+
+def _names(examples: Sequence[Example]) -> str:
+    return " ".join(example.sha256[:16] for example in examples)

@@ -7,9 +7,10 @@ import numpy as np
 
 from shared.contracts.bundle import PreprocessingSpec
 from shared.domain_guard import DomainGuard
-from trainer.core.arrays import Kernels, Mask
+from trainer.core.arrays import Mask
 from trainer.core.dataset import Dataset, Example
 from trainer.core.figures import Rule, all_figures
+from trainer.core.history import Tuned
 from trainer.core.probabilities import Calibrated, fit_calibration
 from trainer.core.recipe import Recipe
 from trainer.core.splits import split_patients
@@ -38,7 +39,7 @@ class Decided:
 class Trained:
     """All that a bundle is written from."""
 
-    tuned: Kernels
+    tuned: Tuned
     served: Served
     decided: Decided
     guard: DomainGuard
@@ -75,13 +76,13 @@ class Training:
         validation = Validation(pixels, kept, reference, self._progress)
         guarding = Guarding(pixels, recipe, self._progress)
         self._progress.expect(
-            learner.cost(len(train), recipe)
+            learner.cost(len(train), len(kept), recipe)
             + 2 * validation.cost
             + guarding.cost(len(train), len(kept))
         )
-        tuned = learner.learn(train, len(dataset.classes), recipe, seed)
+        tuned = learner.learn(train, kept, len(dataset.classes), recipe, seed)
         self._progress.stage("export and int8")
-        exact = self._exporter.export(tuned)
+        exact = self._exporter.export(tuned.kernels)
         served = exact.quantised(calibration_pixels(pixels, train, recipe))
         exact_answers, answers = validation.ask((exact, served))
         decided = _decide(dataset.classes, reference, answers, recipe)
