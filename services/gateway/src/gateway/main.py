@@ -18,7 +18,7 @@ from gateway.core.outcome_cache import OutcomeCache
 from gateway.http.app import new_app
 from gateway.http.limits import HttpLimits
 from gateway.http.measuring import MeasuringMiddleware
-from gateway.http.predictions import new_predictions_router
+from gateway.http.predictions import new_outcomes_router, new_predictions_router
 from gateway.http.status import new_status_router
 from gateway.service import PredictionService
 from gateway.settings import Settings
@@ -125,6 +125,7 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncItera
 
         app = new_app(
             new_predictions_router(service, limits),
+            new_outcomes_router(service),
             new_status_router(
                 cluster,
                 clock,

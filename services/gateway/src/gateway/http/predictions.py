@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response
 from gateway.core.admission import Refuse
 from gateway.core.preferences import Preferences, parse_prefer
 from gateway.http.answers import RETRY_SOON, answer, json_response, location_of, refusal
+from gateway.http.direct_route import DirectRoute
 from gateway.http.limits import HttpLimits
 from gateway.http.problems import ProblemError, Responses, problem, problem_responses
 from gateway.http.uploads import FIELD, Upload, read_image
@@ -48,8 +49,8 @@ _ACCEPTED: Responses = {202: {"description": "Accepted; the outcome is at `Locat
 
 
 def new_predictions_router(service: PredictionService, limits: HttpLimits) -> APIRouter:
-    """Serve predictions: the seed's route and the versioned ones."""
-    router = APIRouter(tags=["predictions"])
+    """Serve predictions: the seed's route and the versioned one."""
+    router = APIRouter(tags=["predictions"], route_class=DirectRoute)
 
     @router.post(
         "/predict",
@@ -75,6 +76,13 @@ def new_predictions_router(service: PredictionService, limits: HttpLimits) -> AP
         if preferences.respond_async:
             return await _submit(service, upload, preferences)
         return await _predict(service, upload, preferences, {})
+
+    return router
+
+
+def new_outcomes_router(service: PredictionService) -> APIRouter:
+    """Serve outcomes by id, for as long as they are retained."""
+    router = APIRouter(tags=["predictions"])
 
     @router.get(
         "/v1/predictions/{id}",
