@@ -1,6 +1,6 @@
 import pytest
 
-from trainer.core.labelling import UnlabelledError, read_names
+from trainer.core.labelling import UnlabelledError, read_names, with_patients
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,25 @@ def test_plain_folders_are_classes_with_the_healthy_one_first(
 def test_a_file_outside_any_class_folder_is_refused() -> None:
     with pytest.raises(UnlabelledError, match=r"stray\.png lies in no class folder"):
         read_names(["a/1.png", "stray.png"])
+
+
+def test_a_further_class_stands_beside_a_known_layout() -> None:
+    names = ["NORMAL/IM-0001-0001.jpeg", "COVID-19/0a1b.png", "COVID-19/deep/0c2d.png"]
+    layout, labelled = read_names(names, ["COVID-19"])
+    assert layout.name == "kermany-2018"
+    assert layout.classes == ("NORMAL", "bacterial", "viral", "COVID-19")
+    assert layout.further == ("COVID-19",)
+    assert [one.label for one in labelled] == ["NORMAL", "COVID-19", "COVID-19"]
+    assert len({one.patient for one in labelled}) == 3
+
+
+def test_a_further_class_stands_beside_plain_folders() -> None:
+    layout, _ = read_names(["normal/1.png", "tb/1.png", "covid/deep/1.png"], ["covid"])
+    assert layout.classes == ("normal", "covid", "tb")
+    assert layout.further == ("covid",)
+
+
+def test_a_table_says_whose_pictures_they_are() -> None:
+    _, labelled = read_names(["a/1.png", "b/2.png", "b/3.png"])
+    told = with_patients(labelled, {"1": "one", "2": "one"})
+    assert [one.patient for one in told] == ["one", "one", "b/3"]

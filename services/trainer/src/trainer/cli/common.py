@@ -3,7 +3,7 @@
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ from shared.insights.curves import HistoryError
 from trainer.core.catalogue import CatalogueError
 from trainer.core.dataset import TooFewError
 from trainer.core.labelling import UnlabelledError
+from trainer.main.source import Beside
 
 _STDERR = 2
 
@@ -35,6 +36,14 @@ Seed = Annotated[int, typer.Option(min=0, help="Same data and seed, same model."
 Share = Annotated[float, typer.Option(min=0.01, max=0.5, help="Part kept for validation.")]
 Cache = Annotated[
     Path | None, typer.Option(help="Where features are kept [default: PNEUMO_TRAINER_CACHE_DIR].")
+]
+Also = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CLASS=FOLDER", help="A further class, in a folder of its own; repeat."),
+]
+Patients = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="CSV that says whose pictures files are."),
 ]
 Out = Annotated[Path, typer.Option(help="The folder to write; replaced as a whole.")]
 
@@ -58,6 +67,17 @@ def required_weights(path: Path | None, *, untrained: bool) -> Path | None:
     if path is None and not untrained:
         raise typer.BadParameter("name the backbone with --weights, or say --untrained")
     return path
+
+
+def beside_of(also: Sequence[str] | None, patients: Path | None) -> Beside:
+    """Read CLASS=FOLDER; every folder must be there."""
+    found: dict[str, Path] = {}
+    for one in also or ():
+        label, _, folder = one.partition("=")
+        if not label or not folder or "/" in label or not Path(folder).is_dir():
+            raise typer.BadParameter(f"--also {one}: give CLASS=FOLDER, a folder that is there")
+        found[label] = Path(folder)
+    return Beside(found, patients)
 
 
 def code_version() -> str:

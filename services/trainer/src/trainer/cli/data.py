@@ -7,20 +7,35 @@ import typer
 from rich.console import Console
 
 from trainer.adapters.rich_progress import rich_progress
-from trainer.cli.common import Folder, Seed, Share, one_sentence
+from trainer.cli.common import (
+    Also,
+    Folder,
+    Patients,
+    Seed,
+    Share,
+    beside_of,
+    one_sentence,
+)
 
 data_app = typer.Typer(help="Look at folders of labelled pictures, and part them.")
 
 
 @data_app.command()
-def check(folder: Folder, seed: Seed = 0, share: Share = 0.2) -> None:
+def check(
+    folder: Folder,
+    seed: Seed = 0,
+    share: Share = 0.2,
+    also: Also = None,
+    patients: Patients = None,
+) -> None:
     """Count classes, patients, duplicates and conflicts, and try the split."""
     console = Console()
     with one_sentence():
         from trainer.adapters.console import dataset_table  # noqa: PLC0415
         from trainer.main.folder import check_folder  # noqa: PLC0415
 
-        checked = check_folder(folder, share=share, seed=seed)
+        beside = beside_of(also, patients)
+        checked = check_folder(folder, share=share, seed=seed, beside=beside)
         dataset = checked.scan.dataset
         console.print(dataset_table(dataset, checked.held_out))
         console.print(f"{len(dataset.duplicates)} duplicate files, each counted once")
@@ -40,13 +55,16 @@ def split(
     ] = None,
     share: Share = 0.2,
     seed: Seed = 0,
+    also: Also = None,
+    patients: Patients = None,
 ) -> None:
     """Part a folder by patients: into training and validation, or into folds."""
     console = Console()
     with one_sentence():
         from trainer.main.folder import split_folder  # noqa: PLC0415
 
-        parts = split_folder(folder, out, folds=folds, share=share, seed=seed)
+        beside = beside_of(also, patients)
+        parts = split_folder(folder, out, folds=folds, share=share, seed=seed, beside=beside)
         for name, count in parts.items():
             console.print(f"{name}: {count} pictures")
         console.print(f"Written to {out}.")

@@ -10,12 +10,15 @@ from rich.console import Console
 from shared.clock import SystemClock
 from trainer.adapters.rich_progress import rich_progress
 from trainer.cli.common import (
+    Also,
     Cache,
     Folder,
     Out,
+    Patients,
     Seed,
     Untrained,
     Weights,
+    beside_of,
     code_version,
     import_quietly,
     one_sentence,
@@ -39,6 +42,11 @@ def train(
         str | None, typer.Option(help="Version of the model [default: the time, UTC].")
     ] = None,
     cache: Cache = None,
+    also: Also = None,
+    patients: Patients = None,
+    keep: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Part of every --also class kept for evaluation.")
+    ] = 0.3,
 ) -> None:
     """Train a bundle from a folder; an interrupted run continues where its caches end."""
     console = Console()
@@ -57,8 +65,9 @@ def train(
             out=out,
             weights=required_weights(weights, untrained=untrained),
             cache=cache or Settings().cache_dir,
-            recipe=Recipe(size_px=size_px),
+            recipe=Recipe(size_px=size_px, kept_share=keep),
             origin=origin,
+            beside=beside_of(also, patients),
         )
         console.print(f"Needs about {_MEMORY_GIB} GiB of memory; features go to {run.cache}.")
         with rich_progress(console) as progress:

@@ -28,6 +28,13 @@ It knows nothing but its classes: in domain, what is none of them is still given
 _KERMANY = """\
 Where the layout is kermany-2018: Kermany, Zhang, Goldbaum 2018, Mendeley Data, \
 doi 10.17632/rscbjbr9sj"""
+_FURTHER = """\
+{names}: from another source than the other classes, which can be told by machine, exposure and \
+age as well as by disease: no evidence that the disease is seen. See the blacked-out lungs of the \
+report."""
+_HANNOVER = """\
+Where COVID-19 is the COVID-19 Image Repository of Hannover Medical School: Winther et al. 2020, \
+doi 10.25835/0090041"""
 _SOURCES = (
     {"what": "MobileNetV2 (Sandler et al. 2018), ImageNet weights of Keras", "licence": "MIT"},
     {"what": _KERMANY, "licence": "CC BY 4.0"},
@@ -36,6 +43,9 @@ _SOURCES = (
 
 def card_of(manifest: Manifest, dataset: Dataset) -> Card:
     """Give the card of a bundle that has not met a test folder yet."""
+    further = ", ".join(dataset.further)
+    warnings = [_FURTHER.format(names=further)] if further else []
+    sources = [*_SOURCES, *([{"what": _HANNOVER, "licence": "CC BY 3.0"}] if further else ())]
     return {
         "name": manifest.name,
         "version": manifest.version,
@@ -60,8 +70,8 @@ def card_of(manifest: Manifest, dataset: Dataset) -> Card:
         },
         "validation": manifest.metrics,
         "test": None,
-        "limits": _LIMITS.splitlines(),
-        "sources": list(_SOURCES),
+        "limits": [*warnings, *_LIMITS.splitlines()],
+        "sources": sources,
     }
 
 

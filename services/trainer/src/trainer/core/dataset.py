@@ -37,6 +37,8 @@ class Dataset:
     """Names of files whose bytes were seen before."""
     conflicts: tuple[str, ...]
     """Names of files with equal bytes and different classes; none of them is used."""
+    further: tuple[str, ...] = ()
+    """Classes that came from folders of their own: another source than the rest."""
 
     @property
     def labels(self) -> Labels:
@@ -86,6 +88,7 @@ def assemble(layout: Layout, files: Sequence[tuple[Labelled, str]]) -> Dataset:
         tuple(examples),
         tuple(sorted(duplicates)),
         tuple(sorted(conflicts)),
+        layout.further,
     )
 
 

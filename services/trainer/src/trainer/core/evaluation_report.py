@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from trainer.core.evaluation_blackout import Blackout
 from trainer.core.evaluation_curves import Bin, Curve, OperatingPoint
 from trainer.core.evaluation_looks import Cluster
 from trainer.core.evaluation_saliency import Masking, Randomised
@@ -96,6 +97,7 @@ class FullReport:
     agreement: float
     """Share of pictures, 0..1, on which parent and engine name the same class."""
     mistakes: tuple[Mistake, ...]
+    blackouts: tuple[Blackout, ...]
 
 
 def as_json(report: FullReport) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def shifts(train: Side, test: Side, classes: Sequence[str]) -> tuple[Shift, ...]
     within = [
         tell_apart(name, train.where(train.labels == i), test.where(test.labels == i))
         for i, name in enumerate(classes)
+        if (train.labels == i).any() and (test.labels == i).any()
     ]
     return (*within, tell_apart("two halves of the training folder", *halves(train)))
 

@@ -1,9 +1,11 @@
 """The full report in words and tables; the figures come from nowhere but the value."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from trainer.core.evaluation_further_text import blackout_text, sources_warning
 from trainer.core.evaluation_looks import MEASURES
 from trainer.core.evaluation_report import Basis, FullReport, Group, Ranking, Robustness
+from trainer.core.tables import table
 
 _PLOTS = (
     ("confusion", "Confusion matrices: finding or none at the threshold, and the classes"),
@@ -29,6 +31,7 @@ def full_report_text(report: FullReport) -> str:
         _strangers(report),
         _shift(report),
         _groups(report),
+        blackout_text(report),
         _class_maps(report),
         _parent(report),
         _mistakes(report),
@@ -38,12 +41,6 @@ def full_report_text(report: FullReport) -> str:
 
 def _plot(name: str) -> str:
     return f"![{dict(_PLOTS)[name]}](plots/{name}.svg)"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    lines.extend(f"| {' | '.join(map(str, row))} |" for row in rows)
-    return "\n".join(lines)
 
 
 def _head(basis: Basis) -> str:
@@ -83,9 +80,9 @@ Accuracy, sensitivity, specificity: finding against `{basis.reference_class}` at
 `class_…` and `ece`: by the most probable class (`…_at_rule`: by the threshold first). \
 `out_of_domain`: radiographs that the domain guard refuses, wrongly.
 
-{_table(("figure", "value"), ((name, _cell(basis, name)) for name in names))}
+{table(("figure", "value"), ((name, _cell(basis, name)) for name in names))}
 
-{_table(("class", "precision", "recall", "F1"), each)}"""
+{table(("class", "precision", "recall", "F1"), each)}"""
 
 
 def _confusion(basis: Basis) -> str:
@@ -94,9 +91,9 @@ def _confusion(basis: Basis) -> str:
     head = ("truth \\ most probable", *basis.classes)
     binary_head = ("truth \\ at the threshold", basis.reference_class, "finding")
     return f"""\
-{_table(binary_head, ((name, *row) for name, row in binary))}
+{table(binary_head, ((name, *row) for name, row in binary))}
 
-{_table(head, ((name, *row) for name, row in classes))}"""
+{table(head, ((name, *row) for name, row in classes))}"""
 
 
 def _thresholds(ranking: Ranking) -> str:
@@ -125,7 +122,7 @@ Threshold on 1 − p(reference class); bold: the bundle's. PPV and NPV by Bayes'
 prevalences of a finding that are assumed, not measured; probabilities themselves assume that \
 every class is equally common.
 
-{_table(head, rows)}"""
+{table(head, rows)}"""
 
 
 def _robustness(found: Sequence[Robustness]) -> str:
@@ -154,7 +151,7 @@ have relatives in the training's augmentation, the others none.
 
 {_plot("robustness")}
 
-{_table(head, rows)}"""
+{table(head, rows)}"""
 
 
 def _strangers(report: FullReport) -> str:
@@ -171,7 +168,7 @@ microscopy and slices come from scikit-learn, scikit-image and pydicom. Inverted
 radiographs are kinds that the guard was fitted on; photographs and slices were looked at while \
 its form was chosen. Radiographs of other body parts were not to be had.
 
-{_table(("kind", "pictures", "AUROC", "flagged"), rows)}"""
+{table(("kind", "pictures", "AUROC", "flagged"), rows)}"""
 
 
 def _shift(report: FullReport) -> str:
@@ -185,15 +182,15 @@ A logistic regression on the guard's features tells the two folders apart within
 cross-validated by patient: .5 is alike, 1 is told apart always. The last line, two halves of the \
 training folder, is the yardstick.
 
-{_table(("class", "training", "here", "AUC"), rows)}"""
+{table(("class", "training", "here", "AUC"), rows)}"""
 
 
 def _groups(report: FullReport) -> str:
     figures = ("accuracy", "sensitivity", "specificity", "class_accuracy")
     head = ("group", "pictures (" + " · ".join(report.basis.classes) + ")", *figures)
 
-    def table(kind: str) -> str:
-        return _table(
+    def rows_of(kind: str) -> str:
+        return table(
             head,
             (
                 (one.name, " · ".join(map(str, one.counts)), *(_cell(one, f) for f in figures))
@@ -202,21 +199,23 @@ def _groups(report: FullReport) -> str:
             ),
         )
 
-    looks = _table(
+    looks = table(
         ("look", *MEASURES),
         ((n + 1, *(f"{value:.2f}" for value in c.look)) for n, c in enumerate(report.clusters)),
     )
+    warning = sources_warning(report)
+    sources = f"{warning}\n\n{rows_of('source')}\n\n" if warning else ""
     return f"""\
 ## Groups
 
-By series, as files are named, the only trace of a source that they bear. A group of one class \
-has no specificity or no sensitivity.
+{sources}By series, as files are named, the only trace of a source that they bear. A group of one \
+class has no specificity or no sensitivity.
 
-{table("series")}
+{rows_of("series")}
 
 By look: four groups of this folder by k-means on five measures of the grey values.
 
-{table("look")}
+{rows_of("look")}
 
 {looks}"""
 
@@ -246,12 +245,12 @@ Mean fall of the answer's logit when a quarter of the picture is hidden under th
 quarter that the map calls hottest, the same shape moved by chance, and as many cells by chance; \
 then the share of pictures in which the hottest quarter costs more.
 
-{_table(head, hidden)}
+{table(head, hidden)}
 
 Correlation of the served maps with those of the float parent, as it is and with shuffled weights: \
 a map that stayed the same without the weights would explain nothing.
 
-{_table(("weights", "median", "90th percentile"), random)}"""
+{table(("weights", "median", "90th percentile"), random)}"""
 
 
 def _parent(report: FullReport) -> str:
@@ -271,7 +270,7 @@ def _parent(report: FullReport) -> str:
 Both under the calibration and threshold that were fitted to the int8 engine. They name the same \
 class for {100 * report.agreement:.1f} % of the pictures.
 
-{_table(("figure", "int8", "float", "points"), rows)}"""
+{table(("figure", "int8", "float", "points"), rows)}"""
 
 
 def _mistakes(report: FullReport) -> str:
@@ -287,6 +286,6 @@ picture files, from 0; probability: of what was said.
 
 <details><summary>All of them</summary>
 
-{_table(("index", "truth", "said", "probability", "in domain"), rows)}
+{table(("index", "truth", "said", "probability", "in domain"), rows)}
 
 </details>"""

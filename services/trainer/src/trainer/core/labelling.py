@@ -5,8 +5,8 @@ Any other folder is read plainly: the parent folder is the class, every file is 
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 
@@ -26,12 +26,16 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A known way of naming files. `classes` in order; `reference` is the healthy one."""
+    """A known way of naming files. `classes` in order; `reference` is the healthy one.
+
+    further: the classes that came from folders of their own, beside the one that was named.
+    """
 
     name: str
     classes: tuple[str, ...]
     reference: str
     rules: tuple[Rule, ...]
+    further: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,34 +64,61 @@ LAYOUTS = (KERMANY,)
 _HEALTHY = ("normal", "healthy", "no finding", "negative")
 
 
-def read_names(names: Sequence[str]) -> tuple[Layout, tuple[Labelled, ...]]:
+def read_names(
+    names: Sequence[str], further: Sequence[str] = ()
+) -> tuple[Layout, tuple[Labelled, ...]]:
     """Give the layout of a folder and what it says of every file.
 
-    names: paths relative to the data folder, with forward slashes.
-    Raises UnlabelledError if a plain folder holds a file outside any class folder.
+    names: paths relative to the data folder, with forward slashes; those of a further class
+    start with its name. Raises UnlabelledError if a plain folder holds a file outside any class
+    folder.
     """
-    for layout in LAYOUTS:
+    for known in LAYOUTS:
+        layout = _with_classes(known, further)
         labelled = tuple(_apply(layout, name) for name in names)
         if labelled and all(one is not None for one in labelled):
             return layout, tuple(one for one in labelled if one is not None)
-    plain = tuple(_read_plainly(name) for name in names)
-    return _plain_layout(sorted({one.label for one in plain})), plain
+    plain = tuple(_read_plainly(name, further) for name in names)
+    layout = _plain_layout(sorted({one.label for one in plain}))
+    return replace(layout, further=tuple(further)), plain
+
+
+def with_patients(
+    labelled: Sequence[Labelled], patients: Mapping[str, str]
+) -> tuple[Labelled, ...]:
+    """Let a table say whose pictures they are, by file name without suffix, where it knows."""
+    return tuple(
+        replace(one, patient=patients.get(PurePosixPath(one.name).stem, one.patient))
+        for one in labelled
+    )
+
+
+def _with_classes(layout: Layout, further: Sequence[str]) -> Layout:
+    rules = (Rule(name, re.compile(r"(.+)\.\w+$"), name, rf"{name}/\1") for name in further)
+    return replace(
+        layout,
+        classes=(*layout.classes, *(name for name in further if name not in layout.classes)),
+        rules=(*layout.rules, *rules),
+        further=tuple(further),
+    )
 
 
 def _apply(layout: Layout, name: str) -> Labelled | None:
     path = PurePosixPath(name)
     for rule in layout.rules:
         match = rule.pattern.match(path.name)
-        if match and path.parent.name == rule.folder:
+        # A further class's folder may hold folders of its own.
+        if match and rule.folder in (path.parent.name, path.parts[0]):
             return Labelled(name, rule.label, match.expand(rule.patient))
     return None
 
 
-def _read_plainly(name: str) -> Labelled:
+def _read_plainly(name: str, further: Sequence[str]) -> Labelled:
     path = PurePosixPath(name)
     if not path.parent.name:
         raise UnlabelledError(f"{name} lies in no class folder")
-    return Labelled(name, path.parent.name, str(path.with_suffix("")))
+    label = path.parts[0] if path.parts[0] in further else path.parent.name
+    return Labelled(name, label, str(path.with_suffix("")))
 
 
 def _plain_layout(classes: Sequence[str]) -> Layout:

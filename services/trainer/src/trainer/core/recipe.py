@@ -36,6 +36,7 @@ class Recipe:
 
     validation_share: part of every class's images kept for validation, whole patients.
     split_seed, view_seed: fixed, so that runs of several seeds share cached features.
+    kept_share, kept_seed: part of every further class that no training sees, whole patients.
     calibration_images: training images that the quantiser looks at, two thirds augmented.
     sensitivity: what the threshold keeps on validation, all looks pooled.
     """
@@ -44,6 +45,8 @@ class Recipe:
     validation_share: float = 0.2
     split_seed: int = 0
     view_seed: int = 102
+    kept_share: float = 0.3
+    kept_seed: int = 1
     policy: Policy = field(default_factory=Policy)
     learning: Learning = field(default_factory=Learning)
     calibration_images: int = 300

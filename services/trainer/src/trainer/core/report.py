@@ -7,6 +7,12 @@ from trainer.core.card import figure_table
 
 Report = Mapping[str, Any]
 
+FURTHER_WARNING = """\
+**A further class comes from another source than the rest.** What tells it apart may be the source \
+(machine, exposure, the patients' age) and not the disease; figures over all pictures cannot \
+separate the two. The full report tells what remains with the lungs blacked out."""
+"""Belongs beside every figure that mixes sources."""
+
 
 def report_text(report: Report) -> str:
     """Give evaluation.md of what evaluation.json holds."""
@@ -29,10 +35,27 @@ threshold. Class figures, precision, recall, F1 and `ece`: by the most probable 
 95 %, bootstrap over patients.
 
 {figure_table(report["figures"], report["intervals"])}
-
+{_sources_text(report)}
 ## Confusion
 
 | {head} |
 |{"---|" * (len(classes) + 1)}
 {rows}
+"""
+
+
+def _sources_text(report: Report) -> str:
+    if not report["sources"]:
+        return ""
+    tables = "\n\n".join(
+        f"### {part['name']}: {part['examples']} pictures of {part['patients']} patients\n\n"
+        f"{figure_table(part['figures'], part['intervals'])}"
+        for part in report["sources"]
+    )
+    return f"""
+## By source
+
+{FURTHER_WARNING}
+
+{tables}
 """

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from shared.bundle_files import verify_bundle
+from shared.contracts.bundle import Manifest
 from shared.domain_guard import load_domain_guard
-from trainer.adapters.image_folder import ImageFolder
 from trainer.adapters.package_pictures import package_pictures
 from trainer.adapters.parent_graphs import ParentGraphs
 from trainer.adapters.plots import draw_report
@@ -14,20 +14,28 @@ from trainer.core.corruptions import FAMILIES, SEVERITIES
 from trainer.core.dataset import Dataset
 from trainer.core.evaluation_report import FullReport, as_json
 from trainer.core.evaluation_text import full_report_text
+from trainer.core.keeping import in_order_of, without
+from trainer.main.folder import unseen
+from trainer.main.source import NOTHING, Beside, open_folder
 from trainer.ports import Progress
-from trainer.service.evaluation import require_same_classes
+from trainer.service.keeping import read_kept
 from trainer.service.pixels import Pixels
 from trainer.service.report_story import Companions, full_report
-from trainer.service.scan import scan
 from trainer.service.subject import Subject
 
 _PARENT_FILE = "model.keras"
-_OTHER_PASSES = 5
-"""Clean, the parent twice, and its two randomised forms; hiding a quarter is not counted."""
+_OTHER_PASSES = 8
+"""Clean, the parent twice, its two randomised forms, and lungs; hiding a quarter is not counted."""
 
 
 def report_on(
-    bundle: Path, folder: Path, progress: Progress, *, train: Path | None = None, note: str = ""
+    bundle: Path,
+    folder: Path,
+    progress: Progress,
+    *,
+    train: Path | None = None,
+    note: str = "",
+    beside: Beside = NOTHING,
 ) -> FullReport:
     """Judge a bundle on a folder in full. train: the folder it learned from, to measure the shift.
 
@@ -35,10 +43,8 @@ def report_on(
     """
     manifest = verify_bundle(bundle)
     progress.stage("reading the folders")
-    images = ImageFolder(folder)
-    dataset = scan(images).dataset
-    require_same_classes(manifest, dataset)
-    learned = _learned(train, Pixels(ImageFolder(train), manifest.preprocessing)) if train else None
+    images, dataset = unseen(bundle, manifest, folder, beside)
+    learned = _learned(train, bundle, manifest, beside) if train else None
     passes = len(FAMILIES) * SEVERITIES + _OTHER_PASSES
     progress.expect(passes * len(dataset.examples))
     guard = load_domain_guard(bundle / manifest.domain.file) if manifest.domain else None
@@ -55,8 +61,12 @@ def report_on(
     return full_report(subject, companions)
 
 
-def _learned(train: Path, pixels: Pixels) -> tuple[Pixels, Dataset]:
-    return pixels, scan(ImageFolder(train)).dataset
+def _learned(
+    train: Path, bundle: Path, manifest: Manifest, beside: Beside
+) -> tuple[Pixels, Dataset]:
+    images, found = open_folder(train, beside)
+    seen = without(found.dataset, read_kept(bundle) or frozenset())
+    return Pixels(images, manifest.preprocessing), in_order_of(seen, manifest.classes)
 
 
 def write_full_report(report: FullReport, docs: Path) -> None:

@@ -1,6 +1,6 @@
 """A bundle meets a folder of labelled pictures it was not made from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from shared.contracts.bundle import Manifest
 from shared.domain_guard import DomainGuard
 from trainer.core.arrays import Floats, Labels
 from trainer.core.bootstrap import intervals
-from trainer.core.dataset import Dataset, TooFewError
+from trainer.core.dataset import Dataset
 from trainer.core.evaluation_curves import confusion
 from trainer.core.figures import all_figures
 from trainer.ports import Engine, Images, Progress
@@ -16,12 +16,27 @@ from trainer.service.guarding import refused
 from trainer.service.pixels import Pixels
 from trainer.service.subject import Subject
 
+_SOURCE_FIGURES = ("auc", "accuracy", "sensitivity", "specificity", "class_accuracy", "ece")
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePart:
+    """What was scored on the pictures of one source; a figure that they do not define is absent."""
+
+    name: str
+    figures: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    examples: int
+    patients: int
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """Figures at the bundle's own operating point, and the confusion [C, C], truth in rows.
 
     intervals: 95 %, by bootstrap over patients. confusion: by the most probable class.
+    sources: the same apart, where classes came from folders of their own; else empty.
+    probabilities: float32 [N, C], calibrated, in the order of the data set.
     """
 
     figures: dict[str, float]
@@ -29,6 +44,8 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...]
     examples: int
     patients: int
+    sources: tuple[SourcePart, ...]
+    probabilities: Floats = field(repr=False)
 
 
 def evaluate(
@@ -39,8 +56,7 @@ def evaluate(
     dataset: Dataset,
     progress: Progress,
 ) -> Evaluation:
-    """Score a bundle. Raises TooFewError if the folder's classes are not the bundle's."""
-    require_same_classes(manifest, dataset)
+    """Score a bundle. dataset: labels numbered as the bundle does, see `in_order_of`."""
     progress.expect(len(dataset.examples))
     progress.stage("engine on the folder")
     pixels = Pixels(images, manifest.preprocessing)
@@ -52,32 +68,74 @@ def evaluate(
     return evaluation_of(subject, logits, features)
 
 
-def require_same_classes(manifest: Manifest, dataset: Dataset) -> None:
-    """Raise TooFewError if the folder's classes are not the bundle's."""
-    if dataset.classes != manifest.classes:
-        raise TooFewError(
-            f"the folder holds {', '.join(dataset.classes)}; "
-            f"the bundle knows {', '.join(manifest.classes)}"
-        )
-
-
 def evaluation_of(subject: Subject, logits: Floats, features: Floats) -> Evaluation:
     """Score what the graph said: logits float32 [N, C], domain features float32 [N, D]."""
-    probabilities, labels, rule = subject.probabilities(logits), subject.labels, subject.rule
-    classes, dataset = subject.manifest.classes, subject.dataset
+    probabilities, labels = subject.probabilities(logits), subject.labels
     subject.progress.stage("intervals by bootstrap over patients")
-    patients = [example.patient for example in dataset.examples]
-
-    def figures_of(rows: Labels) -> dict[str, float]:
-        return all_figures(probabilities[rows], labels[rows], classes, rule)
-
-    figures = figures_of(np.arange(len(labels)))
+    rows = np.arange(len(labels))
+    whole = _part(subject, probabilities, "all", rows)
     if subject.guard is not None:
-        figures["out_of_domain"] = refused(subject.guard, features)
+        whole.figures["out_of_domain"] = refused(subject.guard, features)
     return Evaluation(
-        figures,
-        intervals(figures_of, patients),
-        confusion(labels, probabilities.argmax(axis=1), len(classes)),
-        len(labels),
-        len(set(patients)),
+        whole.figures,
+        whole.intervals,
+        confusion(labels, probabilities.argmax(axis=1), len(subject.manifest.classes)),
+        whole.examples,
+        whole.patients,
+        tuple(
+            _part(subject, probabilities, name, part, _SOURCE_FIGURES)
+            for name, part in sources_of(subject.dataset)
+        ),
+        probabilities,
     )
+
+
+def sources_of(dataset: Dataset) -> tuple[tuple[str, Labels], ...]:
+    """Give the rows of every source: the folder, and each further class. One source: none."""
+    if not dataset.further:
+        return ()
+    further = [dataset.classes.index(name) for name in dataset.further]
+    named = [("the folder", ~np.isin(dataset.labels, further))]
+    named.extend((dataset.classes[index], dataset.labels == index) for index in further)
+    return tuple((name, np.flatnonzero(mask)) for name, mask in named)
+
+
+def _part(
+    subject: Subject,
+    probabilities: Floats,
+    name: str,
+    part: Labels,
+    wanted: tuple[str, ...] | None = None,
+) -> SourcePart:
+    classes, labels = subject.manifest.classes, subject.labels[part]
+    patients = [subject.dataset.examples[row].patient for row in part]
+
+    def figures_at(rows: Labels) -> dict[str, float]:
+        return all_figures(probabilities[part[rows]], labels[rows], classes, subject.rule)
+
+    figures = defined(figures_at(np.arange(len(part))), absent(labels, classes), wanted)
+
+    def kept_at(rows: Labels) -> dict[str, float]:
+        drawn = figures_at(rows)
+        return {name: drawn[name] for name in figures}
+
+    spans = intervals(kept_at, patients)
+    return SourcePart(name, figures, spans, len(part), len(set(patients)))
+
+
+def absent(labels: Labels, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the classes that no picture belongs to."""
+    return tuple(name for index, name in enumerate(classes) if not (labels == index).any())
+
+
+def defined(
+    figures: dict[str, float], without: tuple[str, ...], wanted: tuple[str, ...] | None = None
+) -> dict[str, float]:
+    """Leave out figures that the pictures do not define, and those of absent classes."""
+    return {
+        name: value
+        for name, value in figures.items()
+        if not np.isnan(value)
+        and (wanted is None or name in wanted)
+        and name.partition("_")[2] not in without
+    }

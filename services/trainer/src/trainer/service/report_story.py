@@ -22,8 +22,9 @@ from trainer.core.evaluation_shift import Shift, Side, shifts
 from trainer.core.figures import all_figures
 from trainer.core.views import CLEAN
 from trainer.ports import Parents
-from trainer.service.evaluation import evaluation_of
+from trainer.service.evaluation import evaluation_of, sources_of
 from trainer.service.pixels import Pixels
+from trainer.service.report_blackout import blackouts
 from trainer.service.report_checks import (
     CleanAnswers,
     figures_of,
@@ -73,6 +74,7 @@ def full_report(subject: Subject, companions: Companions) -> FullReport:
         parent=figures_of(subject, exact),
         agreement=float((exact.argmax(axis=1) == clean.logits.argmax(axis=1)).mean()),
         mistakes=_mistakes(subject, clean, companions.names),
+        blackouts=blackouts(subject, companions.train),
     )
 
 
@@ -109,7 +111,7 @@ def _ranking(subject: Subject, clean: CleanAnswers) -> Ranking:
         each = (
             draw(name, labels == index, probabilities[:, index])
             for index, name in enumerate(subject.manifest.classes)
-            if index != rule.reference
+            if index != rule.reference and (labels == index).any()
         )
         return (draw("finding", is_finding, finding), *each)
 
@@ -127,16 +129,19 @@ def _ranking(subject: Subject, clean: CleanAnswers) -> Ranking:
 
 def _groups(subject: Subject, clean: CleanAnswers) -> tuple[tuple[Group, ...], tuple[Cluster, ...]]:
     examples = subject.dataset.examples
-    series = np.array(series_of([example.name for example in examples]))
+    series = np.array(series_of([example.name for example in examples]), object)
+    sources = sources_of(subject.dataset)
+    for name, rows in sources[1:]:
+        # Files of a further class may be named by chance.
+        series[rows] = name
     looks = np.stack([look_of(subject.pixels.grey(example)) for example in examples])
     cluster, middles = cluster_looks(looks, min(_CLUSTERS, len(examples)))
     probabilities = subject.probabilities(clean.logits)
     by_series = [("series", name, series == name) for name in sorted(set(series.tolist()))]
     by_look = [("look", str(n + 1), cluster == n) for n in range(len(middles))]
-    groups = tuple(
-        _group(subject, probabilities, kind, name, np.flatnonzero(mask))
-        for kind, name, mask in (*by_series, *by_look)
-    )
+    parts = [("source", name, rows) for name, rows in sources]
+    parts.extend((kind, name, np.flatnonzero(m)) for kind, name, m in (*by_series, *by_look))
+    groups = tuple(_group(subject, probabilities, kind, name, rows) for kind, name, rows in parts)
     return groups, middles
 
 

@@ -10,7 +10,7 @@ from trainer.core.card import card_text, with_test
 from trainer.core.dataset import Dataset
 from trainer.core.report import report_text
 from trainer.service.bundling import CARD_FILE, CARD_TEXT_FILE, write_manifest
-from trainer.service.evaluation import Evaluation
+from trainer.service.evaluation import Evaluation, SourcePart
 
 _DIGITS = 5
 
@@ -19,9 +19,6 @@ def report_of(
     manifest: Manifest, dataset: Dataset, evaluation: Evaluation, note: str
 ) -> dict[str, Any]:
     """Give what evaluation.json holds. note: one sentence on how often the folder was met."""
-    rounded = {
-        name: [round(end, _DIGITS) for end in ends] for name, ends in evaluation.intervals.items()
-    }
     return {
         "name": manifest.name,
         "version": manifest.version,
@@ -32,9 +29,22 @@ def report_of(
         "examples": evaluation.examples,
         "patients": evaluation.patients,
         "note": note,
-        "figures": {name: round(one, _DIGITS) for name, one in evaluation.figures.items()},
-        "intervals": rounded,
+        **_scored(evaluation),
         "confusion": [list(row) for row in evaluation.confusion],
+        "sources": [
+            {"name": part.name, "examples": part.examples, "patients": part.patients}
+            | _scored(part)
+            for part in evaluation.sources
+        ],
+    }
+
+
+def _scored(part: Evaluation | SourcePart) -> dict[str, Any]:
+    return {
+        "figures": {name: round(one, _DIGITS) for name, one in part.figures.items()},
+        "intervals": {
+            name: [round(end, _DIGITS) for end in ends] for name, ends in part.intervals.items()
+        },
     }
 
 

@@ -1,11 +1,12 @@
 """A folder becomes a data set: names are read, bytes hashed, damaged pictures set aside."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.preprocessing import ImageError, decode_grey
 from trainer.core.dataset import Dataset, assemble
-from trainer.core.labelling import Labelled, read_names
+from trainer.core.labelling import Labelled, read_names, with_patients
 from trainer.ports import Images
 
 _SMALL_PX = 32
@@ -19,9 +20,15 @@ class Scan:
     damaged: tuple[tuple[str, str], ...]
 
 
-def scan(images: Images) -> Scan:
-    """Read every picture once. Raises UnlabelledError."""
-    layout, labelled = read_names(images.names())
+def scan(
+    images: Images, further: Sequence[str] = (), patients: Mapping[str, str] | None = None
+) -> Scan:
+    """Read every picture once. Raises UnlabelledError.
+
+    further: classes from folders of their own. patients: file name without suffix → patient.
+    """
+    layout, named = read_names(images.names(), further)
+    labelled = with_patients(named, patients or {})
     files: list[tuple[Labelled, str]] = []
     damaged: list[tuple[str, str]] = []
     for one in labelled:
