@@ -21,6 +21,7 @@ def record(version):
         version=version,
         state="current",
         created_at_ms=0,
+        promoted_at_ms=5,
         bundle_sha256=version[-1] * 64,
         manifest=new_manifest(version=version),
     )
@@ -38,9 +39,16 @@ class World:
     faults: list[Exception] = field(default_factory=list)
     swapped: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    registered: str = "1"
+    away: bool = False
 
     async def current(self):
         return record("1"), "1"
+
+    async def announced(self):
+        if self.away:
+            raise ModelUnavailableError("away")
+        return record(self.registered)
 
     async def fetch(self, version):
         if self.faults:
@@ -65,18 +73,20 @@ class Announcement:
     value: bytes | None
 
 
-def announce(version):
+def announce(version, at_ms=10):
     event = ModelPromoted(
-        name="pneumonia", version=version, bundle_sha256=version[-1] * 64, promoted_at_ms=1
+        name="pneumonia", version=version, bundle_sha256=version[-1] * 64, promoted_at_ms=at_ms
     )
     return Announcement(event.to_bytes())
 
 
 @asynccontextmanager
-async def following(world):
+async def following(world, reconcile_every_s=60.0):
     with ThreadPoolExecutor(1) as pool:
         service = InferenceService(pool, SystemClock())
-        follower = ModelFollower("pneumonia", world, world, service, pool, world)
+        follower = ModelFollower(
+            "pneumonia", world, world, service, pool, world, reconcile_every_s=reconcile_every_s
+        )
         await follower.load_first()
         task = asyncio.create_task(follower.follow())
         yield follower, service
@@ -115,8 +125,27 @@ async def test_a_registry_that_is_away_is_asked_again():
         await until(lambda: world.swapped == ["1", "2"])
 
 
+async def test_a_missed_event_is_made_up_for_by_asking_the_registry():
+    world = World(away=True)
+    async with following(world, reconcile_every_s=0.02) as (_, service):
+        world.registered = "2"
+        world.away = False
+        await until(lambda: world.swapped == ["1", "2"])
+        assert service.engine.manifest.version == "2"
+
+
+async def test_an_old_announcement_that_comes_late_changes_nothing():
+    world = World()
+    async with following(world) as (follower, service):
+        follower.on_model_promoted(announce("2", at_ms=4))
+        await until(lambda: not follower._announced.is_set())
+        follower.on_model_promoted(announce("3", at_ms=6))
+        await until(lambda: world.swapped == ["1", "3"])
+        assert service.engine.manifest.version == "3"
+
+
 def test_a_foreign_event_is_an_error_for_the_reader_to_log():
-    follower = ModelFollower("pneumonia", None, None, None, None, None)
+    follower = ModelFollower("pneumonia", None, None, None, None, None, reconcile_every_s=1)
     with pytest.raises(ValueError, match="Field required"):
         follower.on_model_promoted(Announcement(b'{"a": 1}'))
     follower.on_model_promoted(Announcement(None))

@@ -50,6 +50,9 @@ class FakeModels:
     async def current(self):
         return self._record(self.version), self.version
 
+    async def announced(self):
+        return self._record(self.version)
+
     async def fetch(self, version):
         return self._record(version), version
 

@@ -1,6 +1,7 @@
 """The composition root: the only place where the worker's parts meet."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -40,6 +41,7 @@ from shared.registry_client import new_registry_client
 
 _GROUP = "inference-worker"
 _READY_POLL_S = 0.1
+_SWITCH_INTERVAL_S = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ async def build(
             service,
             loading,
             _Observer(status, metrics, bundles),
+            reconcile_every_s=settings.reconcile_every_s,
         )
         yield Worker(
             service=service,
@@ -200,4 +203,7 @@ def run() -> None:
     """Run as a process, from the environment, until SIGINT or SIGTERM."""
     settings = Settings()
     configure_logs(settings.id, level=settings.log_level)
+    # The loop fetches the next batch while the compute thread wants to start on this one: it waits
+    # for the interpreter's lock up to this long, 5 ms by default.
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     run_service(lambda stop: serve_worker(settings, stop))

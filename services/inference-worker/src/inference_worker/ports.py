@@ -47,8 +47,8 @@ class Engine(Protocol):
     def predict(self, pixels: Pixels, *, alone: bool = False) -> Scores:
         """Score float32 [N, S, S, 1] in [-1, 1]. Not re-entrant.
 
-        alone: nothing else waits in this worker, so all its CPUs may work on this call; the
-        scores are the same to the bit.
+        alone: one image, and nothing else waits in this worker, so all its CPUs may work on this
+        call; the scores are the same but for rounding.
 
         Raises RuntimeError if the engine fails.
         """
@@ -68,6 +68,10 @@ class BundleSource(Protocol):
 
     async def current(self) -> tuple[ModelRecord, Path]:
         """Give the current model and its bundle's directory. Raises ModelUnavailableError."""
+        ...
+
+    async def announced(self) -> ModelRecord:
+        """Ask which model is current, without fetching it. Raises ModelUnavailableError."""
         ...
 
     async def fetch(self, version: str) -> tuple[ModelRecord, Path]:

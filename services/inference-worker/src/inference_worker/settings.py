@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     inference_threads_alone: int = Field(default=0, ge=0)
     """Threads for an image that is alone in its worker; 0: all CPUs of the container, at most 4."""
     publish_timeout_s: float = Field(default=5.0, gt=0)
+    reconcile_every_s: float = Field(default=30.0, gt=0)
+    """How often the registry is asked for the current model, in case an event was missed."""
     status_interval_s: float = Field(default=5.0, gt=0)
     log_level: str = "INFO"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)

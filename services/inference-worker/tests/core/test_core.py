@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from inference_worker.core.goldens import inputs_agree, logits_agree
 from inference_worker.core.offsets import OffsetLedger
 from inference_worker.core.requests import PredictRequest, triage
-from inference_worker.core.swaps import Keep, Load, decide_swap
+from inference_worker.core.swaps import Keep, Load, Serving, decide_swap
 from inference_worker.core.verdicts import calibrate, decide_verdict
 from shared.contracts.bundle import Calibration
 from shared.contracts.headers import RequestHeaders
@@ -99,21 +99,22 @@ def test_whatever_the_order_of_answers_everything_is_committed_once_at_the_end(o
     assert reached == 8
 
 
-EVENT = ModelPromoted(name="pneumonia", version="2", bundle_sha256="b" * 64, promoted_at_ms=1)
+EVENT = ModelPromoted(name="pneumonia", version="2", bundle_sha256="b" * 64, promoted_at_ms=5)
 
 
 @pytest.mark.parametrize(
     ("name", "serving", "refused", "expected"),
     [
         ("pneumonia", None, None, Load("2")),
-        ("pneumonia", "a" * 64, None, Load("2")),
-        ("pneumonia", "b" * 64, None, Keep("already served")),
-        ("pneumonia", "a" * 64, "b" * 64, Keep("refused before")),
+        ("pneumonia", Serving("a" * 64, 5), None, Load("2")),
+        ("pneumonia", Serving("a" * 64, 6), None, Keep("older than what is served")),
+        ("pneumonia", Serving("b" * 64, 4), None, Keep("already served")),
+        ("pneumonia", Serving("a" * 64, 4), "b" * 64, Keep("refused before")),
         ("another", None, None, Keep("another model: pneumonia")),
     ],
 )
 def test_a_model_is_loaded_only_when_it_is_news(name, serving, refused, expected):
-    found = decide_swap(EVENT, name=name, serving_sha256=serving, refused_sha256=refused)
+    found = decide_swap(EVENT, name=name, serving=serving, refused_sha256=refused)
     assert found == expected
 
 

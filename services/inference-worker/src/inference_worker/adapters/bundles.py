@@ -38,6 +38,13 @@ class CachedBundles:
         except BundleError as error:
             raise ModelUnavailableError(str(error)) from error
 
+    async def announced(self) -> ModelRecord:
+        """Ask the registry which model is current. Raises ModelUnavailableError."""
+        try:
+            return await self._registry.current_model()
+        except (RegistryError, ModelNotFoundError) as error:
+            raise ModelUnavailableError(str(error)) from error
+
     async def fetch(self, version: str) -> tuple[ModelRecord, Path]:
         """Get one version. Raises ModelUnavailableError, ModelRefusedError."""
         try:

@@ -1,4 +1,8 @@
-"""`models.events` in: the newest announcement is loaded, checked, and swapped in."""
+"""`models.events` in: the newest announcement is loaded, checked, and swapped in.
+
+An announcement may be missed (a topic that was emptied, a reader that hangs), so the registry is
+asked now and then which model is current; with the registry away the events alone go on counting.
+"""
 
 import asyncio
 from concurrent.futures import Executor
@@ -7,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from inference_worker.core.swaps import Keep, decide_swap
+from inference_worker.core.swaps import Keep, Serving, announcement_of, decide_swap
 from inference_worker.ports import (
     BundleSource,
     EngineLoader,
@@ -45,6 +49,8 @@ class ModelFollower:
         service: InferenceService,
         compute: Executor,
         observer: SwapObserver,
+        *,
+        reconcile_every_s: float,
     ) -> None:
         self._name = name
         self._bundles = bundles
@@ -52,7 +58,8 @@ class ModelFollower:
         self._service = service
         self._compute = compute
         self._observer = observer
-        self._serving_sha256: str | None = None
+        self._reconcile_every_s = reconcile_every_s
+        self._serving: Serving | None = None
         self._refused_sha256: str | None = None
         self._latest: ModelPromoted | None = None
         self._announced = asyncio.Event()
@@ -69,7 +76,7 @@ class ModelFollower:
         while True:
             try:
                 record, bundle = await self._bundles.current()
-                await self._load(record, bundle)
+                await self._load(record, bundle, record.promoted_at_ms or 0)
             except (ModelUnavailableError, ModelRefusedError) as error:
                 _log.warning("no model to serve yet", reason=str(error))
                 await asyncio.sleep(_RETRY_S)
@@ -77,18 +84,31 @@ class ModelFollower:
                 return
 
     async def follow(self) -> None:
-        """Swap to each newly announced model until cancelled."""
+        """Swap to each newly announced model until cancelled, and to one whose event was missed."""
         while True:
-            await self._announced.wait()
+            try:
+                async with asyncio.timeout(self._reconcile_every_s):
+                    await self._announced.wait()
+            except TimeoutError:
+                await self._reconcile()
+                continue
             self._announced.clear()
             if self._latest is not None:
                 await self._consider(self._latest)
+
+    async def _reconcile(self) -> None:
+        try:
+            record = await self._bundles.announced()
+        except ModelUnavailableError as error:
+            _log.debug("registry not asked", reason=str(error))
+        else:
+            await self._consider(announcement_of(record))
 
     async def _consider(self, event: ModelPromoted) -> None:
         decision = decide_swap(
             event,
             name=self._name,
-            serving_sha256=self._serving_sha256,
+            serving=self._serving,
             refused_sha256=self._refused_sha256,
         )
         if isinstance(decision, Keep):
@@ -96,7 +116,7 @@ class ModelFollower:
             return
         try:
             record, bundle = await self._bundles.fetch(decision.version)
-            await self._load(record, bundle)
+            await self._load(record, bundle, event.promoted_at_ms)
         except ModelRefusedError as error:
             self._refused_sha256 = event.bundle_sha256
             self._observer.model_refused(event.version, str(error))
@@ -106,10 +126,10 @@ class ModelFollower:
             await asyncio.sleep(_RETRY_S)
             self._announced.set()
 
-    async def _load(self, record: ModelRecord, bundle: Path) -> None:
+    async def _load(self, record: ModelRecord, bundle: Path, promoted_at_ms: int) -> None:
         loop = asyncio.get_running_loop()
         engine = await loop.run_in_executor(self._compute, self._loader.load, bundle)
         self._service.swap(engine)
-        self._serving_sha256 = record.bundle_sha256
+        self._serving = Serving(record.bundle_sha256, promoted_at_ms)
         self._observer.model_swapped(record)
         _log.info("model served", version=record.version)
