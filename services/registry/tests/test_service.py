@@ -9,7 +9,7 @@ from registry.adapters.store.engine import new_engine
 from registry.adapters.store.migrate import upgrade
 from registry.adapters.store.sql_store import SqlStore
 from registry.core.refusals import Refuse
-from registry.service import RegistryService
+from registry.service.models import ModelService
 from shared.clock import SystemClock
 from shared.testing.bundles import write_bundle
 
@@ -23,14 +23,14 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 
 
 @pytest.fixture
-def service(store: SqlStore, tmp_path: Path) -> RegistryService:
+def service(store: SqlStore, tmp_path: Path) -> ModelService:
     artifacts = DiskArtifacts(tmp_path / "artifacts", max_bytes=1024 * 1024)
     artifacts.prepare()
-    return RegistryService(store, artifacts, SystemClock(), announce=lambda: None)
+    return ModelService(store, artifacts, SystemClock(), announce=lambda: None)
 
 
 async def test_of_two_seeds_the_first_stays_and_is_announced_once(
-    service: RegistryService, store: SqlStore, tmp_path: Path
+    service: ModelService, store: SqlStore, tmp_path: Path
 ) -> None:
     for version in ("base-1", "base-2"):
         write_bundle(tmp_path / version, version=version)
@@ -42,7 +42,7 @@ async def test_of_two_seeds_the_first_stays_and_is_announced_once(
 
 
 async def test_a_seed_that_changes_while_it_is_read_is_refused(
-    service: RegistryService, tmp_path: Path
+    service: ModelService, tmp_path: Path
 ) -> None:
     write_bundle(tmp_path / "seed")
     source = open_seed_bundle(tmp_path / "seed")
@@ -52,7 +52,7 @@ async def test_a_seed_that_changes_while_it_is_read_is_refused(
 
 
 async def test_a_promotion_and_its_event_commit_together_or_not_at_all(
-    service: RegistryService, store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: ModelService, store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise LookupError

@@ -201,7 +201,7 @@ def die(*_args, **_kwargs):
 
 point = sys.argv[1]
 if point == "first artifact":
-    artifacts_disk._sync_folder = die
+    artifacts_disk.sync_folder = die
 elif point == "inside the transaction":
     SqlTransaction.enqueue = die
 elif point == "after the commit":

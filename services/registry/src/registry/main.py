@@ -1,9 +1,10 @@
 """The only place where parts meet."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -11,8 +12,11 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from registry.adapters.artifacts_disk import DiskArtifacts
+from registry.adapters.census import Census
 from registry.adapters.exclusive_folder import hold_folder
+from registry.adapters.images_disk import DiskImages
 from registry.adapters.kafka_publisher import new_open_publisher
+from registry.adapters.kafka_uploads import new_open_uploads
 from registry.adapters.outbox_relay import OutboxRelay
 from registry.adapters.readiness import ReadinessProbe
 from registry.adapters.seed_bundle import open_seed_bundle
@@ -20,10 +24,14 @@ from registry.adapters.store.engine import new_engine
 from registry.adapters.store.migrate import downgrade, upgrade
 from registry.adapters.store.sql_store import SqlStore
 from registry.core.refusals import Refuse
-from registry.http.app import new_app
-from registry.ports import ArtifactsUnavailableError, OpenPublisher, StartError
-from registry.service import RegistryService
+from registry.http.app import Services, new_app
+from registry.ports import ArtifactsUnavailableError, OpenPublisher, OpenUploads, StartError
+from registry.service.dataset import DatasetService
+from registry.service.jobs import JobService
+from registry.service.models import ModelService
 from registry.settings import Settings
+from registry.subscribers.occasions import RetrainOccasions
+from registry.subscribers.uploads import UploadsSubscriber
 from shared.clock import Clock, SystemClock, new_id
 from shared.observability.serving import serve
 
@@ -37,6 +45,7 @@ async def build(
     *,
     clock: Clock = _SYSTEM_CLOCK,
     open_publisher: OpenPublisher | None = None,
+    open_uploads: OpenUploads | None = None,
     ids: Callable[[], str] = new_id,
 ) -> AsyncIterator[FastAPI]:
     """Give the app with its background tasks at work: schema migrated, seed imported.
@@ -44,37 +53,42 @@ async def build(
     Raises StartError.
     """
     metrics = CollectorRegistry()
+    timeout_s = settings.publish_timeout_s
     with hold_folder(settings.data_dir), _opened_engine(settings) as engine:
         await asyncio.to_thread(upgrade, engine)
         store = SqlStore(engine)
-        artifacts = _open_artifacts(settings)
+        artifacts, images = _open_artifacts(settings), _open_images(settings)
         relay = OutboxRelay(
             store,
-            open_publisher
-            or new_open_publisher(settings.kafka, timeout_s=settings.publish_timeout_s),
+            open_publisher or new_open_publisher(settings.kafka, timeout_s=timeout_s),
             clock,
             topic_prefix=settings.kafka.topic_prefix,
             metrics=metrics,
         )
-        service = RegistryService(store, artifacts, clock, announce=relay.wake)
-        await _seed(service, settings.seed_bundle)
-        await service.announce_current()
+        services = Services(
+            ModelService(store, artifacts, clock, relay.wake),
+            JobService(store, clock, relay.wake, min_new_images=settings.min_new_images),
+            DatasetService(store, images, clock),
+        )
+        await _catch_up(services, settings.seed_bundle)
         probe = ReadinessProbe(store, artifacts)
         await probe.look()
         app = new_app(
-            service,
+            services,
             readiness=probe.checks,
             metrics=metrics,
             max_artifact_bytes=settings.max_artifact_bytes,
             new_id=ids,
         )
-        async with asyncio.TaskGroup() as tasks:
-            background = [tasks.create_task(relay.run()), tasks.create_task(probe.run())]
-            try:
-                yield app
-            finally:
-                for task in background:
-                    task.cancel()
+        open_feed = open_uploads or new_open_uploads(settings.kafka, timeout_s=timeout_s)
+        async with _at_work(
+            relay.run(),
+            probe.run(),
+            UploadsSubscriber(open_feed, services.dataset, metrics=metrics).run(),
+            RetrainOccasions(services.jobs, settings.retrain_rules).run(),
+            Census(store, metrics=metrics).run(),
+        ):
+            yield app
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -90,6 +104,17 @@ def undo_migrations(settings: Settings, revision: str) -> None:
         downgrade(engine, revision)
 
 
+@asynccontextmanager
+async def _at_work(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as tasks:
+        background = [tasks.create_task(each) for each in work]
+        try:
+            yield
+        finally:
+            for task in background:
+                task.cancel()
+
+
 @contextmanager
 def _opened_engine(settings: Settings) -> Iterator[Engine]:
     engine = new_engine(settings.store_url)
@@ -102,14 +127,34 @@ def _opened_engine(settings: Settings) -> Iterator[Engine]:
 def _open_artifacts(settings: Settings) -> DiskArtifacts:
     folder = settings.data_dir / "artifacts"
     artifacts = DiskArtifacts(folder, max_bytes=settings.max_artifact_bytes)
-    try:
-        artifacts.prepare()
-    except OSError as error:
-        raise StartError(f"The folder {folder} cannot be used: {error.strerror}.") from error
+    _prepare(artifacts.prepare, folder)
     return artifacts
 
 
-async def _seed(service: RegistryService, folder: Path | None) -> None:
+def _open_images(settings: Settings) -> DiskImages:
+    folder = settings.data_dir / "retrain_data"
+    images = DiskImages(folder, max_bytes=settings.max_dataset_bytes)
+    _prepare(images.prepare, folder)
+    return images
+
+
+def _prepare(prepare: Callable[[], None], folder: Path) -> None:
+    try:
+        prepare()
+    except OSError as error:
+        raise StartError(f"The folder {folder} cannot be used: {error.strerror}.") from error
+
+
+async def _catch_up(services: Services, seed_bundle: Path | None) -> None:
+    await _seed(services.models, seed_bundle)
+    await services.models.announce_current()
+    try:
+        await services.dataset.finish_deletions()
+    except ArtifactsUnavailableError as error:
+        _log.warning("deleted images are still on the disk", error=str(error))
+
+
+async def _seed(service: ModelService, folder: Path | None) -> None:
     if folder is None or not isinstance(await service.current(), Refuse):
         return
     bundle = await asyncio.to_thread(open_seed_bundle, folder)

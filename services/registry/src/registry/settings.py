@@ -5,9 +5,13 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from registry.core.retraining import RetrainRules
+from shared.contracts.train import Policy
 from shared.kafka.settings import KafkaSettings
 
+_HOUR_MS = 3_600_000
 _MIB = 1024 * 1024
+_GIB = 1024 * _MIB
 
 
 class Settings(BaseSettings):
@@ -25,9 +29,25 @@ class Settings(BaseSettings):
     seed_bundle: Path | None = None
     """A bundle to import and promote while no model is current."""
     max_artifact_bytes: int = Field(default=512 * _MIB, ge=1)
+    max_dataset_bytes: int = Field(default=50 * _GIB, ge=1)
+    """Of all uploaded images together; beyond it uploads wait until images are deleted."""
+    min_new_images: int = Field(default=20, ge=0)
+    """Fewest images for a job that no training of its mode has succeeded on."""
+    retrain_new_images: int = Field(default=0, ge=0)
+    """Retrain as soon as so many images came after the last job; 0: never."""
+    retrain_every_hours: float = Field(default=0.0, ge=0.0, le=24 * 366, allow_inf_nan=False)
+    """Retrain once in each span of so many hours if new images came; 0: never."""
+    retrain_policy: Policy = "auto"
+    """Whether what was retrained unasked is promoted unasked, too."""
     publish_timeout_s: float = Field(default=10.0, gt=0)
     log_level: str = "INFO"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+
+    @property
+    def retrain_rules(self) -> RetrainRules:
+        """Give when to train unasked."""
+        every_ms = round(self.retrain_every_hours * _HOUR_MS)
+        return RetrainRules(self.retrain_new_images, every_ms, self.retrain_policy)
 
     @property
     def store_url(self) -> str:

@@ -42,7 +42,7 @@ def test_a_job_comes_back_with_its_lease_and_its_outcome(migrated: Engine) -> No
         jobs.save_job(running)
         assert list(jobs.open_jobs()) == [running]
         jobs.save_job(ended)
-        assert list(jobs.jobs()) == [ended]
+        assert list(jobs.jobs(10)) == [ended]
         assert list(jobs.open_jobs()) == []
 
 

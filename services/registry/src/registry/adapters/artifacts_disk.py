@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from registry.adapters.durable import sync_folder
 from registry.core.refusals import Refuse, RegistryCode
 from registry.ports import ArtifactsUnavailableError, Stored
 from shared.contracts.errors import ErrorCode
@@ -99,7 +100,7 @@ class _Part:
         created = not target.exists()
         # Also over an existing file: the same bytes, and a file that rotted is whole again.
         self.path.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return Stored(self.size_bytes, created)
 
 
@@ -139,11 +140,3 @@ def _size_bytes(path: Path) -> int | None:
         return None
     except OSError as error:
         raise ArtifactsUnavailableError(str(error)) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

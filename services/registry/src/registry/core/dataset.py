@@ -1,6 +1,7 @@
 """What an upload does to the dataset, what a training sees of it, and whether that is enough."""
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -14,6 +15,11 @@ from shared.contracts.dataset import (
 
 MIN_IMAGES_A_CLASS = 2
 """A class with a single image has nothing to be held back."""
+
+OTHER_CLASSES = "(others)"
+"""What classes beyond a limit are counted as; no label has parentheses."""
+
+_CONTENT_TYPE = re.compile(r"[a-z]{1,20}/[0-9a-z.+-]{1,80}")
 
 UploadEffect: TypeAlias = Literal["stored", "conflict", "duplicate", "deleted"]
 """deleted: the upload was made before its image was deleted, and does not bring it back."""
@@ -44,12 +50,22 @@ class UploadCounts:
     by_class: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Relabel:
+    """The image is `label` from now on; overruled: every other label that was ever claimed."""
+
+    label: str
+    overruled: frozenset[str]
+
+
 def verify_upload(
     headers: UploadHeaders, key: bytes | None, content: bytes | None, made_at_ms: int
 ) -> Upload | Unreadable:
-    """Check that a record's key is the sha256 of its bytes."""
+    """Check that a record's key is the sha256 of its bytes, and that its type can be kept."""
     if not content:
         return Unreadable("there are no bytes")
+    if _CONTENT_TYPE.fullmatch(headers.content_type) is None:
+        return Unreadable("the content type is none")
     sha256 = hashlib.sha256(content).hexdigest()
     if key != sha256.encode():
         return Unreadable(f"the key is not the sha256 of the bytes ({sha256})")
@@ -89,6 +105,18 @@ def new_image(upload: Upload, now_ms: int) -> DatasetImage:
     )
 
 
+def decide_relabelling(
+    image: DatasetImage, label: str, overruled: Collection[str]
+) -> Relabel | None:
+    """Decide what somebody's word on an image changes; None: nothing.
+
+    overruled: labels that were decided against before.
+    """
+    if label == image.label and not image.conflict:
+        return None
+    return Relabel(label, frozenset({image.label, *image.conflict, *overruled} - {label}))
+
+
 def take_snapshot(images: Iterable[DatasetImage]) -> DatasetSnapshot:
     """Give what a training sees: no image in conflict, ordered by sha256.
 
@@ -115,3 +143,12 @@ def refuse_too_few(counts: UploadCounts, min_images: int) -> Refuse | None:
     if not reasons:
         return None
     return Refuse(RegistryCode.TOO_FEW_DATA, f"Too few data: {'; '.join(reasons)}.")
+
+
+def bound_classes(by_class: Mapping[str, int], limit: int) -> Mapping[str, int]:
+    """Keep the `limit` largest classes apart, and count all the others as one."""
+    largest = sorted(by_class, key=lambda label: (-by_class[label], label))
+    bounded = {label: by_class[label] for label in largest[:limit]}
+    if len(largest) > limit:
+        bounded[OTHER_CLASSES] = sum(by_class[label] for label in largest[limit:])
+    return bounded

@@ -4,6 +4,8 @@ queued → running ⇄ evaluating → succeeded, rejected, failed or cancelled. 
 run out makes the job claimable again; MAX_ATTEMPTS claims, then it has failed.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,11 @@ from shared.contracts.train import (
 from shared.contracts.train import JobOutcome as Outcome
 
 MAX_ATTEMPTS = 3
+MAX_METRICS = 256
+MAX_METRIC_NAME = 128
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SEEDS = range(2**32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,15 @@ def event_of(job: Job) -> TrainEvent:
         error=job.error,
         at_ms=job.updated_at_ms,
     )
+
+
+def refuse_unfit(new: NewJob) -> Refuse | None:
+    """Refuse a request whose id could be mistaken for something else, or whose seed for no seed."""
+    if _UUID.fullmatch(new.id) is None:
+        return Refuse(ErrorCode.MALFORMED_REQUEST, "The id of a job is a UUID in lower case.")
+    if new.seed not in _SEEDS:
+        return Refuse(ErrorCode.MALFORMED_REQUEST, "A seed is a number from 0 to 2**32 - 1.")
+    return None
 
 
 def new_job(new: NewJob, now_ms: int) -> KeptJob:
@@ -152,6 +168,9 @@ def decide_report(kept: KeptJob, report: JobReport, now_ms: int) -> Ruling:
     """Renew the holder's lease, and keep what it says; also late, if nobody took over."""
     if not _holds(kept, report.holder):
         return Ruling(_lease_lost(kept))
+    metrics = {**kept.job.metrics, **report.metrics}
+    if _are_too_many(metrics):
+        return Ruling(_too_many_metrics())
     job = _with(
         kept.job,
         now_ms,
@@ -159,7 +178,7 @@ def decide_report(kept: KeptJob, report: JobReport, now_ms: int) -> Ruling:
         phase=report.phase,
         progress=report.progress,
         seconds_left=report.seconds_left,
-        metrics={**kept.job.metrics, **report.metrics},
+        metrics=metrics,
     )
     after = KeptJob(job, _lease(report, now_ms))
     # Trainers publish their progress themselves; only a change of state is the registry's word.
@@ -178,13 +197,16 @@ def decide_outcome(kept: KeptJob, outcome: Outcome, now_ms: int) -> Ruling:
     wrong = _find_wrong(outcome)
     if wrong is not None:
         return Ruling(Refuse(ErrorCode.MALFORMED_REQUEST, wrong))
+    metrics = {**kept.job.metrics, **outcome.metrics}
+    if _are_too_many(metrics):
+        return Ruling(_too_many_metrics())
     is_late = kept.job.cancel_requested and outcome.state == "succeeded"
     ended = _end(
         kept,
         now_ms,
         state="cancelled" if is_late else outcome.state,
         progress=1.0 if outcome.state in ("succeeded", "rejected") else kept.job.progress,
-        metrics={**kept.job.metrics, **outcome.metrics},
+        metrics=metrics,
         gate=outcome.gate,
         model_version=outcome.model_version,
         error=outcome.error,
@@ -220,6 +242,11 @@ def _find_wrong(outcome: Outcome) -> str | None:
             return None
 
 
+def _are_too_many(metrics: Mapping[str, float]) -> bool:
+    # All of them travel in one event, and an event that no broker takes would stop those behind it.
+    return len(metrics) > MAX_METRICS or any(len(name) > MAX_METRIC_NAME for name in metrics)
+
+
 def _is_held(kept: KeptJob, now_ms: int) -> bool:
     return kept.lease is not None and now_ms < kept.lease.until_ms
 
@@ -253,4 +280,11 @@ def _lease_lost(kept: KeptJob) -> Refuse:
     return Refuse(
         RegistryCode.LEASE_LOST,
         f"Job {kept.job.id} is {kept.job.state}, and not with this holder.",
+    )
+
+
+def _too_many_metrics() -> Refuse:
+    return Refuse(
+        ErrorCode.MALFORMED_REQUEST,
+        f"A job has at most {MAX_METRICS} metrics, with names of at most {MAX_METRIC_NAME} signs.",
     )

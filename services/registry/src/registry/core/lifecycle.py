@@ -110,6 +110,13 @@ def decide_rollback(
     )
 
 
+def refuse_rejection(version: str, state: ModelState) -> Refuse | None:
+    """Say why a version cannot become rejected; one that is rejected already may."""
+    if state == "rejected" or "rejected" in NEXT_STATES[state]:
+        return None
+    return Refuse(ErrorCode.CONFLICT, f"Model version {version!r} is {state}.")
+
+
 def _after(latest: Promotion | None, now_ms: int) -> int:
     # A clock set back must not make a newer promotion look older to those who read the topic.
     return now_ms if latest is None else max(now_ms, latest.promoted_at_ms + 1)

@@ -1,20 +1,34 @@
 """The ASGI app: routers, problems, health."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from registry.http.artifacts import new_artifacts_router
 from registry.http.bundle_files import new_bundle_files_router
+from registry.http.dataset import new_dataset_router, new_decisions_router, new_images_router
+from registry.http.jobs import new_job_lists_router, new_leases_router, new_requests_router
 from registry.http.models import new_models_router, new_promotions_router, new_registration_router
 from registry.http.problems import ProblemWriter
-from registry.service import RegistryService
+from registry.service.dataset import DatasetService
+from registry.service.jobs import JobService
+from registry.service.models import ModelService
 from shared.observability.health import Readiness, new_health_router
 
 
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything the registry does for others."""
+
+    models: ModelService
+    jobs: JobService
+    dataset: DatasetService
+
+
 def new_app(
-    service: RegistryService,
+    services: Services,
     *,
     readiness: Readiness,
     metrics: CollectorRegistry,
@@ -25,10 +39,20 @@ def new_app(
     app = FastAPI(title="PneumoStream registry", version="1")
     problems = ProblemWriter(new_id)
     problems.install(app)
-    app.include_router(new_health_router(readiness, metrics))
-    app.include_router(new_models_router(service, problems))
-    app.include_router(new_registration_router(service, problems))
-    app.include_router(new_promotions_router(service, problems))
-    app.include_router(new_bundle_files_router(service, problems))
-    app.include_router(new_artifacts_router(service, problems, max_bytes=max_artifact_bytes))
+    models, jobs, dataset = services.models, services.jobs, services.dataset
+    for router in (
+        new_health_router(readiness, metrics),
+        new_models_router(models, problems),
+        new_registration_router(models, problems),
+        new_promotions_router(models, problems),
+        new_bundle_files_router(models, problems),
+        new_artifacts_router(models, problems, max_bytes=max_artifact_bytes),
+        new_requests_router(jobs, problems),
+        new_job_lists_router(jobs, problems),
+        new_leases_router(jobs, problems),
+        new_dataset_router(dataset),
+        new_images_router(dataset, problems),
+        new_decisions_router(dataset, problems),
+    ):
+        app.include_router(router)
     return app

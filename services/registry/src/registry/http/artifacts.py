@@ -1,21 +1,18 @@
 """PUT of the files that a manifest will name."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Request, Response, status
+from fastapi import APIRouter, Request, Response, status
 from fastapi.responses import JSONResponse
 
 from registry.core.refusals import Refuse, RegistryCode
 from registry.http.bodies import refuse_too_large
+from registry.http.paths import Digest
 from registry.http.problems import ProblemWriter, problem_responses
-from registry.service import RegistryService
+from registry.service.models import ModelService
 from shared.contracts.errors import ErrorCode
-
-_Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="sha256 of the body, hex")]
 
 
 def new_artifacts_router(
-    service: RegistryService, problems: ProblemWriter, *, max_bytes: int
+    service: ModelService, problems: ProblemWriter, *, max_bytes: int
 ) -> APIRouter:
     """Serve the upload. max_bytes: largest artifact taken."""
     router = APIRouter(tags=["artifacts"])
@@ -33,7 +30,7 @@ def new_artifacts_router(
             ),
         },
     )
-    async def put_artifact(sha256: _Digest, request: Request) -> Response:
+    async def put_artifact(sha256: Digest, request: Request) -> Response:
         """Store one file under the sha256 of its bytes; idempotent."""
         refusal = refuse_too_large(request, max_bytes)
         if refusal is not None:

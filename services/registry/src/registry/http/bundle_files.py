@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 
 from registry.core.refusals import Refuse, RegistryCode
 from registry.http.problems import ProblemWriter, problem_responses
-from registry.service import BundleFile, RegistryService
+from registry.service.models import BundleFile, ModelService
 from shared.contracts.errors import ErrorCode
 
 _OPEN_RANGE = re.compile(r"bytes=(\d+)-\d*")
@@ -17,7 +17,7 @@ _FOREVER = "public, max-age=31536000, immutable"
 _OCTETS = "application/octet-stream"
 
 
-def new_bundle_files_router(service: RegistryService, problems: ProblemWriter) -> APIRouter:
+def new_bundle_files_router(service: ModelService, problems: ProblemWriter) -> APIRouter:
     """Serve the files of every registered version."""
     router = APIRouter(tags=["models"])
 

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from registry.core.refusals import Refuse, RegistryCode
 from registry.http.bodies import read_body
 from registry.http.problems import ProblemWriter, problem_responses
-from registry.service import RegistryService
+from registry.service.models import ModelService
 from shared.contracts.errors import ErrorCode
 from shared.contracts.models import ModelRecord
 
@@ -17,7 +17,7 @@ MAX_MANIFEST_BYTES = 1024 * 1024
 _RECORD: dict[str, Any] = {"model": ModelRecord}
 
 
-def new_models_router(service: RegistryService, problems: ProblemWriter) -> APIRouter:
+def new_models_router(service: ModelService, problems: ProblemWriter) -> APIRouter:
     """Serve what the registry knows of models."""
     router = APIRouter(tags=["models"])
 
@@ -46,7 +46,7 @@ def new_models_router(service: RegistryService, problems: ProblemWriter) -> APIR
     return router
 
 
-def new_registration_router(service: RegistryService, problems: ProblemWriter) -> APIRouter:
+def new_registration_router(service: ModelService, problems: ProblemWriter) -> APIRouter:
     """Serve the making of candidates."""
     router = APIRouter(tags=["models"])
 
@@ -76,7 +76,7 @@ def new_registration_router(service: RegistryService, problems: ProblemWriter) -
     return router
 
 
-def new_promotions_router(service: RegistryService, problems: ProblemWriter) -> APIRouter:
+def new_promotions_router(service: ModelService, problems: ProblemWriter) -> APIRouter:
     """Serve the two changes of the current model."""
     router = APIRouter(tags=["models"])
 

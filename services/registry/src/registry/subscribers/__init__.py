@@ -1,1 +1,1 @@
-"""Thin: record → message → service → commit. The registry reads no topic yet."""
+"""Thin: record → message → service → commit; and the hour that strikes."""

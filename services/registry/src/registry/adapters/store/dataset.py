@@ -26,6 +26,20 @@ class SqlDataset:
         row = self._connection.execute(query).one_or_none()
         return None if row is None else _image(row, self._labels(sha256, is_open=True))
 
+    def images(
+        self, *, label: str | None, only_conflicts: bool, limit: int
+    ) -> Sequence[DatasetImage]:
+        """Give the newest images with their open conflicts, newest first."""
+        query = select(DATASET_IMAGES).order_by(
+            DATASET_IMAGES.c.created_at_ms.desc(), DATASET_IMAGES.c.sha256
+        )
+        if label is not None:
+            query = query.where(DATASET_IMAGES.c.label == label)
+        if only_conflicts:
+            query = query.where(DATASET_IMAGES.c.sha256.in_(_DISPUTED))
+        rows = self._connection.execute(query.limit(limit)).all()
+        return [_image(row, self._labels(row.sha256, is_open=True)) for row in rows]
+
     def usable_images(self) -> Sequence[DatasetImage]:
         """Give every image without an open conflict."""
         query = select(DATASET_IMAGES).where(DATASET_IMAGES.c.sha256.not_in(_DISPUTED))

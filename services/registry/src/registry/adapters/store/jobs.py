@@ -1,16 +1,17 @@
 """Statements over jobs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from registry.adapters.store.tables import JOBS
 from registry.core.jobs import KeptJob, Lease
-from shared.contracts.train import TERMINAL_STATES, GateReport, Job, JobOutcome, Mode
+from shared.contracts.train import TERMINAL_STATES, GateReport, Job, JobOutcome, JobState, Mode
 
 _PLAIN = tuple(name for name in Job.model_fields if name not in ("metrics", "gate"))
+_NEWEST_FIRST = (JOBS.c.requested_at_ms.desc(), JOBS.c.id.desc())
 
 
 class SqlJobs:
@@ -24,18 +25,15 @@ class SqlJobs:
         row = self._connection.execute(select(JOBS).where(JOBS.c.id == id_)).one_or_none()
         return None if row is None else _job(row)
 
-    def jobs(self) -> Sequence[KeptJob]:
-        """Give every job, newest first."""
-        query = select(JOBS).order_by(JOBS.c.requested_at_ms.desc(), JOBS.c.id.desc())
+    def jobs(self, limit: int) -> Sequence[KeptJob]:
+        """Give the newest jobs, newest first."""
+        query = select(JOBS).order_by(*_NEWEST_FIRST).limit(limit)
         return [_job(row) for row in self._connection.execute(query)]
 
     def open_jobs(self) -> Sequence[KeptJob]:
         """Give the jobs that have not ended, newest first."""
-        query = (
-            select(JOBS)
-            .where(JOBS.c.state.not_in(TERMINAL_STATES))
-            .order_by(JOBS.c.requested_at_ms.desc(), JOBS.c.id.desc())
-        )
+        is_open = JOBS.c.state.not_in(TERMINAL_STATES)
+        query = select(JOBS).where(is_open).order_by(*_NEWEST_FIRST)
         return [_job(row) for row in self._connection.execute(query)]
 
     def add_job(self, kept: KeptJob) -> None:
@@ -47,11 +45,21 @@ class SqlJobs:
         change = update(JOBS).where(JOBS.c.id == kept.job.id).values(**_values(kept))
         self._connection.execute(change)
 
+    def job_counts(self) -> Mapping[JobState, int]:
+        """Count the jobs in each state that has any."""
+        query = select(JOBS.c.state, func.count().label("number")).group_by(JOBS.c.state)
+        return {row.state: row.number for row in self._connection.execute(query)}
+
+    def last_request_ms(self, mode: Mode) -> int | None:
+        """Give when the last job of a mode was requested, unix ms, however it ended."""
+        return self._last_ms(JOBS.c.mode == mode)
+
     def last_success_ms(self, mode: Mode) -> int | None:
         """Give when the last job of a mode that succeeded was requested, unix ms."""
-        query = select(func.max(JOBS.c.requested_at_ms)).where(
-            JOBS.c.mode == mode, JOBS.c.state == "succeeded"
-        )
+        return self._last_ms(JOBS.c.mode == mode, JOBS.c.state == "succeeded")
+
+    def _last_ms(self, *conditions: ColumnElement[bool]) -> int | None:
+        query = select(func.max(JOBS.c.requested_at_ms)).where(*conditions)
         found: int | None = self._connection.execute(query).scalar_one()
         return found
 

@@ -1,10 +1,9 @@
-"""The story: register, promote, roll back, hand out. Each change and its event commit together."""
+"""Models: register, promote, roll back, hand out."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry.core.lifecycle import AlreadyCurrent, Promote, decide_promotion, decide_rollback
 from registry.core.refusals import Refuse
 from registry.core.registration import (
     AlreadyRegistered,
@@ -12,11 +11,12 @@ from registry.core.registration import (
     find_missing,
     parse_manifest,
 )
-from registry.ports import Artifacts, BundleSource, Event, Store, Stored, Transaction
+from registry.ports import Artifacts, BundleSource, Store, Stored, Transaction
+from registry.service.promotion import promote, roll_back
 from shared.clock import Clock
 from shared.contracts.bundle import MANIFEST_FILE, Manifest
 from shared.contracts.errors import ErrorCode
-from shared.contracts.models import ModelPromoted, ModelRecord
+from shared.contracts.models import ModelRecord
 from shared.contracts.topics import MODELS_EVENTS
 
 
@@ -37,8 +37,8 @@ class BundleFile:
     content: bytes | Path
 
 
-class RegistryService:
-    """Everything the registry does for others.
+class ModelService:
+    """Model versions, their bundles, and which one is current.
 
     announce: told after every commit that may have put an event into the outbox.
     """
@@ -97,12 +97,12 @@ class RegistryService:
     async def promote(self, version: str) -> ModelRecord | Refuse:
         """Make a version current; the same version again changes nothing and announces nothing."""
         now_ms = self._clock.now_ms()
-        return await self._change(lambda tx: _promote(tx, version, now_ms))
+        return await self._change(lambda tx: promote(tx, version, now_ms))
 
     async def roll_back(self, expected_version: str | None) -> ModelRecord | Refuse:
         """Make the model before the present one current again."""
         now_ms = self._clock.now_ms()
-        return await self._change(lambda tx: _roll_back(tx, expected_version, now_ms))
+        return await self._change(lambda tx: roll_back(tx, expected_version, now_ms))
 
     async def seed(self, source: BundleSource) -> ModelRecord | Refuse:
         """Import a bundle and promote it, unless a model is current already.
@@ -156,28 +156,6 @@ def _register(
             return Registered(record, created=True)
 
 
-def _promote(tx: Transaction, version: str, now_ms: int) -> ModelRecord | Refuse:
-    record = tx.model(version)
-    state = record.state if record else None
-    decision = decide_promotion(version, state, tx.latest_promotion(), now_ms)
-    return decision if isinstance(decision, Refuse) else _carry_out(tx, decision, now_ms)
-
-
-def _roll_back(tx: Transaction, expected_version: str | None, now_ms: int) -> ModelRecord | Refuse:
-    latest = tx.latest_promotion()
-    number = latest.rollback_to if latest else None
-    target = tx.promotion(number) if number is not None else None
-    record = tx.model(target.version) if target else None
-    decision = decide_rollback(
-        latest,
-        target,
-        record.state if record else None,
-        expected_version=expected_version,
-        now_ms=now_ms,
-    )
-    return decision if isinstance(decision, Refuse) else _carry_out(tx, decision, now_ms)
-
-
 def _seed(
     tx: Transaction, manifest: Manifest, manifest_bytes: bytes, now_ms: int
 ) -> ModelRecord | Refuse:
@@ -187,24 +165,4 @@ def _seed(
     registered = _register(tx, manifest, manifest_bytes, now_ms)
     if isinstance(registered, Refuse):
         return registered
-    return _promote(tx, manifest.version, now_ms)
-
-
-def _carry_out(tx: Transaction, decision: Promote | AlreadyCurrent, now_ms: int) -> ModelRecord:
-    if isinstance(decision, Promote):
-        tx.record_promotion(decision)
-    record = tx.model(decision.version)
-    assert record is not None, "a version that was decided on exists"
-    if isinstance(decision, Promote):
-        tx.enqueue(_promoted(record, decision), now_ms)
-    return record
-
-
-def _promoted(record: ModelRecord, decision: Promote) -> Event:
-    body = ModelPromoted(
-        name=record.name,
-        version=record.version,
-        bundle_sha256=record.bundle_sha256,
-        promoted_at_ms=decision.promoted_at_ms,
-    )
-    return Event(MODELS_EVENTS.name, key=record.name, value=body.to_bytes())
+    return promote(tx, manifest.version, now_ms)

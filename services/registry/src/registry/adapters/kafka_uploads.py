@@ -1,0 +1,126 @@
+"""`uploads.labelled` as a feed: one group, few records at a time, offsets committed by hand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from registry.ports import OpenUploads, UploadFeed, UploadRecord
+from shared.contracts.topics import UPLOADS_LABELLED
+from shared.kafka.clients import new_consumer
+from shared.kafka.publisher import BrokerUnavailableError
+from shared.kafka.settings import KafkaSettings
+from shared.kafka.topic_reader import Record
+
+GROUP = "registry"
+
+_log = structlog.get_logger(__name__)
+_POLL_MS = 1_000
+_MAX_RECORDS = 8
+_QUIET_POLLS = 15
+"""Look whether there is nothing, or only nothing comes, after so many empty polls."""
+
+_LEAVE_S = 5.0
+"""Time that leaving the group may take, seconds."""
+
+
+class KafkaUploads:
+    """An UploadFeed over a started consumer."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, *, timeout_s: float) -> None:
+        self._consumer = consumer
+        self._timeout_s = timeout_s
+        self._taken: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
+        self._empty_polls = 0
+
+    async def take(self) -> Sequence[UploadRecord]:
+        """Wait a while for records; see the port."""
+        with _translated_errors():
+            polled = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
+            records = [record for records in polled.values() for record in records]
+            await self._look_for_a_hang(is_empty=not records)
+        for record in records:
+            self._taken[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        return [_upload_record(record) for record in records]
+
+    async def commit(self) -> None:
+        """Commit what was taken; see the port."""
+        if not self._taken:
+            return
+        with _translated_errors():
+            async with asyncio.timeout(self._timeout_s):
+                await self._consumer.commit(self._taken)
+        self._committed |= self._taken
+        self._taken = {}
+
+    def waiting(self) -> int:
+        """Count the records that are known to lie behind what was committed."""
+        ends = {part: self._consumer.highwater(part) or 0 for part in self._consumer.assignment()}
+        return sum(max(end - self._committed.get(part, end), 0) for part, end in ends.items())
+
+    async def _look_for_a_hang(self, *, is_empty: bool) -> None:
+        # After a broker's restart a consumer may poll for ever and get nothing (aiokafka #1154);
+        # one that was given no partition may have come before the topic.
+        self._empty_polls = self._empty_polls + 1 if is_empty else 0
+        if self._empty_polls < _QUIET_POLLS:
+            return
+        self._empty_polls = 0
+        partitions = self._consumer.assignment()
+        if not partitions:
+            raise BrokerUnavailableError("no partition was assigned")
+        async with asyncio.timeout(self._timeout_s):
+            ends = await self._consumer.end_offsets(partitions)
+            for partition, end in ends.items():
+                if await self._consumer.position(partition) < end:
+                    raise BrokerUnavailableError(f"nothing comes, though {partition} has more")
+
+
+def new_open_uploads(settings: KafkaSettings, *, timeout_s: float) -> OpenUploads:
+    """Make the function that joins the group; connecting and each commit end in `timeout_s`."""
+
+    @asynccontextmanager
+    async def open_uploads() -> AsyncIterator[UploadFeed]:
+        group = f"{settings.topic_prefix}{GROUP}"  # registries of one cluster share no group
+        consumer = new_consumer(settings, client_id="registry", group_id=group)
+        consumer.subscribe([UPLOADS_LABELLED.prefixed(settings.topic_prefix).name])
+        try:
+            with _translated_errors():
+                async with asyncio.timeout(timeout_s):
+                    await consumer.start()
+            yield KafkaUploads(consumer, timeout_s=timeout_s)
+        finally:
+            await _leave(consumer)
+
+    return open_uploads
+
+
+async def _leave(consumer: AIOKafkaConsumer) -> None:
+    try:
+        async with asyncio.timeout(_LEAVE_S):
+            await consumer.stop()
+    except (KafkaError, TimeoutError, OSError) as error:
+        _log.warning("consumer not closed in time", error=repr(error))
+        await consumer._client.close()  # noqa: SLF001  else its connections would outlive it
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except (KafkaError, TimeoutError, OSError) as error:
+        raise BrokerUnavailableError(f"uploads: {error!r}") from error
+
+
+def _upload_record(record: Record) -> UploadRecord:
+    return UploadRecord(
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=[(name, value or b"") for name, value in record.headers],
+        made_at_ms=record.timestamp,
+    )

@@ -1,0 +1,135 @@
+"""The dataset: counted, listed, handed out, relabelled, deleted."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response, status
+from fastapi.responses import JSONResponse
+
+from registry.core.refusals import Refuse, RegistryCode
+from registry.http.bodies import describe_body, read_message
+from registry.http.paths import Digest
+from registry.http.problems import ProblemWriter, problem_responses
+from registry.service.dataset import DatasetService
+from shared.contracts.dataset import DatasetImage, DatasetSnapshot, DatasetSummary, Label
+from shared.contracts.errors import ErrorCode
+from shared.contracts.message import Message
+
+_MAX_BODY_BYTES = 4 * 1024
+_IMAGE: dict[str, Any] = {"model": DatasetImage}
+_REFUSALS = problem_responses(ErrorCode.MALFORMED_REQUEST, ErrorCode.NOT_FOUND)
+_Limit = Annotated[int, Query(ge=1, le=500)]
+_LabelFilter = Annotated[Label | None, Query()]
+
+
+class Decision(Message):
+    """Body of PATCH: what the image shows."""
+
+    label: Label
+
+
+def new_dataset_router(service: DatasetService) -> APIRouter:
+    """Serve the dataset as a whole."""
+    router = APIRouter(tags=["dataset"])
+
+    @router.get("/v1/dataset", responses={200: {"model": DatasetSummary}})
+    async def summary() -> Response:
+        """Counts by class and source, and how many images await a decision."""
+        return _json(await service.summary())
+
+    @router.get("/v1/dataset/snapshot", responses={200: {"model": DatasetSnapshot}})
+    async def snapshot() -> Response:
+        """What a training sees now, and its hash."""
+        taken = await service.snapshot()
+        return Response(await asyncio.to_thread(taken.to_bytes), media_type="application/json")
+
+    @router.get("/v1/dataset/images", responses=problem_responses(ErrorCode.MALFORMED_REQUEST))
+    async def images(
+        *, label: _LabelFilter = None, conflict: bool = False, limit: _Limit = 100
+    ) -> Response:
+        """The newest images, newest first. conflict: of those that await a decision."""
+        found = await service.images(label=label, only_conflicts=conflict, limit=limit)
+        return JSONResponse({"images": [image.model_dump(mode="json") for image in found]})
+
+    return router
+
+
+def new_images_router(service: DatasetService, problems: ProblemWriter) -> APIRouter:
+    """Serve one image at a time."""
+    router = APIRouter(tags=["dataset"])
+
+    @router.get("/v1/dataset/images/{sha256}", responses={200: _IMAGE, **_REFUSALS})
+    async def image(sha256: Digest) -> Response:
+        """What is known of an image."""
+        found = await service.image(sha256)
+        return problems.respond(found) if isinstance(found, Refuse) else _json(found)
+
+    @router.get(
+        "/v1/dataset/images/{sha256}/content",
+        response_class=Response,
+        responses={
+            200: {"content": {"image/*": {}}},
+            **problem_responses(
+                ErrorCode.MALFORMED_REQUEST, ErrorCode.NOT_FOUND, RegistryCode.STORAGE_UNAVAILABLE
+            ),
+        },
+    )
+    async def content(sha256: Digest) -> Response:
+        """The image as it was uploaded; ETag is its sha256."""
+        found = await service.content(sha256)
+        if isinstance(found, Refuse):
+            return problems.respond(found)
+        headers = {
+            "ETag": f'"{sha256}"',
+            "Cache-Control": "no-store",  # somebody's radiograph
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Response(found.content, headers=headers, media_type=found.image.content_type)
+
+    @router.get("/v1/dataset/images/{sha256}/audit", responses=_REFUSALS)
+    async def audit(sha256: Digest) -> Response:
+        """What was done to an image, oldest first; also to one that was deleted."""
+        lines = await service.audit(sha256)
+        if isinstance(lines, Refuse):
+            return problems.respond(lines)
+        return JSONResponse({"audit": [asdict(line) for line in lines]})
+
+    return router
+
+
+def new_decisions_router(service: DatasetService, problems: ProblemWriter) -> APIRouter:
+    """Serve those who decide on images."""
+    router = APIRouter(tags=["dataset"])
+
+    @router.patch(
+        "/v1/dataset/images/{sha256}",
+        openapi_extra=describe_body(Decision),
+        responses={200: _IMAGE, **_REFUSALS, **problem_responses(ErrorCode.TOO_LARGE)},
+    )
+    async def relabel(sha256: Digest, request: Request) -> Response:
+        """Give an image its label; a conflict ends with it."""
+        decision = await read_message(request, Decision, _MAX_BODY_BYTES)
+        if isinstance(decision, Refuse):
+            return problems.respond(decision)
+        relabelled = await service.relabel(sha256, decision.label)
+        return problems.respond(relabelled) if isinstance(relabelled, Refuse) else _json(relabelled)
+
+    @router.delete(
+        "/v1/dataset/images/{sha256}",
+        status_code=status.HTTP_204_NO_CONTENT,
+        response_class=Response,
+        responses=_REFUSALS,
+    )
+    async def delete(sha256: Digest) -> Response:
+        """Forget an image, bytes and all; idempotent."""
+        refusal = await service.delete(sha256)
+        if refusal is not None:
+            return problems.respond(refusal)
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+    return router
+
+
+def _json(message: Message) -> Response:
+    return Response(message.to_bytes(), media_type="application/json")

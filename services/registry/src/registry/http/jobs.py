@@ -1,0 +1,134 @@
+"""Jobs: requested and watched by anybody, worked on by a trainer."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response, status
+from fastapi.responses import JSONResponse
+
+from registry.core.refusals import Refuse, RegistryCode
+from registry.http.bodies import describe_body, read_message
+from registry.http.paths import JobId
+from registry.http.problems import ProblemWriter, problem_responses
+from registry.service.jobs import JobService
+from shared.contracts.errors import ErrorCode
+from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob
+
+MAX_JOB_BYTES = 64 * 1024
+
+_JOB: dict[str, Any] = {"model": Job}
+_Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+def new_requests_router(service: JobService, problems: ProblemWriter) -> APIRouter:
+    """Serve those who want a training, or want it no more."""
+    router = APIRouter(tags=["jobs"])
+
+    @router.post(
+        "/v1/jobs",
+        status_code=status.HTTP_201_CREATED,
+        openapi_extra=describe_body(NewJob),
+        responses={
+            200: {"description": "The same job was requested before.", **_JOB},
+            201: _JOB,
+            **problem_responses(
+                ErrorCode.MALFORMED_REQUEST,
+                ErrorCode.CONFLICT,
+                ErrorCode.TOO_LARGE,
+                RegistryCode.TOO_FEW_DATA,
+            ),
+        },
+    )
+    async def request_job(request: Request) -> Response:
+        """Make a job and its command; idempotent by id."""
+        new = await read_message(request, NewJob, MAX_JOB_BYTES)
+        outcome = new if isinstance(new, Refuse) else await service.request(new)
+        if isinstance(outcome, Refuse):
+            return problems.respond(outcome)
+        code = status.HTTP_201_CREATED if outcome.created else status.HTTP_200_OK
+        return _answer(outcome.job, problems, code)
+
+    @router.post(
+        "/v1/jobs/{id}/cancel",
+        responses={
+            200: _JOB,
+            **problem_responses(
+                ErrorCode.MALFORMED_REQUEST, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT
+            ),
+        },
+    )
+    async def cancel(id: JobId) -> Response:  # noqa: A002  the wire's name
+        """Cancel at once what nobody works on; ask the holder of what is worked on."""
+        return _answer(await service.cancel(id), problems)
+
+    return router
+
+
+def new_job_lists_router(service: JobService, problems: ProblemWriter) -> APIRouter:
+    """Serve those who want to know how it goes."""
+    router = APIRouter(tags=["jobs"])
+
+    @router.get("/v1/jobs", responses=problem_responses(ErrorCode.MALFORMED_REQUEST))
+    async def list_jobs(*, claimable: bool = False, limit: _Limit = 200) -> Response:
+        """The newest jobs, newest first. claimable: of those that a trainer may take now."""
+        jobs = await (service.claimable(limit) if claimable else service.jobs(limit))
+        return JSONResponse({"jobs": [job.model_dump(mode="json") for job in jobs]})
+
+    @router.get(
+        "/v1/jobs/{id}",
+        responses={
+            200: _JOB,
+            **problem_responses(ErrorCode.MALFORMED_REQUEST, ErrorCode.NOT_FOUND),
+        },
+    )
+    async def job(id: JobId) -> Response:  # noqa: A002  the wire's name
+        """One job, whatever its state."""
+        return _answer(await service.job(id), problems)
+
+    return router
+
+
+def new_leases_router(service: JobService, problems: ProblemWriter) -> APIRouter:
+    """Serve the trainers."""
+    router = APIRouter(tags=["jobs"])
+    refusals = problem_responses(
+        ErrorCode.MALFORMED_REQUEST,
+        ErrorCode.NOT_FOUND,
+        ErrorCode.CONFLICT,
+        RegistryCode.LEASE_HELD,
+        RegistryCode.LEASE_LOST,
+        ErrorCode.TOO_LARGE,
+    )
+    answers: dict[int | str, dict[str, Any]] = {200: _JOB, **refusals}
+
+    @router.post("/v1/jobs/{id}/lease", responses=answers, openapi_extra=describe_body(Claim))
+    async def lease(id: JobId, request: Request) -> Response:  # noqa: A002  the wire's name
+        """Take the job; the claim after the last attempt fails it."""
+        claim = await read_message(request, Claim, MAX_JOB_BYTES)
+        outcome = claim if isinstance(claim, Refuse) else await service.lease(id, claim)
+        return _answer(outcome, problems)
+
+    @router.put("/v1/jobs/{id}/report", responses=answers, openapi_extra=describe_body(JobReport))
+    async def report(id: JobId, request: Request) -> Response:  # noqa: A002  the wire's name
+        """Keep the lease and tell how far the job is; look at `cancel_requested`."""
+        message = await read_message(request, JobReport, MAX_JOB_BYTES)
+        outcome = message if isinstance(message, Refuse) else await service.report(id, message)
+        return _answer(outcome, problems)
+
+    @router.post(
+        "/v1/jobs/{id}/outcome", responses=answers, openapi_extra=describe_body(JobOutcome)
+    )
+    async def finish(id: JobId, request: Request) -> Response:  # noqa: A002  the wire's name
+        """End the job, with everything that follows from it; idempotent."""
+        message = await read_message(request, JobOutcome, MAX_JOB_BYTES)
+        outcome = message if isinstance(message, Refuse) else await service.finish(id, message)
+        return _answer(outcome, problems)
+
+    return router
+
+
+def _answer(
+    outcome: Job | Refuse, problems: ProblemWriter, code: int = status.HTTP_200_OK
+) -> Response:
+    if isinstance(outcome, Refuse):
+        return problems.respond(outcome)
+    return Response(outcome.to_bytes(), status_code=code, media_type="application/json")

@@ -1,0 +1,37 @@
+"""What the story needs from outside, and how the outside may let it down."""
+
+from registry.ports.broker import OpenPublisher, OpenUploads, UploadFeed, UploadRecord
+from registry.ports.files import (
+    Artifacts,
+    ArtifactsUnavailableError,
+    BundleSource,
+    ImageFiles,
+    Stored,
+)
+from registry.ports.rows import AuditLine, DatasetRows, JobRows
+from registry.ports.store import Event, Store, StoreUnavailableError, Transaction, UnsentEvent
+
+__all__ = [
+    "Artifacts",
+    "ArtifactsUnavailableError",
+    "AuditLine",
+    "BundleSource",
+    "DatasetRows",
+    "Event",
+    "ImageFiles",
+    "JobRows",
+    "OpenPublisher",
+    "OpenUploads",
+    "StartError",
+    "Store",
+    "StoreUnavailableError",
+    "Stored",
+    "Transaction",
+    "UnsentEvent",
+    "UploadFeed",
+    "UploadRecord",
+]
+
+
+class StartError(Exception):
+    """The registry cannot start; the message is one sentence for the operator."""

@@ -1,0 +1,71 @@
+"""The disk: artifacts of models, images of the dataset, a bundle that is here already."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from registry.core.refusals import Refuse
+
+
+class ArtifactsUnavailableError(Exception):
+    """The disk with the artifacts failed or is full. Nothing became visible. Retriable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An artifact is on disk, whole and synced. created: it was not there before."""
+
+    size_bytes: int
+    created: bool
+
+
+class Artifacts(Protocol):
+    """Immutable files by the sha256 of their bytes. Methods raise ArtifactsUnavailableError."""
+
+    async def store(self, sha256: str, chunks: AsyncIterator[bytes]) -> Stored | Refuse:
+        """Take the bytes in; they become visible whole, or not at all.
+
+        Refuses TOO_LARGE and CHECKSUM_MISMATCH.
+        """
+        ...
+
+    async def size_bytes(self, sha256: str) -> int | None:
+        """Give the size of a stored artifact; None if there is none."""
+        ...
+
+    def path(self, sha256: str) -> Path:
+        """Tell where a stored artifact lies. sha256: from a manifest, never from a client."""
+        ...
+
+
+class ImageFiles(Protocol):
+    """The dataset's files by the sha256 of their bytes. Methods raise ArtifactsUnavailableError."""
+
+    async def store(self, sha256: str, content: bytes) -> None:
+        """Make a file durable and visible, whole or not at all; the same again changes nothing.
+
+        sha256: checked by the caller to be that of the content.
+        """
+        ...
+
+    async def remove(self, sha256: str) -> None:
+        """Delete a file; nothing happens where there is none."""
+        ...
+
+    async def load(self, sha256: str) -> bytes | None:
+        """Give a file's bytes as they lie there; None where there is none."""
+        ...
+
+
+class BundleSource(Protocol):
+    """A whole bundle that is already on this machine."""
+
+    @property
+    def manifest_bytes(self) -> bytes:
+        """Give the manifest as it lies there."""
+        ...
+
+    def read(self, name: str) -> AsyncIterator[bytes]:
+        """Stream one of the files that the manifest lists."""
+        ...

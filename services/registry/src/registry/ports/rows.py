@@ -1,0 +1,118 @@
+"""Rows of the dataset and of the jobs, within a transaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from registry.core.dataset import UploadCounts
+from registry.core.jobs import KeptJob
+from shared.contracts.dataset import DatasetImage, DatasetSummary
+from shared.contracts.train import JobState, Mode
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """Something was done to an image of the dataset."""
+
+    sha256: str
+    action: Literal["conflict", "relabelled", "deleted"]
+    detail: str
+    at_ms: int
+
+
+class DatasetRows(Protocol):
+    """The dataset's part of a transaction."""
+
+    def image(self, sha256: str) -> DatasetImage | None:
+        """Give one image with its open conflicts."""
+        ...
+
+    def images(
+        self, *, label: str | None, only_conflicts: bool, limit: int
+    ) -> Sequence[DatasetImage]:
+        """Give the newest images with their open conflicts, newest first."""
+        ...
+
+    def usable_images(self) -> Sequence[DatasetImage]:
+        """Give every image without an open conflict, in any order."""
+        ...
+
+    def dataset_summary(self) -> DatasetSummary:
+        """Count all images."""
+        ...
+
+    def upload_counts(self, since_ms: int | None) -> UploadCounts:
+        """Count the images without an open conflict. since_ms: new is what came after it."""
+        ...
+
+    def overruled_labels(self, sha256: str) -> frozenset[str]:
+        """Give the labels of an image that somebody decided against."""
+        ...
+
+    def deleted_at_ms(self, sha256: str) -> int | None:
+        """Give when an image of these bytes was last deleted, unix ms."""
+        ...
+
+    def deleted_images(self) -> Sequence[str]:
+        """Give the sha256 of what was deleted and did not come back."""
+        ...
+
+    def add_image(self, image: DatasetImage) -> None:
+        """Keep a new image; it has no conflict."""
+        ...
+
+    def add_conflict(self, sha256: str, label: str) -> None:
+        """Note another label that somebody claimed for an image."""
+        ...
+
+    def decide_label(self, sha256: str, label: str, overruled: Iterable[str]) -> None:
+        """Give an image its label, close its conflicts, and remember what was decided against."""
+        ...
+
+    def remove_image(self, sha256: str) -> None:
+        """Forget an image, but not its audit."""
+        ...
+
+    def audit(self, line: AuditLine) -> None:
+        """Append a line to the audit."""
+        ...
+
+    def audit_of(self, sha256: str) -> Sequence[AuditLine]:
+        """Give what was done to an image, oldest first."""
+        ...
+
+
+class JobRows(Protocol):
+    """The jobs' part of a transaction."""
+
+    def job(self, id_: str) -> KeptJob | None:
+        """Give one job."""
+        ...
+
+    def jobs(self, limit: int) -> Sequence[KeptJob]:
+        """Give the newest jobs, newest first."""
+        ...
+
+    def open_jobs(self) -> Sequence[KeptJob]:
+        """Give the jobs that have not ended, newest first."""
+        ...
+
+    def add_job(self, kept: KeptJob) -> None:
+        """Keep a new job."""
+        ...
+
+    def save_job(self, kept: KeptJob) -> None:
+        """Keep a job as it is now."""
+        ...
+
+    def job_counts(self) -> Mapping[JobState, int]:
+        """Count the jobs in each state that has any."""
+        ...
+
+    def last_request_ms(self, mode: Mode) -> int | None:
+        """Give when the last job of a mode was requested, unix ms, however it ended."""
+        ...
+
+    def last_success_ms(self, mode: Mode) -> int | None:
+        """Give when the last job of a mode that succeeded was requested, unix ms."""
+        ...

@@ -1,0 +1,104 @@
+"""The database: one consistent view of all state, and changes that commit together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from registry.core.lifecycle import Promote, Promotion
+from registry.ports.rows import DatasetRows, JobRows
+from shared.contracts.models import ModelRecord
+
+T = TypeVar("T")
+
+
+class StoreUnavailableError(Exception):
+    """The database did not answer or did not take the change. Nothing was changed. Retriable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A record that must reach Kafka. topic: as declared, without the cluster's prefix."""
+
+    topic: str
+    key: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentEvent:
+    """An event that no broker has confirmed yet; numbers give the order of sending."""
+
+    number: int
+    event: Event
+
+
+class Transaction(DatasetRows, JobRows, Protocol):
+    """One consistent view of all state; within `Store.write`, changes that commit together."""
+
+    def models(self) -> Sequence[ModelRecord]:
+        """Every version, oldest first."""
+        ...
+
+    def model(self, version: str) -> ModelRecord | None:
+        """Give one version, whatever its state."""
+        ...
+
+    def manifest_bytes(self, version: str) -> bytes | None:
+        """Give the manifest exactly as it was registered."""
+        ...
+
+    def current(self) -> ModelRecord | None:
+        """Give the version whose state is current; there is at most one."""
+        ...
+
+    def latest_promotion(self) -> Promotion | None:
+        """Give the promotion that made the current model."""
+        ...
+
+    def promotion(self, number: int) -> Promotion | None:
+        """Give one line of the history."""
+        ...
+
+    def add_model(self, record: ModelRecord, manifest_bytes: bytes) -> None:
+        """Keep a new version with the exact bytes of its manifest."""
+        ...
+
+    def reject_model(self, version: str) -> None:
+        """Make a version rejected."""
+        ...
+
+    def record_promotion(self, decision: Promote) -> None:
+        """Change both models' states and write the line of the history."""
+        ...
+
+    def enqueue(self, event: Event, now_ms: int) -> None:
+        """Put an event behind all others."""
+        ...
+
+    def reopen_latest(self, topic: str) -> None:
+        """Make the last event of a topic unsent again; nothing happens where there is none."""
+        ...
+
+    def unsent(self, limit: int) -> Sequence[UnsentEvent]:
+        """Give the events that wait, in the order of their commits."""
+        ...
+
+    def count_unsent(self) -> int:
+        """Count the events that wait."""
+        ...
+
+    def mark_sent(self, number: int, now_ms: int) -> None:
+        """Note that the broker confirmed an event; the first note stands."""
+        ...
+
+
+class Store(Protocol):
+    """The database. Both methods raise StoreUnavailableError."""
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in a thread on one snapshot."""
+        ...
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in a thread as the only writer; commit all of it, or nothing if it raises."""
+        ...

@@ -1,0 +1,1 @@
+"""The story: ask core, use the ports; each change and its events commit together."""

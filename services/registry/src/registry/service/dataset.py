@@ -1,0 +1,156 @@
+"""The dataset: uploads taken in, looked at, relabelled, deleted; each change is in the audit."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from registry.core.dataset import (
+    Upload,
+    UploadEffect,
+    decide_relabelling,
+    decide_upload,
+    new_image,
+    take_snapshot,
+)
+from registry.core.refusals import Refuse, RegistryCode
+from registry.ports import AuditLine, ImageFiles, Store, Transaction
+from shared.clock import Clock
+from shared.contracts.dataset import DatasetImage, DatasetSnapshot, DatasetSummary
+from shared.contracts.errors import ErrorCode
+
+
+@dataclass(frozen=True, slots=True)
+class ImageContent:
+    """An image as it was uploaded."""
+
+    image: DatasetImage
+    content: bytes
+
+
+class DatasetService:
+    """Labelled images: a file and a row each; the file is there before the row, and goes after it.
+
+    Methods raise StoreUnavailableError and ArtifactsUnavailableError; all are safe to repeat.
+    """
+
+    def __init__(self, store: Store, files: ImageFiles, clock: Clock) -> None:
+        self._store = store
+        self._files = files
+        self._clock = clock
+        # File and row change together: a deletion must not take the file of a new upload.
+        self._changing = asyncio.Lock()
+
+    async def take_in(self, uploads: Sequence[Upload]) -> Sequence[UploadEffect]:
+        """Keep uploads, durably when this returns; give what each did, in order."""
+        async with self._changing:
+            expected = await self._store.read(lambda tx: [_effect(tx, each) for each in uploads])
+            for upload, effect in zip(uploads, expected, strict=True):
+                if effect != "deleted":  # also for a duplicate: a file that was lost is whole again
+                    await self._files.store(upload.sha256, upload.content)
+            now_ms = self._clock.now_ms()
+            return await self._store.write(
+                lambda tx: [_take_in(tx, each, now_ms) for each in uploads]
+            )
+
+    async def summary(self) -> DatasetSummary:
+        """Count the images."""
+        return await self._store.read(lambda tx: tx.dataset_summary())
+
+    async def snapshot(self) -> DatasetSnapshot:
+        """Give what a training sees."""
+        return await self._store.read(lambda tx: take_snapshot(tx.usable_images()))
+
+    async def images(
+        self, *, label: str | None, only_conflicts: bool, limit: int
+    ) -> Sequence[DatasetImage]:
+        """Give the newest images, newest first."""
+        return await self._store.read(
+            lambda tx: tx.images(label=label, only_conflicts=only_conflicts, limit=limit)
+        )
+
+    async def image(self, sha256: str) -> DatasetImage | Refuse:
+        """Give what is known of one image."""
+        found = await self._store.read(lambda tx: tx.image(sha256))
+        return found or _no_image(sha256)
+
+    async def content(self, sha256: str) -> ImageContent | Refuse:
+        """Give one image as it was uploaded."""
+        image = await self.image(sha256)
+        if isinstance(image, Refuse):
+            return image
+        content = await self._files.load(sha256)
+        if content is None or len(content) != image.size_bytes:
+            detail = f"Image {sha256} is not whole on the registry's disk."
+            return Refuse(RegistryCode.STORAGE_UNAVAILABLE, detail)
+        return ImageContent(image, content)
+
+    async def audit(self, sha256: str) -> Sequence[AuditLine] | Refuse:
+        """Give what was done to an image, oldest first; also to one that is gone."""
+        known, lines = await self._store.read(
+            lambda tx: (tx.image(sha256) is not None, tx.audit_of(sha256))
+        )
+        return lines if known or lines else _no_image(sha256)
+
+    async def relabel(self, sha256: str, label: str) -> DatasetImage | Refuse:
+        """Decide on an image's label; the same again changes nothing."""
+        now_ms = self._clock.now_ms()
+        return await self._store.write(lambda tx: _relabel(tx, sha256, label, now_ms))
+
+    async def delete(self, sha256: str) -> Refuse | None:
+        """Forget an image, row and file; again, it makes sure that the file is gone."""
+        now_ms = self._clock.now_ms()
+        async with self._changing:
+            refusal = await self._store.write(lambda tx: _delete(tx, sha256, now_ms))
+            if refusal is None:
+                await self._files.remove(sha256)
+        return refusal
+
+    async def finish_deletions(self) -> None:
+        """Remove the files that a killed process left behind when it had deleted the rows."""
+        async with self._changing:
+            for sha256 in await self._store.read(lambda tx: tx.deleted_images()):
+                await self._files.remove(sha256)
+
+
+def _no_image(sha256: str) -> Refuse:
+    return Refuse(ErrorCode.NOT_FOUND, f"There is no image {sha256}.")
+
+
+def _effect(tx: Transaction, upload: Upload) -> UploadEffect:
+    sha256 = upload.sha256
+    return decide_upload(
+        upload, tx.image(sha256), tx.overruled_labels(sha256), tx.deleted_at_ms(sha256)
+    )
+
+
+def _take_in(tx: Transaction, upload: Upload, now_ms: int) -> UploadEffect:
+    effect = _effect(tx, upload)
+    sha256, label = upload.sha256, upload.headers.label
+    if effect == "stored":
+        tx.add_image(new_image(upload, now_ms))
+    elif effect == "conflict":
+        tx.add_conflict(sha256, label)
+        tx.audit(AuditLine(sha256, "conflict", f"also uploaded as {label}", now_ms))
+    return effect
+
+
+def _relabel(tx: Transaction, sha256: str, label: str, now_ms: int) -> DatasetImage | Refuse:
+    image = tx.image(sha256)
+    if image is None:
+        return _no_image(sha256)
+    change = decide_relabelling(image, label, tx.overruled_labels(sha256))
+    if change is None:
+        return image
+    tx.decide_label(sha256, label, change.overruled)
+    against = ", ".join(sorted(change.overruled))
+    tx.audit(AuditLine(sha256, "relabelled", f"{label}, not {against}", now_ms))
+    return image.model_copy(update={"label": label, "conflict": ()})
+
+
+def _delete(tx: Transaction, sha256: str, now_ms: int) -> Refuse | None:
+    image = tx.image(sha256)
+    if image is None:
+        return None if tx.deleted_at_ms(sha256) is not None else _no_image(sha256)
+    tx.remove_image(sha256)
+    tx.audit(AuditLine(sha256, "deleted", f"was {image.label}", now_ms))
+    return None

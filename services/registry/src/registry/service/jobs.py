@@ -1,0 +1,191 @@
+"""Jobs: requested, leased, reported on, ended; with the outcome, the model changes too."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from registry.core.dataset import refuse_too_few
+from registry.core.jobs import (
+    KeptJob,
+    Ruling,
+    command_of,
+    decide_cancellation,
+    decide_claim,
+    decide_outcome,
+    decide_repetition,
+    decide_report,
+    event_of,
+    is_claimable,
+    is_promoted_now,
+    new_job,
+    refuse_unfit,
+)
+from registry.core.lifecycle import refuse_rejection
+from registry.core.refusals import Refuse
+from registry.core.retraining import MODE, RetrainRules, Situation, decide_retraining
+from registry.ports import Event, Store, Transaction
+from registry.service.promotion import promote
+from shared.clock import Clock
+from shared.contracts.errors import ErrorCode
+from shared.contracts.topics import TRAIN_COMMANDS, TRAIN_EVENTS
+from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A job exists. created: this request made it."""
+
+    job: Job
+    created: bool
+
+
+class JobService:
+    """Training jobs; a job's row, its events and what it does to models commit together.
+
+    announce: told after every commit that may have put an event into the outbox.
+    min_new_images: fewest images that no training of the mode has succeeded on.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, announce: Callable[[], None], *, min_new_images: int
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._announce = announce
+        self._min_new_images = min_new_images
+
+    async def jobs(self, limit: int) -> Sequence[Job]:
+        """Give the newest jobs, newest first."""
+        return await self._store.read(lambda tx: [kept.job for kept in tx.jobs(limit)])
+
+    async def claimable(self, limit: int) -> Sequence[Job]:
+        """Give the jobs that a trainer may take now, newest first."""
+        now_ms = self._clock.now_ms()
+        kept = await self._store.read(lambda tx: tx.open_jobs())
+        return [each.job for each in kept if is_claimable(each, now_ms)][:limit]
+
+    async def job(self, id_: str) -> Job | Refuse:
+        """Give one job."""
+        kept = await self._store.read(lambda tx: tx.job(id_))
+        return _no_job(id_) if kept is None else kept.job
+
+    async def request(self, new: NewJob) -> Requested | Refuse:
+        """Make a job and its command; the same id again is the same job."""
+        unfit = refuse_unfit(new)
+        if unfit is not None:
+            return unfit
+        now_ms, least = self._clock.now_ms(), self._min_new_images
+        outcome = await self._store.write(lambda tx: _request(tx, new, least, now_ms))
+        self._announce()
+        return outcome
+
+    async def cancel(self, id_: str) -> Job | Refuse:
+        """Cancel what nobody works on; ask the holder of what is worked on."""
+        return await self._rule(id_, decide_cancellation)
+
+    async def lease(self, id_: str, claim: Claim) -> Job | Refuse:
+        """Give the job to a trainer for a while."""
+        return await self._rule(id_, lambda kept, now_ms: decide_claim(kept, claim, now_ms))
+
+    async def report(self, id_: str, report: JobReport) -> Job | Refuse:
+        """Keep what the holder says, and the holder."""
+        return await self._rule(id_, lambda kept, now_ms: decide_report(kept, report, now_ms))
+
+    async def finish(self, id_: str, outcome: JobOutcome) -> Job | Refuse:
+        """End the job: its state, its model's state, a promotion, and their events, or nothing."""
+        return await self._rule(id_, lambda kept, now_ms: decide_outcome(kept, outcome, now_ms))
+
+    async def retrain_if_due(self, rules: RetrainRules) -> Job | None:
+        """Make the job that the rules ask for now, if any; one occasion makes one job."""
+        now_ms, least = self._clock.now_ms(), self._min_new_images
+        job = await self._store.write(lambda tx: _retrain_if_due(tx, rules, least, now_ms))
+        if job is not None:
+            self._announce()
+        return job
+
+    async def _rule(self, id_: str, decide: Callable[[KeptJob, int], Ruling]) -> Job | Refuse:
+        now_ms = self._clock.now_ms()
+        outcome = await self._store.write(lambda tx: _rule(tx, id_, decide, now_ms))
+        self._announce()
+        return outcome
+
+
+def _no_job(id_: str) -> Refuse:
+    return Refuse(ErrorCode.NOT_FOUND, f"There is no job {id_}.")
+
+
+def _request(tx: Transaction, new: NewJob, min_new_images: int, now_ms: int) -> Requested | Refuse:
+    existing = tx.job(new.id)
+    if existing is not None:
+        same = decide_repetition(new, existing.job)
+        return same if isinstance(same, Refuse) else Requested(same, created=False)
+    counts = tx.upload_counts(tx.last_success_ms(new.mode))
+    lacks = refuse_too_few(counts, min_new_images)
+    return lacks or Requested(_add(tx, new, now_ms), created=True)
+
+
+def _add(tx: Transaction, new: NewJob, now_ms: int) -> Job:
+    kept = new_job(new, now_ms)
+    tx.add_job(kept)
+    command = command_of(kept.job)
+    tx.enqueue(Event(TRAIN_COMMANDS.name, key=new.id, value=command.to_bytes()), now_ms)
+    _tell(tx, kept.job, now_ms)
+    return kept.job
+
+
+def _retrain_if_due(
+    tx: Transaction, rules: RetrainRules, min_new_images: int, now_ms: int
+) -> Job | None:
+    requested_ms = tx.last_request_ms(MODE)
+    situation = Situation(
+        is_busy=bool(tx.open_jobs()),
+        requested_ms=requested_ms,
+        new_images=tx.upload_counts(requested_ms).new,
+        lacks=refuse_too_few(tx.upload_counts(tx.last_success_ms(MODE)), min_new_images),
+    )
+    new = decide_retraining(rules, situation, now_ms)
+    if new is None or tx.job(new.id) is not None:
+        return None
+    return _add(tx, new, now_ms)
+
+
+def _rule(
+    tx: Transaction, id_: str, decide: Callable[[KeptJob, int], Ruling], now_ms: int
+) -> Job | Refuse:
+    kept = tx.job(id_)
+    if kept is None:
+        return _no_job(id_)
+    ruling = decide(kept, now_ms)
+    if ruling.save is None:
+        return ruling.answer
+    refusal = _settle_model(tx, ruling.save, now_ms)
+    if refusal is not None:
+        return refusal
+    tx.save_job(ruling.save)
+    if ruling.tells:
+        _tell(tx, ruling.save.job, now_ms)
+    return ruling.answer
+
+
+def _settle_model(tx: Transaction, after: KeptJob, now_ms: int) -> Refuse | None:
+    """Let an outcome change its model's state. A refusal comes before any change."""
+    job = after.job
+    if after.outcome is None or job.model_version is None:
+        return None
+    record = tx.model(job.model_version)
+    if record is None:
+        detail = f"There is no model version {job.model_version!r}."
+        return Refuse(ErrorCode.MALFORMED_REQUEST, detail)
+    if job.state == "rejected":
+        refusal = refuse_rejection(record.version, record.state)
+        if refusal is None:
+            tx.reject_model(record.version)
+        return refusal
+    current = tx.current()
+    if is_promoted_now(job, None if current is None else current.version):
+        promoted = promote(tx, record.version, now_ms)
+        return promoted if isinstance(promoted, Refuse) else None
+    return None
+
+
+def _tell(tx: Transaction, job: Job, now_ms: int) -> None:
+    tx.enqueue(Event(TRAIN_EVENTS.name, key=job.id, value=event_of(job).to_bytes()), now_ms)

@@ -1,0 +1,119 @@
+"""`uploads.labelled` in: file and row first, then the offset."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from registry.core.backoff import retry_delay_s
+from registry.core.dataset import Unreadable, Upload, UploadEffect, verify_upload
+from registry.ports import (
+    ArtifactsUnavailableError,
+    OpenUploads,
+    StoreUnavailableError,
+    UploadFeed,
+    UploadRecord,
+)
+from registry.service.dataset import DatasetService
+from shared.contracts.dataset import UploadHeadersError, parse_upload_headers
+from shared.kafka.publisher import BrokerUnavailableError
+
+_log = structlog.get_logger(__name__)
+
+
+class UploadsSubscriber:
+    """Takes every upload into the dataset, at least once and, by its sha256, to one effect.
+
+    While database or disk fail, the same records are tried again and those behind them wait.
+    """
+
+    def __init__(
+        self, open_uploads: OpenUploads, service: DatasetService, *, metrics: CollectorRegistry
+    ) -> None:
+        self._open_uploads = open_uploads
+        self._service = service
+        self._consumed = Counter(
+            "pneumo_registry_uploads",
+            "Uploads consumed, by what they did to the dataset.",
+            ["effect"],
+            registry=metrics,
+        )
+        self._failures = Counter(
+            "pneumo_registry_upload_failures",
+            "Attempts to take uploads in that failed, and are made again.",
+            registry=metrics,
+        )
+        self._waiting = Gauge(
+            "pneumo_registry_uploads_waiting",
+            "Uploads that the broker has and the dataset has not.",
+            registry=metrics,
+        )
+
+    async def run(self) -> None:
+        """Read until cancelled, whatever the broker does."""
+        failures = 0
+        while True:
+            try:
+                async with self._open_uploads() as feed:
+                    while True:
+                        await self._take_in(feed)
+                        failures = 0
+            except BrokerUnavailableError as error:
+                failures += 1
+                _log.warning("uploads cannot be read", attempt=failures, error=str(error))
+                await asyncio.sleep(retry_delay_s(failures))
+
+    async def _take_in(self, feed: UploadFeed) -> None:
+        records = await feed.take()
+        self._waiting.set(feed.waiting())
+        if not records:
+            return
+        uploads = await asyncio.to_thread(_read_all, records)
+        readable = [each for each in uploads if isinstance(each, Upload)]
+        effects = await self._keep(readable)
+        await feed.commit()
+        self._waiting.set(feed.waiting())
+        self._count(effects, unreadable=len(uploads) - len(readable))
+
+    async def _keep(self, uploads: Sequence[Upload]) -> Sequence[UploadEffect]:
+        # An upload that was accepted is kept, so it is tried until it is: two metrics and the log
+        # say that it waits.
+        failures = 0
+        while True:
+            try:
+                return await self._service.take_in(uploads)
+            except (StoreUnavailableError, ArtifactsUnavailableError) as error:
+                _log.warning("uploads wait", attempt=failures + 1, error=str(error))
+            except Exception:  # noqa: BLE001  the boundary: a bug stops neither HTTP nor the events
+                _log.exception("uploads wait", attempt=failures + 1)
+            failures += 1
+            self._failures.inc()
+            await asyncio.sleep(retry_delay_s(failures))
+
+    def _count(self, effects: Sequence[UploadEffect], *, unreadable: int) -> None:
+        for effect in effects:
+            self._consumed.labels(effect).inc()
+        if unreadable:
+            self._consumed.labels("unreadable").inc(unreadable)
+
+
+def _read_all(records: Sequence[UploadRecord]) -> Sequence[Upload | Unreadable]:
+    return [_read(record) for record in records]
+
+
+def _read(record: UploadRecord) -> Upload | Unreadable:
+    try:
+        headers = parse_upload_headers(record.headers)
+    except UploadHeadersError as error:
+        upload: Upload | Unreadable = Unreadable(error.detail)
+    else:
+        upload = verify_upload(headers, record.key, record.value, record.made_at_ms)
+    if isinstance(upload, Unreadable):
+        _log.error(
+            "record is no upload",
+            partition=record.partition,
+            offset=record.offset,
+            error=upload.detail[:200],
+        )
+    return upload
