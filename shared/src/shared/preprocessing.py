@@ -131,11 +131,17 @@ def normalise(grey: Grey, spec: PreprocessingSpec) -> Pixels:
     clip((x − mean) / std · target_std + target_mean, 0, 255) / 127.5 − 1, mean and standard
     deviation of this image alone, so that exposure says nothing about the class.
     """
-    x = grey.astype(np.float32)
-    scale = np.float32(spec.target_std) / (x.std(dtype=np.float32) + np.float32(_EPSILON))
-    x = (x - x.mean(dtype=np.float32)) * scale + np.float32(spec.target_mean)
-    pixels: Pixels = np.clip(x, 0.0, 255.0) / np.float32(127.5) - np.float32(1.0)
-    return pixels[:, :, np.newaxis]
+    x: Pixels = grey.astype(np.float32)
+    x -= x.mean(dtype=np.float32)
+    spread = np.sqrt(np.square(x).mean(dtype=np.float32))
+    # In place: at this size every temporary array is fresh memory, and its page faults cost more
+    # than the arithmetic.
+    x *= np.float32(spec.target_std) / (spread + np.float32(_EPSILON))
+    x += np.float32(spec.target_mean)
+    np.clip(x, 0.0, 255.0, out=x)
+    x /= np.float32(127.5)
+    x -= np.float32(1.0)
+    return x[:, :, np.newaxis]
 
 
 def preprocess(data: bytes, spec: PreprocessingSpec) -> Pixels:
