@@ -19,13 +19,16 @@ _CHUNK_BYTES = 1024 * 1024
 _JOBS = TypeAdapter(dict[str, tuple[Job, ...]])
 _MODELS = TypeAdapter(dict[str, tuple[ModelRecord, ...]])
 
+NO_CODE = "unknown"
+"""The code of a refusal that gave none."""
+
 M = TypeVar("M", bound=Message)
 
 
 class ControlRefusedError(Exception):
     """The registry refused: repeating the same request will not help.
 
-    status: HTTP, 400 to 499. code: the problem's stable word, `unknown` where it gave none.
+    status: HTTP, 400 to 499. code: the problem's stable word, NO_CODE where it gave none.
     detail: one sentence for people.
     """
 
@@ -123,6 +126,11 @@ class ControlClient:
         """Give the promoted model."""
         return _read(ModelRecord, await self._send("GET", "/v1/models/current"))
 
+    async def bundle_file(self, version: str, name: str) -> bytes:
+        """Give one file of a version's bundle, whole: for small ones, whose size is known."""
+        path = f"/v1/models/{_word(version)}/files/{_word(name)}"
+        return (await self._send("GET", path)).content
+
     async def promote(self, version: str) -> ModelRecord:
         """Make a version current; the current one again changes nothing."""
         response = await self._send("POST", f"/v1/models/{_word(version)}/promote")
@@ -197,7 +205,7 @@ def _refusal(response: httpx.Response) -> ControlRefusedError:
         body = response.json()
         code, detail = str(body["code"]), str(body["detail"])
     except (ValueError, KeyError, TypeError):
-        code, detail = "unknown", response.text[:200]
+        code, detail = NO_CODE, response.text[:200]
     return ControlRefusedError(response.status_code, code, detail)
 
 

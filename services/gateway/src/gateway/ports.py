@@ -2,10 +2,23 @@
 
 from typing import Protocol
 
+from gateway.core.faults import Fault
+from gateway.core.uploads import Candidate, Part, Rejected
+from shared.contracts.dataset import UploadHeaders
 from shared.contracts.headers import RequestHeaders
+from shared.contracts.models import ModelPromoted, ModelRecord
 from shared.contracts.predict import Expired, Failed, Succeeded
+from shared.contracts.train import Job
 
 Outcome = Succeeded | Failed | Expired
+
+
+class FaultError(Exception):
+    """The client sent something that cannot be taken; `fault` says what, and nothing else does."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.detail)
+        self.fault = fault
 
 
 class RequestPublisher(Protocol):
@@ -37,4 +50,72 @@ class BrokerProbe(Protocol):
     @property
     def reachable(self) -> bool:
         """Whether the last look, at most a few seconds ago, found it."""
+        ...
+
+
+class SpoolFullError(Exception):
+    """There is no room for a request's files; may pass."""
+
+
+class Spool(Protocol):
+    """The files of one request, outside memory. Blocking."""
+
+    def append(self, chunk: bytes) -> None:
+        """Put bytes behind those that are there. Raises SpoolFullError."""
+        ...
+
+    def read(self, start: int, size_bytes: int) -> bytes:
+        """Give the bytes from `start` on, fewer at the end."""
+        ...
+
+
+class Archives(Protocol):
+    """Opens archives of labelled images. Blocking."""
+
+    def list_images(self, spool: Spool, part: Part) -> list[Candidate | Rejected]:
+        """Judge every entry; nothing is unpacked yet. Raises FaultError."""
+        ...
+
+
+class UploadPublisher(Protocol):
+    """Puts labelled images on Kafka."""
+
+    async def publish(self, sha256: str, headers: UploadHeaders, image: bytes) -> None:
+        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        ...
+
+
+class ModelRegistry(Protocol):
+    """Knows the models. Raises ControlRefusedError and RegistryUnavailableError."""
+
+    async def current_model(self) -> ModelRecord:
+        """Give the promoted model."""
+        ...
+
+    async def model(self, version: str) -> ModelRecord:
+        """Give one version."""
+        ...
+
+    async def bundle_file(self, version: str, name: str) -> bytes:
+        """Give one small file of a version's bundle."""
+        ...
+
+
+class Announcements(Protocol):
+    """What `models.events` has said."""
+
+    def current_model(self, name: str) -> ModelPromoted | None:
+        """Give the promoted version of a model, if any was announced."""
+        ...
+
+
+class JobRegistry(Protocol):
+    """Knows the training jobs. Raises ControlRefusedError and RegistryUnavailableError."""
+
+    async def job(self, id_: str) -> Job:
+        """Give one job."""
+        ...
+
+    async def jobs(self) -> list[Job]:
+        """Give every job, newest first."""
         ...

@@ -7,11 +7,15 @@ from shared.clock import new_id
 from shared.contracts.topics import MAX_IMAGE_BYTES
 from shared.kafka.settings import KafkaSettings
 
+_MIB = 1024 * 1024
+
 
 class Settings(BaseSettings):
-    """PNEUMO_GATEWAY_*, beside KAFKA_*."""
+    """PNEUMO_GATEWAY_*, beside KAFKA_* and PNEUMO_REGISTRY_URL."""
 
-    model_config = SettingsConfigDict(env_prefix="PNEUMO_GATEWAY_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PNEUMO_GATEWAY_", frozen=True, populate_by_name=True
+    )
 
     id: str = Field(default_factory=lambda: f"gateway-{new_id()[-12:]}")
     host: str = "127.0.0.1"
@@ -23,10 +27,29 @@ class Settings(BaseSettings):
     max_image_bytes: int = Field(default=MAX_IMAGE_BYTES, gt=0, le=MAX_IMAGE_BYTES)
     max_in_flight: int = Field(default=512, ge=1)
     """Requests accepted and not yet answered, at most."""
-    max_in_flight_bytes: int = Field(default=256 * 1024 * 1024, ge=1)
+    max_in_flight_bytes: int = Field(default=256 * _MIB, ge=1)
     """Image bytes held for them, at most."""
     outcome_cache: int = Field(default=20_000, ge=0)
     """Outcomes kept in memory for GET by id; older ones are read from the topic."""
     publish_timeout_s: float = Field(default=4.0, gt=0)
+
+    registry_url: str = Field(
+        default="http://127.0.0.1:8001", validation_alias="PNEUMO_REGISTRY_URL"
+    )
+    registry_timeout_s: float = Field(default=5.0, gt=0)
+    max_upload_bytes: int = Field(default=256 * _MIB, ge=1)
+    """Body of one upload, at most; it lies in a temporary file (TMPDIR), not in memory."""
+    max_unpacked_bytes: int = Field(default=512 * _MIB, ge=1)
+    """What the files of one upload may be together once unpacked."""
+    max_upload_files: int = Field(default=1_000, ge=1)
+    max_uploads: int = Field(default=8, ge=1)
+    """Uploads at once, at most."""
+    upload_timeout_s: float = Field(default=600.0, gt=0)
+    """In which the body of an upload must have arrived."""
+    max_job_streams: int = Field(default=64, ge=1)
+    """Clients that watch a job at once, at most."""
+    stream_beat_s: float = Field(default=15.0, gt=0)
+    """After so long without an event, a stream says that it is still there."""
+
     log_level: str = "INFO"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)

@@ -10,3 +10,12 @@ class HttpLimits:
     default_wait_s: float
     max_wait_s: float
     max_image_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class UploadBodyLimits:
+    """Bytes and files of one upload, and seconds in which it must have arrived."""
+
+    max_bytes: int
+    max_files: int
+    timeout_s: float

@@ -6,10 +6,10 @@ from gateway.core.admission import Refuse
 from gateway.core.preferences import Preferences, parse_prefer
 from gateway.http.answers import RETRY_SOON, answer, json_response, location_of, refusal
 from gateway.http.direct_route import DirectRoute
+from gateway.http.image_body import FIELD, Upload, read_image
 from gateway.http.limits import HttpLimits
 from gateway.http.problems import ProblemError, Responses, problem, problem_responses
-from gateway.http.uploads import FIELD, Upload, read_image
-from gateway.service import DeadlineExceededError, Pending, PredictionService, Unknown
+from gateway.service.predictions import DeadlineExceededError, Pending, PredictionService, Unknown
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import Succeeded
 from shared.kafka.publisher import BrokerUnavailableError

@@ -5,11 +5,17 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from gateway.ports import FaultError
 from shared.contracts.errors import ErrorCode
+from shared.control_client import NO_CODE, ControlRefusedError, RegistryUnavailableError
+
+_log = structlog.get_logger(__name__)
 
 STATUS: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.MALFORMED_REQUEST: HTTPStatus.BAD_REQUEST,
@@ -18,6 +24,14 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ErrorCode.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     ErrorCode.CONFLICT: HTTPStatus.CONFLICT,
+    ErrorCode.INVALID_LABEL: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorCode.UNKNOWN_LABEL: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorCode.UNSAFE_NAME: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorCode.UNSUPPORTED_ENTRY: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorCode.TOO_COMPRESSED: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ErrorCode.TOO_FEW_PIXELS: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorCode.TOO_MANY_FILES: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ErrorCode.NOTHING_ACCEPTED: HTTPStatus.UNPROCESSABLE_ENTITY,
     ErrorCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorCode.TOO_MANY_PIXELS: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -29,6 +43,9 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.REGISTRY_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.DEADLINE_EXCEEDED: HTTPStatus.GATEWAY_TIMEOUT,
 }
+
+_KNOWN_STATUSES = frozenset(status.value for status in HTTPStatus)
+_FRAMEWORK_CODES = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.METHOD_NOT_ALLOWED}
 
 Responses = dict[int | str, dict[str, Any]]
 """What FastAPI takes as `responses=`."""
@@ -42,9 +59,16 @@ PROBLEM_SCHEMA = {
         "type": {"type": "string"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "code": {"type": "string", "enum": [code.value for code in ErrorCode]},
+        "code": {
+            "type": "string",
+            "description": "Stable. The gateway's own: "
+            + ", ".join(code.value for code in ErrorCode)
+            + ". The registry's are passed on.",
+        },
         "detail": {"type": "string"},
         "id": {"type": "string", "description": "The prediction's id, once it has one."},
+        "accepted": {"type": "array", "items": {"type": "object"}},
+        "rejected": {"type": "array", "items": {"type": "object"}},
     },
 }
 
@@ -64,18 +88,36 @@ def problem(
     *,
     id_: str | None = None,
     headers: Mapping[str, str] | None = None,
+    extra: Mapping[str, object] | None = None,
 ) -> Response:
-    """Make the one kind of error response there is."""
-    status = STATUS[code]
+    """Make the one kind of error response there is. extra: members of this problem alone."""
+    named: Mapping[str, object] = {} if id_ is None else {"id": id_}
+    return _document(STATUS[code], code.value, detail, headers, {**named, **(extra or {})})
+
+
+def passed_on(refused: ControlRefusedError) -> Response:
+    """Give a refusal of the registry to the client as it is; what is no problem gets our words."""
+    if refused.code != NO_CODE and refused.status in _KNOWN_STATUSES:
+        return _document(HTTPStatus(refused.status), refused.code, refused.detail)
+    code = _FRAMEWORK_CODES.get(refused.status, ErrorCode.MALFORMED_REQUEST)
+    return problem(code, "The registry refused the request.")
+
+
+def _document(
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    extra: Mapping[str, object] | None = None,
+) -> Response:
     body = {
-        "type": f"urn:pneumostream:error:{code.value}",
+        "type": f"urn:pneumostream:error:{code}",
         "title": status.phrase,
         "status": status.value,
-        "code": code.value,
+        "code": code,
         "detail": detail,
+        **(extra or {}),
     }
-    if id_ is not None:
-        body["id"] = id_
     return Response(orjson.dumps(body), status.value, dict(headers or {}), MEDIA_TYPE)
 
 
@@ -93,12 +135,31 @@ def problem_responses(*codes: ErrorCode) -> Responses:
     }
 
 
+def answers_with(model: type[BaseModel], status: int = 200, description: str = "") -> Responses:
+    """Describe, for OpenAPI, what a route answers when all is well."""
+    return {status: {"model": model} | ({"description": description} if description else {})}
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     """Let the framework's own refusals speak the same language."""
 
     @app.exception_handler(ProblemError)
     async def refused(_: Request, error: ProblemError) -> Response:
         return problem(error.code, error.detail)
+
+    @app.exception_handler(FaultError)
+    async def faulty(_: Request, error: FaultError) -> Response:
+        return problem(error.fault.code, error.fault.detail)
+
+    @app.exception_handler(ControlRefusedError)
+    async def refused_by_registry(_: Request, error: ControlRefusedError) -> Response:
+        return passed_on(error)
+
+    @app.exception_handler(RegistryUnavailableError)
+    async def registry_away(_: Request, error: RegistryUnavailableError) -> Response:
+        _log.warning("registry unavailable", reason=str(error))
+        detail = "The registry did not answer; predictions are served all the same."
+        return problem(ErrorCode.REGISTRY_UNAVAILABLE, detail, headers={"Retry-After": "5"})
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
@@ -107,8 +168,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def framework(_: Request, error: HTTPException) -> Response:
-        codes = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.METHOD_NOT_ALLOWED}
-        code = codes.get(error.status_code, ErrorCode.MALFORMED_REQUEST)
+        code = _FRAMEWORK_CODES.get(error.status_code, ErrorCode.MALFORMED_REQUEST)
         return problem(code, str(error.detail), headers=error.headers)
 
     @app.exception_handler(Exception)

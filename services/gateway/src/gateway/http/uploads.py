@@ -1,176 +1,182 @@
-"""The image out of a request body, read as it streams in, bounded from the first byte."""
+"""POST /v1/uploads, and the seed's /upload-data: labelled images in."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from typing import Any
 
-from python_multipart import MultipartParser
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import parse_options_header
-from starlette.requests import ClientDisconnect, Request
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 
-from gateway.http.problems import ProblemError
+from gateway.core.uploads import UploadReport, summarise
+from gateway.http.answers import RETRY_SOON, json_response
+from gateway.http.limits import UploadBodyLimits
+from gateway.http.problems import answers_with, problem, problem_responses
+from gateway.http.upload_forms import read_upload_form
+from gateway.ports import Spool, SpoolFullError
+from gateway.service.uploads import UploadInterruptedError, UploadsBusyError, UploadService
 from shared.contracts.errors import ErrorCode
-from shared.preprocessing import ImageError, open_header
 
-FIELD = "file"
-MAX_PARTS = 16
-MAX_PART_HEADER_BYTES = 8 * 1024
-MAX_FILE_NAME_CHARS = 255
-_FRAME_BYTES = 64 * 1024
-_DRAIN_BYTES = 64 * 1024 * 1024
+NewSpool = Callable[[], AbstractContextManager[Spool]]
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """filename: as the client says, for its own answer only; never a path, never logged."""
+class AcceptedUpload(BaseModel):
+    """An image that the broker has confirmed."""
 
-    data: bytes
-    content_type: str
+    id: str
+    sha256: str
     filename: str | None
+    label: str
 
 
-async def read_image(request: Request, *, max_bytes: int) -> Upload:
-    """Read a multipart field `file`, or a bare body of type image/*, and look at its header.
+class RejectedUpload(BaseModel):
+    """A file that was not taken, and why."""
 
-    Raises ProblemError: TOO_LARGE, MALFORMED_REQUEST, MISSING_FIELD, EMPTY_FILE,
-    UNSUPPORTED_MEDIA_TYPE, UNDECODABLE, TOO_MANY_PIXELS.
-    """
-    kind, options = parse_options_header(request.headers.get("content-type", ""))
-    if kind == b"multipart/form-data":
-        boundary = options.get(b"boundary")
-        if not boundary:
-            raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The multipart boundary is missing.")
-        upload = await _read_multipart(request, boundary, max_bytes)
-    elif kind.startswith(b"image/") or kind == b"application/octet-stream":
-        upload = await _read_body(request, kind.decode("latin-1"), max_bytes)
-    else:
-        raise ProblemError(
-            ErrorCode.UNSUPPORTED_MEDIA_TYPE,
-            f"Send multipart/form-data with a field '{FIELD}', or an image/* body.",
-        )
-    try:
-        open_header(upload.data)
-    except ImageError as error:
-        raise ProblemError(error.code, error.detail) from error
-    return upload
+    filename: str | None
+    code: str
+    detail: str
 
 
-def _too_large(max_bytes: int) -> ProblemError:
-    limit = max_bytes // (1024 * 1024)
-    return ProblemError(ErrorCode.TOO_LARGE, f"The image is larger than {limit} MiB.")
+class UploadAnswer(BaseModel):
+    """What became of every file."""
+
+    accepted: list[AcceptedUpload]
+    rejected: list[RejectedUpload]
 
 
-async def _read_body(request: Request, content_type: str, max_bytes: int) -> Upload:
-    data = bytearray()
-    async for chunk in _bounded(request, max_bytes):
-        data += chunk
-    return Upload(bytes(data), content_type, None)
+class SeedUploadAnswer(UploadAnswer):
+    """The same, with the seed's words on top."""
+
+    message: str
+    uploaded: int
 
 
-async def _bounded(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
-    """Yield the body's chunks; past the limit read on without keeping, then refuse.
-
-    A client that is still sending does not listen: it is heard out, within reason, so that it can
-    read the answer instead of a broken connection.
-    """
-    seen = 0
-    try:
-        async for chunk in request.stream():
-            seen += len(chunk)
-            if seen <= max_bytes:
-                yield chunk
-            elif seen > _DRAIN_BYTES:
-                break
-    except ClientDisconnect as error:
-        raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The body ended early.") from error
-    if seen > max_bytes:
-        raise _too_large(max_bytes)
-
-
-@dataclass
-class _Form:
-    """Collects the one part that is wanted while the parser calls back."""
-
-    data: bytearray = field(default_factory=bytearray)
-    content_type: str = "application/octet-stream"
-    filename: str | None = None
-    found: bool = False
-    finished: bool = False
-    parts: int = 0
-    _wanted: bool = False
-    _name: bytearray = field(default_factory=bytearray)
-    _value: bytearray = field(default_factory=bytearray)
-    _headers: dict[bytes, bytes] = field(default_factory=dict)
-
-    def on_part_begin(self) -> None:
-        self.parts += 1
-        self._headers = {}
-        if self.parts > MAX_PARTS:
-            raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form has too many parts.")
-
-    def on_header_field(self, data: bytes, start: int, end: int) -> None:
-        self._name += data[start:end]
-        self._check_header_size()
-
-    def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-        self._check_header_size()
-
-    def on_header_end(self) -> None:
-        self._headers[bytes(self._name).lower()] = bytes(self._value)
-        self._name.clear()
-        self._value.clear()
-
-    def on_headers_finished(self) -> None:
-        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
-        self._wanted = options.get(b"name") == FIELD.encode() and not self.found
-        if self._wanted:
-            self.found = True
-            name = options.get(b"filename", b"").decode("utf-8", "replace")
-            self.filename = name[:MAX_FILE_NAME_CHARS] or None
-            kind = self._headers.get(b"content-type", b"application/octet-stream")
-            self.content_type = kind.decode("latin-1")[:MAX_FILE_NAME_CHARS]
-
-    def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._wanted:
-            self.data += data[start:end]
-
-    def on_end(self) -> None:
-        self.finished = True
-
-    def _check_header_size(self) -> None:
-        if len(self._name) + len(self._value) > MAX_PART_HEADER_BYTES:
-            raise ProblemError(ErrorCode.MALFORMED_REQUEST, "A part's header is too long.")
+_CONFIRMED = "Every accepted image is confirmed by the broker."
+_BINARY = {"type": "string", "format": "binary"}
+_LABEL = {"type": "string", "pattern": "^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$"}
+_WORD = {"type": "string", "pattern": "^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$"}
+_NEW_CLASS: dict[str, Any] = {
+    "type": "boolean",
+    "default": False,
+    "description": "The label may be one that the current model does not know.",
+}
+_OPTIONAL: dict[str, dict[str, Any]] = {
+    "patient_id": _WORD,
+    "source": _WORD,
+    "new_class": _NEW_CLASS,
+}
+_PROBLEMS = problem_responses(
+    ErrorCode.MALFORMED_REQUEST,
+    ErrorCode.MISSING_FIELD,
+    ErrorCode.EMPTY_FILE,
+    ErrorCode.TOO_LARGE,
+    ErrorCode.TOO_MANY_PIXELS,
+    ErrorCode.TOO_MANY_FILES,
+    ErrorCode.TOO_COMPRESSED,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+    ErrorCode.UNDECODABLE,
+    ErrorCode.TOO_FEW_PIXELS,
+    ErrorCode.INVALID_LABEL,
+    ErrorCode.UNKNOWN_LABEL,
+    ErrorCode.UNSAFE_NAME,
+    ErrorCode.UNSUPPORTED_ENTRY,
+    ErrorCode.NOTHING_ACCEPTED,
+    ErrorCode.OVERLOADED,
+    ErrorCode.BROKER_UNAVAILABLE,
+    ErrorCode.REGISTRY_UNAVAILABLE,
+)
 
 
-async def _read_multipart(request: Request, boundary: bytes, max_bytes: int) -> Upload:
-    form = _Form()
-    parser = MultipartParser(
-        boundary,
-        {
-            "on_part_begin": form.on_part_begin,
-            "on_part_data": form.on_part_data,
-            "on_header_field": form.on_header_field,
-            "on_header_value": form.on_header_value,
-            "on_header_end": form.on_header_end,
-            "on_headers_finished": form.on_headers_finished,
-            "on_end": form.on_end,
+def new_uploads_router(
+    service: UploadService, new_spool: NewSpool, limits: UploadBodyLimits
+) -> APIRouter:
+    """Serve uploads: the seed's route and the versioned one."""
+    router = APIRouter(tags=["uploads"])
+
+    @router.post(
+        "/v1/uploads",
+        status_code=202,
+        responses=_PROBLEMS | answers_with(UploadAnswer, 202, _CONFIRMED),
+        openapi_extra={
+            "requestBody": {"required": True, "content": _form("files") | _zip()},
+            "parameters": [_query(name, schema) for name, schema in _OPTIONAL.items()],
         },
     )
+    async def create_uploads(request: Request) -> Response:
+        """Store labelled images for training; each is answered for by name.
+
+        A form with `label` and one or many `files`, or a ZIP whose top folders are the labels, as
+        a file of the form or as the body. The query is for a body that is a ZIP; a form has fields.
+        The same image again is stored once.
+        """
+        taken = await _take(request, service, new_spool, limits)
+        return taken if isinstance(taken, Response) else json_response(_lists(taken), 202)
+
+    @router.post(
+        "/upload-data",
+        status_code=202,
+        responses=_PROBLEMS | answers_with(SeedUploadAnswer, 202, _CONFIRMED),
+        openapi_extra={"requestBody": {"required": True, "content": _form("files[]") | _zip()}},
+    )
+    async def upload_data(request: Request) -> Response:
+        """Store labelled images, in the form that the first version of this system had."""
+        taken = await _take(request, service, new_spool, limits)
+        if isinstance(taken, Response):
+            return taken
+        count = len(taken.accepted)
+        said = {"message": f"{count} images accepted.", "uploaded": count}
+        return json_response(said | _lists(taken), 202)
+
+    return router
+
+
+async def _take(
+    request: Request,
+    service: UploadService,
+    new_spool: NewSpool,
+    limits: UploadBodyLimits,
+) -> UploadReport | Response:
     try:
-        async for chunk in _bounded(request, max_bytes + _FRAME_BYTES):
-            parser.write(chunk)
-        parser.finalize()
-    except FormParserError as error:
-        raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form cannot be read.") from error
-    return _finished(form, max_bytes)
+        with service.slot(), new_spool() as spool:
+            form = await read_upload_form(request, spool, limits)
+            report = await service.take(form, spool)
+    except (UploadsBusyError, SpoolFullError):
+        # Too many at once, or no room on the disk for one more: both pass.
+        detail = "As many uploads as the gateway takes are under way."
+        return problem(ErrorCode.OVERLOADED, detail, headers=RETRY_SOON)
+    except UploadInterruptedError as error:
+        return _interrupted(error.report)
+    if report.accepted:
+        return report
+    fault = summarise(report.rejected)
+    return problem(fault.code, fault.detail, extra=_lists(report))
 
 
-def _finished(form: _Form, max_bytes: int) -> Upload:
-    if len(form.data) > max_bytes:
-        raise _too_large(max_bytes)
-    if not form.found:
-        raise ProblemError(ErrorCode.MISSING_FIELD, f"The form has no field '{FIELD}'.")
-    if not form.finished:
-        raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form ended early.")
-    return Upload(bytes(form.data), form.content_type, form.filename)
+def _interrupted(report: UploadReport) -> Response:
+    detail = (
+        f"The message broker stopped confirming; {len(report.accepted)} images are safe, see "
+        "`accepted`. Send the whole request again: what is stored already is not stored twice."
+    )
+    headers = {"Retry-After": "5"}
+    return problem(ErrorCode.BROKER_UNAVAILABLE, detail, headers=headers, extra=_lists(report))
+
+
+def _lists(report: UploadReport) -> dict[str, object]:
+    return {
+        "accepted": [asdict(each) for each in report.accepted],
+        "rejected": [asdict(each) for each in report.rejected],
+    }
+
+
+def _form(files: str) -> dict[str, Any]:
+    properties = {"label": _LABEL, files: {"type": "array", "items": _BINARY}}
+    schema = {"type": "object", "required": [files], "properties": properties | _OPTIONAL}
+    return {"multipart/form-data": {"schema": schema}}
+
+
+def _zip() -> dict[str, Any]:
+    return {"application/zip": {"schema": _BINARY}}
+
+
+def _query(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema}

@@ -33,7 +33,11 @@ class ClusterView:
         if record.value is not None:
             event = TrainEvent.model_validate_json(record.value)
             if event.state == "succeeded":
-                self._last_retrain_ms = max(self._last_retrain_ms or 0, event.at_ms)
+                self.note_retrained(event.at_ms)
+
+    def note_retrained(self, at_ms: int) -> None:
+        """Remember the end of a job that succeeded, unix ms; the newest counts."""
+        self._last_retrain_ms = max(self._last_retrain_ms or 0, at_ms)
 
     def workers(self, now_ms: int) -> tuple[WorkerStatus, ...]:
         """The workers heard of lately."""

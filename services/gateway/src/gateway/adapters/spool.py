@@ -1,0 +1,41 @@
+"""A request's files outside memory, in a file without a name."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from gateway.ports import SpoolFullError
+
+
+class FileSpool:
+    """Bytes, appended in order and read back by position. Blocking; any thread may read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def append(self, chunk: bytes) -> None:
+        """Put bytes behind those that are there. Raises SpoolFullError."""
+        try:
+            self._file.write(chunk)
+        except OSError as error:
+            raise SpoolFullError(str(error)) from error
+
+    def read(self, start: int, size_bytes: int) -> bytes:
+        """Give the bytes from `start` on, fewer at the end."""
+        return os.pread(self._file.fileno(), size_bytes, start)
+
+
+@contextmanager
+def new_spool() -> Iterator[FileSpool]:
+    """Open a spool in the system's folder for temporary files; the end of the block frees it.
+
+    Raises SpoolFullError.
+    """
+    try:
+        file = tempfile.TemporaryFile(prefix="pneumo-upload-", buffering=0)  # noqa: SIM115  closed below
+    except OSError as error:
+        raise SpoolFullError(str(error)) from error
+    with file:
+        yield FileSpool(file)

@@ -1,0 +1,104 @@
+"""Which entries of a ZIP are taken for labelled images, before a byte of them is unpacked."""
+
+import re
+import stat
+from dataclasses import dataclass
+
+from gateway.core.faults import Fault
+from shared.contracts.errors import ErrorCode
+
+MAX_RATIO = 100
+"""Unpacked over packed size; deflate reaches 1,032, no radiograph comes near."""
+
+SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
+"""How a ZIP begins; the second one is empty."""
+
+_STORED, _DEFLATED = 0, 8
+_ENCRYPTED = 0x1
+_UNIX = 3
+_SYSTEM_FOLDER = "__MACOSX"
+_DRIVE = re.compile(r"^[A-Za-z]:")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a ZIP's directory. name: as written there. flags, system, attributes: raw."""
+
+    name: str
+    size_bytes: int
+    packed_bytes: int
+    method: int = _DEFLATED
+    flags: int = 0
+    system: int = _UNIX
+    attributes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """An image to be unpacked. label: the top folder's name, not yet weighed."""
+
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A folder: it holds nothing itself."""
+
+
+def judge_entry(entry: Entry, *, max_image_bytes: int) -> Take | Skip | Fault:
+    """Decide on one entry by its directory line alone."""
+    fault = _find_name_fault(entry.name) or _find_kind_fault(entry)
+    if fault is not None:
+        return fault
+    if entry.name.endswith("/"):
+        return Skip()
+    fault = _find_size_fault(entry, max_image_bytes)
+    if fault is not None:
+        return fault
+    top, _, rest = entry.name.partition("/")
+    if not rest:
+        return Fault(ErrorCode.INVALID_LABEL, "The image lies in no folder that would label it.")
+    return Take(top)
+
+
+def is_archive(head: bytes) -> bool:
+    """Tell a ZIP by its first bytes."""
+    return head.startswith(SIGNATURES)
+
+
+def _find_name_fault(name: str) -> Fault | None:
+    parts = name.removesuffix("/").split("/")
+    climbs = any(part in ("", ".", "..") for part in parts)
+    if climbs or "\\" in name or _DRIVE.match(name) or _CONTROL.search(name):
+        detail = "Names in an archive are relative, with plain folders between single slashes."
+        return Fault(ErrorCode.UNSAFE_NAME, detail)
+    if parts[0] == _SYSTEM_FOLDER or any(part.startswith(".") for part in parts):
+        return Fault(ErrorCode.UNSUPPORTED_ENTRY, "Hidden and system files are not taken.")
+    return None
+
+
+def _find_kind_fault(entry: Entry) -> Fault | None:
+    kind = stat.S_IFMT(entry.attributes >> 16) if entry.system == _UNIX else 0
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return Fault(ErrorCode.UNSUPPORTED_ENTRY, "Links and devices are not taken.")
+    if entry.flags & _ENCRYPTED:
+        return Fault(ErrorCode.UNSUPPORTED_ENTRY, "Encrypted entries are not taken.")
+    if entry.method not in (_STORED, _DEFLATED):
+        return Fault(ErrorCode.UNSUPPORTED_ENTRY, "Entries are stored or deflated, nothing else.")
+    return None
+
+
+def _find_size_fault(entry: Entry, max_image_bytes: int) -> Fault | None:
+    if entry.size_bytes > MAX_RATIO * max(entry.packed_bytes, 1):
+        detail = f"The entry unpacks to more than {MAX_RATIO} times its size."
+        return Fault(ErrorCode.TOO_COMPRESSED, detail)
+    if entry.size_bytes > max_image_bytes:
+        return too_large(max_image_bytes)
+    return None
+
+
+def too_large(max_image_bytes: int) -> Fault:
+    """Say how large an image may be."""
+    limit = max_image_bytes // (1024 * 1024)
+    return Fault(ErrorCode.TOO_LARGE, f"The image is larger than {limit} MiB.")

@@ -1,0 +1,131 @@
+"""POST /v1/jobs, and the seed's /retrain: training jobs, passed on to the registry."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.core.job_ids import MAX_KEY_CHARS, is_idempotency_key, job_id_of
+from gateway.http.answers import json_response
+from gateway.http.bodies import json_body, read_json
+from gateway.http.problems import ProblemError, answers_with, problem_responses
+from shared.clock import new_id
+from shared.contracts.errors import ErrorCode
+from shared.contracts.train import Job, Mode, NewJob, Policy
+from shared.control_client import ControlClient
+
+_MAX_LISTED = 200
+_MAX_SEED = 2**32 - 1
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class JobRequest(BaseModel):
+    """What a training shall be. policy auto: a candidate that passes the gate is promoted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Mode = "fast"
+    policy: Policy = "auto"
+    seed: int = Field(default=0, ge=0, le=_MAX_SEED)
+
+
+class JobList(BaseModel):
+    """Jobs, newest first."""
+
+    jobs: list[Job]
+
+
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS},
+    "description": "The same key is the same job, from any gateway and for ever: use a UUID. "
+    "With another body it is a conflict.",
+}
+_CREATE: dict[str, Any] = {
+    "status_code": 202,
+    "responses": problem_responses(
+        ErrorCode.MALFORMED_REQUEST,
+        ErrorCode.CONFLICT,
+        ErrorCode.TOO_LARGE,
+        ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+        ErrorCode.REGISTRY_UNAVAILABLE,
+    )
+    | {
+        202: {"model": Job, "description": "The job waits for a trainer; it is at `Location`."},
+        422: {"description": "Problem: too_few_data, with what is missing."},
+    },
+    "openapi_extra": {
+        "parameters": [_KEY],
+        "requestBody": {"required": False, "content": json_body(JobRequest)},
+    },
+}
+_JOB = answers_with(Job) | problem_responses(ErrorCode.NOT_FOUND, ErrorCode.REGISTRY_UNAVAILABLE)
+
+
+def new_jobs_router(control: ControlClient) -> APIRouter:
+    """Serve jobs: made, listed, read, cancelled."""
+    router = APIRouter(tags=["jobs"])
+
+    @router.post("/retrain", **_CREATE)
+    async def retrain(request: Request) -> Response:
+        """Ask for a training and do not wait for it."""
+        return await _create(control, request, {"message": "Training is queued."})
+
+    @router.post("/v1/jobs", **_CREATE)
+    async def create_job(request: Request) -> Response:
+        """Ask for a training and do not wait for it."""
+        return await _create(control, request, {})
+
+    @router.get(
+        "/v1/jobs",
+        responses=answers_with(JobList) | problem_responses(*_LIST_PROBLEMS),
+    )
+    async def list_jobs(limit: Annotated[int, Query(ge=1, le=_MAX_LISTED)] = 50) -> Response:
+        """Give the newest jobs."""
+        jobs = await control.jobs()
+        return json_response({"jobs": [job.model_dump() for job in jobs[:limit]]})
+
+    @router.get("/v1/jobs/{id}", responses=_JOB)
+    async def read_job(id: str) -> Response:  # noqa: A002  the path's own word
+        """Give one job."""
+        return _answer(await control.job(known_job_id(id)))
+
+    @router.post("/v1/jobs/{id}/cancel", responses=_JOB | problem_responses(ErrorCode.CONFLICT))
+    async def cancel_job(id: str) -> Response:  # noqa: A002  the path's own word
+        """Cancel a job that waits at once; ask the trainer of a running one to end it."""
+        return _answer(await control.cancel_job(known_job_id(id)))
+
+    return router
+
+
+_LIST_PROBLEMS = (ErrorCode.MALFORMED_REQUEST, ErrorCode.REGISTRY_UNAVAILABLE)
+
+
+def known_job_id(id_: str) -> str:
+    """Give back what can be the id of a job. Raises ProblemError: NOT_FOUND."""
+    if _UUID.fullmatch(id_) is None:
+        raise ProblemError(ErrorCode.NOT_FOUND, "No such job.")
+    return id_
+
+
+async def _create(
+    control: ControlClient, request: Request, extra: Mapping[str, object]
+) -> Response:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not is_idempotency_key(key):
+        detail = f"Idempotency-Key: 1 to {MAX_KEY_CHARS} printable ASCII characters."
+        raise ProblemError(ErrorCode.MALFORMED_REQUEST, detail)
+    wanted = await read_json(request, JobRequest)
+    id_ = new_id() if key is None else job_id_of(key)
+    job, _ = await control.create_job(NewJob(id=id_, **wanted.model_dump()))
+    headers = {"Location": f"/v1/jobs/{job.id}"}
+    return json_response({**extra, **job.model_dump()}, 202, headers)
+
+
+def _answer(job: Job) -> Response:
+    return Response(orjson.dumps(job.model_dump()), media_type="application/json")

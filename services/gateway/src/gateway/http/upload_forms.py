@@ -1,0 +1,185 @@
+"""Files and fields of a form, read as they stream in: files to the spool, nothing kept whole."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
+from starlette.requests import Request
+
+from gateway.core.faults import Fault
+from gateway.core.labelling import Labelling, read_labelling
+from gateway.core.uploads import Part, UploadForm, too_many_files
+from gateway.http.bodies import bounded
+from gateway.http.limits import UploadBodyLimits
+from gateway.http.part_headers import PartHeaders, file_name_of
+from gateway.http.problems import ProblemError
+from gateway.ports import FaultError, Spool
+from shared.contracts.errors import ErrorCode
+
+FILE_FIELDS = ("files", "files[]", "file")
+TEXT_FIELDS = ("label", "patient_id", "source", "new_class")
+ZIP_TYPES = ("application/zip", "application/x-zip-compressed")
+
+_MAX_OTHER_PARTS = 16
+_MAX_FIELD_BYTES = 1024
+_SPOOL_BYTES = 1024 * 1024
+
+
+async def read_upload_form(request: Request, spool: Spool, limits: UploadBodyLimits) -> UploadForm:
+    """Read a multipart form, or a bare ZIP, to its end.
+
+    Raises ProblemError and FaultError: TOO_LARGE, TOO_MANY_FILES, MALFORMED_REQUEST,
+    MISSING_FIELD, UNSUPPORTED_MEDIA_TYPE.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    media_type = kind.decode("latin-1")
+    try:
+        async with asyncio.timeout(limits.timeout_s):
+            if media_type == "multipart/form-data":
+                return await _read_form(request, options.get(b"boundary", b""), spool, limits)
+            if media_type in ZIP_TYPES:
+                return await _read_zip(request, spool, limits)
+    except TimeoutError as error:
+        detail = f"The body did not arrive within {limits.timeout_s:.0f} s."
+        raise ProblemError(ErrorCode.MALFORMED_REQUEST, detail) from error
+    raise ProblemError(
+        ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+        "Send multipart/form-data with fields 'label' and 'files', or an application/zip body.",
+    )
+
+
+@dataclass(slots=True)
+class _Form:
+    """Sorts a form's parts while the parser calls back. arrived: file bytes not spooled yet."""
+
+    max_files: int
+    parts: list[Part] = field(default_factory=list)
+    fields: dict[str, bytearray] = field(default_factory=dict)
+    headers: PartHeaders = field(default_factory=PartHeaders)
+    arrived: bytearray = field(default_factory=bytearray)
+    finished: bool = False
+    _end: int = 0
+    _start: int = 0
+    _others: int = 0
+    _is_file: bool = False
+    _field: bytearray | None = None
+
+    def on_part_begin(self) -> None:
+        self.headers.clear()
+
+    def on_headers_finished(self) -> None:
+        name = self.headers.disposition.get(b"name", b"").decode("utf-8", "replace")
+        self._is_file = name in FILE_FIELDS
+        self._field = self.fields.setdefault(name, bytearray()) if name in TEXT_FIELDS else None
+        self._start = self._end
+        if self._is_file:
+            if len(self.parts) >= self.max_files:
+                raise FaultError(too_many_files(self.max_files))
+            return
+        self._others += 1
+        if self._others > _MAX_OTHER_PARTS:
+            raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form has too many fields.")
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._is_file:
+            self.arrived += data[start:end]
+            self._end += end - start
+        elif self._field is not None:
+            self._field += data[start:end]
+            if len(self._field) > _MAX_FIELD_BYTES:
+                raise ProblemError(ErrorCode.MALFORMED_REQUEST, "A field is too long.")
+
+    def on_part_end(self) -> None:
+        if self._is_file:
+            name = file_name_of(self.headers.disposition)
+            is_zip = self.headers.content_type in ZIP_TYPES
+            self.parts.append(Part(name, self._start, self._end - self._start, is_zip))
+
+    def on_end(self) -> None:
+        self.finished = True
+
+    def text(self, name: str) -> str | None:
+        """Give a text field; bytes that are no UTF-8 become what no pattern takes."""
+        value = self.fields.get(name)
+        return None if value is None else value.decode("utf-8", "replace")
+
+
+async def _read_form(
+    request: Request, boundary: bytes, spool: Spool, limits: UploadBodyLimits
+) -> UploadForm:
+    form = _Form(limits.max_files)
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": form.on_part_begin,
+                "on_part_data": form.on_part_data,
+                "on_part_end": form.on_part_end,
+                "on_header_field": form.headers.on_header_field,
+                "on_header_value": form.headers.on_header_value,
+                "on_header_end": form.headers.on_header_end,
+                "on_headers_finished": form.on_headers_finished,
+                "on_end": form.on_end,
+            },
+        )
+        async for chunk in bounded(request, limits.max_bytes, _too_large(limits)):
+            parser.write(chunk)
+            await _spool(form.arrived, spool, at_least=_SPOOL_BYTES)
+        parser.finalize()
+    except FormParserError as error:
+        raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form cannot be read.") from error
+    if not form.finished:
+        raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form ended early.")
+    await _spool(form.arrived, spool, at_least=1)
+    return _finished(form)
+
+
+def _finished(form: _Form) -> UploadForm:
+    labelling = read_labelling(
+        label=form.text("label"),
+        patient_id=form.text("patient_id"),
+        source=form.text("source"),
+        new_class=form.text("new_class"),
+    )
+    if isinstance(labelling, Fault):
+        raise FaultError(labelling)
+    if not form.parts:
+        raise ProblemError(ErrorCode.MISSING_FIELD, "The form has no field 'files'.")
+    return UploadForm(tuple(form.parts), labelling)
+
+
+async def _read_zip(request: Request, spool: Spool, limits: UploadBodyLimits) -> UploadForm:
+    size_bytes = 0
+    arrived = bytearray()
+    async for chunk in bounded(request, limits.max_bytes, _too_large(limits)):
+        arrived += chunk
+        size_bytes += len(chunk)
+        await _spool(arrived, spool, at_least=_SPOOL_BYTES)
+    await _spool(arrived, spool, at_least=1)
+    return UploadForm((Part(None, 0, size_bytes, is_zip=True),), _from_query(request))
+
+
+def _from_query(request: Request) -> Labelling:
+    # A bare archive has no fields beside it; its labels are its folders.
+    labelling = read_labelling(
+        label=None,
+        patient_id=request.query_params.get("patient_id"),
+        source=request.query_params.get("source"),
+        new_class=request.query_params.get("new_class"),
+    )
+    if isinstance(labelling, Fault):
+        raise FaultError(labelling)
+    return labelling
+
+
+async def _spool(arrived: bytearray, spool: Spool, *, at_least: int) -> None:
+    if len(arrived) >= at_least:
+        await asyncio.to_thread(spool.append, bytes(arrived))
+        arrived.clear()
+
+
+def _too_large(limits: UploadBodyLimits) -> ProblemError:
+    limit = limits.max_bytes // (1024 * 1024)
+    return ProblemError(ErrorCode.TOO_LARGE, f"The request is larger than {limit} MiB.")

@@ -1,0 +1,47 @@
+"""The gateway's connections: opened together, closed in reverse order."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from gateway.settings import Settings
+from shared.control_client import ControlClient, new_control_client
+from shared.kafka.clients import new_consumer, new_producer, stop_client
+
+C = TypeVar("C", AIOKafkaProducer, AIOKafkaConsumer)
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """requests: for predictions alone. uploads: its own, since a producer sends one at a time."""
+
+    requests: AIOKafkaProducer
+    uploads: AIOKafkaProducer
+    lookout: AIOKafkaConsumer
+    control: ControlClient
+
+
+@asynccontextmanager
+async def open_clients(settings: Settings) -> AsyncIterator[Clients]:
+    """Connect to Kafka; of the registry nothing is asked yet, it may be down.
+
+    Raises aiokafka.errors.KafkaError if the broker cannot be reached.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def started(client: C) -> C:
+            await client.start()
+            stack.push_async_callback(stop_client, client)
+            return client
+
+        yield Clients(
+            requests=await started(new_producer(settings.kafka, client_id=settings.id)),
+            uploads=await started(new_producer(settings.kafka, client_id=f"{settings.id}-uploads")),
+            lookout=await started(new_consumer(settings.kafka, client_id=f"{settings.id}-probe")),
+            control=await stack.enter_async_context(
+                new_control_client(settings.registry_url, timeout_s=settings.registry_timeout_s)
+            ),
+        )

@@ -1,0 +1,90 @@
+"""The parts for uploads, jobs, dataset and models; with the registry down, only these suffer."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from gateway.adapters.labelled_images import KafkaLabelledImages
+from gateway.adapters.spool import new_spool
+from gateway.adapters.zip_archive import ZipArchives
+from gateway.core.uploads import UploadLimits
+from gateway.http.dataset import new_dataset_router
+from gateway.http.job_events import new_job_events_router
+from gateway.http.jobs import new_jobs_router
+from gateway.http.limits import UploadBodyLimits
+from gateway.http.models import (
+    new_current_model_router,
+    new_models_router,
+    new_promotions_router,
+)
+from gateway.http.uploads import new_uploads_router
+from gateway.main.clients import Clients
+from gateway.service.jobs import JobFeeds, recall_last_success
+from gateway.service.models import CurrentModel
+from gateway.service.uploads import UploadService
+from gateway.settings import Settings
+from gateway.subscribers.cluster import ClusterView
+from shared.clock import Clock
+from shared.contracts.topics import UPLOADS_LABELLED
+from shared.control_client import ControlClient
+from shared.kafka.publisher import KafkaPublisher
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlane:
+    """What the readers feed and the routes ask."""
+
+    control: ControlClient
+    current: CurrentModel
+    feeds: JobFeeds
+    uploads: UploadService
+
+    async def follow(self, note_retrained: Callable[[int], None]) -> None:
+        """Keep up with the registry until cancelled, however long it takes to answer."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.current.follow())
+            tasks.create_task(recall_last_success(self.control, note_retrained))
+
+
+def new_control_plane(
+    settings: Settings, clients: Clients, cluster: ClusterView, compute: Executor
+) -> ControlPlane:
+    """Make the services. compute: where uploads are unpacked and decoded."""
+    current = CurrentModel(settings.model_name, clients.control, cluster)
+    publisher = KafkaPublisher(clients.uploads, timeout_s=settings.publish_timeout_s)
+    topic = UPLOADS_LABELLED.prefixed(settings.kafka.topic_prefix).name
+    uploads = UploadService(
+        KafkaLabelledImages(publisher, topic),
+        ZipArchives(settings.max_upload_files, settings.max_image_bytes),
+        current,
+        compute,
+        UploadLimits(
+            max_files=settings.max_upload_files,
+            max_image_bytes=settings.max_image_bytes,
+            max_unpacked_bytes=settings.max_unpacked_bytes,
+            max_requests=settings.max_uploads,
+        ),
+    )
+    feeds = JobFeeds(max_streams=settings.max_job_streams)
+    return ControlPlane(clients.control, current, feeds, uploads)
+
+
+def new_control_routers(
+    settings: Settings, plane: ControlPlane, cluster: ClusterView, clock: Clock
+) -> tuple[APIRouter, ...]:
+    """Make the routes, those with a fixed word before those with a variable."""
+    body_limits = UploadBodyLimits(
+        settings.max_upload_bytes, settings.max_upload_files, settings.upload_timeout_s
+    )
+    return (
+        new_uploads_router(plane.uploads, new_spool, body_limits),
+        new_jobs_router(plane.control),
+        new_job_events_router(plane.control, plane.feeds, beat_s=settings.stream_beat_s),
+        new_dataset_router(plane.control),
+        new_current_model_router(plane.current, lambda: cluster.workers(clock.now_ms())),
+        new_models_router(plane.control),
+        new_promotions_router(plane.control),
+    )

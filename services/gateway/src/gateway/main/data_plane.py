@@ -1,0 +1,38 @@
+"""The parts that serve predictions; none of them knows the registry."""
+
+from gateway.adapters.outcome_log import KafkaOutcomeLog
+from gateway.adapters.requests import KafkaRequests
+from gateway.core.admission import Limits
+from gateway.core.outcome_cache import OutcomeCache
+from gateway.main.clients import Clients
+from gateway.ports import BrokerProbe
+from gateway.service.predictions import PredictionService
+from gateway.settings import Settings
+from shared.clock import Clock
+from shared.contracts.topics import PREDICT_REQUESTS, PREDICT_RESULTS
+from shared.kafka.clients import new_consumer
+from shared.kafka.publisher import KafkaPublisher
+
+
+def new_prediction_service(
+    settings: Settings, clients: Clients, probe: BrokerProbe, clock: Clock
+) -> PredictionService:
+    """Make the service over its own producer."""
+    prefix = settings.kafka.topic_prefix
+    requests_topic = PREDICT_REQUESTS.prefixed(prefix).name
+    publisher = KafkaPublisher(clients.requests, timeout_s=settings.publish_timeout_s)
+    outcome_log = KafkaOutcomeLog(
+        lambda: new_consumer(settings.kafka, client_id=f"{settings.id}-lookup"),
+        clients.requests,
+        results_topic=PREDICT_RESULTS.prefixed(prefix).name,
+        requests_topic=requests_topic,
+        max_wait_ms=int(settings.max_wait_s * 1000),
+    )
+    return PredictionService(
+        KafkaRequests(publisher, requests_topic),
+        outcome_log,
+        probe,
+        clock,
+        Limits(settings.max_in_flight, settings.max_in_flight_bytes),
+        OutcomeCache(settings.outcome_cache),
+    )

@@ -1,0 +1,45 @@
+"""What the gateway reads of the topics, and whom it tells."""
+
+from collections.abc import Callable
+
+from gateway.main.control_plane import ControlPlane
+from gateway.service.predictions import PredictionService
+from gateway.settings import Settings
+from gateway.subscribers.cluster import ClusterView
+from gateway.subscribers.in_turn import in_turn
+from gateway.subscribers.results import on_result
+from gateway.subscribers.train_events import on_train_event
+from shared.contracts.topics import (
+    MODELS_EVENTS,
+    PREDICT_RESULTS,
+    TRAIN_EVENTS,
+    WORKERS_STATUS,
+    TopicSpec,
+)
+from shared.kafka.clients import new_consumer
+from shared.kafka.topic_reader import Record, StartAt, TopicReader
+
+
+def new_readers(
+    settings: Settings, predictions: PredictionService, plane: ControlPlane, cluster: ClusterView
+) -> tuple[TopicReader, ...]:
+    """Make a reader for each topic, all without a group; none runs yet."""
+
+    def new_reader(
+        topic: TopicSpec, on_record: Callable[[Record], None], start_at: StartAt
+    ) -> TopicReader:
+        consumer = new_consumer(settings.kafka, client_id=f"{settings.id}-{topic.name}")
+        name = topic.prefixed(settings.kafka.topic_prefix).name
+        return TopicReader(consumer, name, on_record, start_at=start_at)
+
+    def announce(_: Record) -> None:
+        plane.current.on_announced()
+
+    promoted = in_turn(cluster.on_model_promoted, announce)
+    trained = in_turn(cluster.on_train_event, on_train_event(plane.feeds.on_train_event))
+    return (
+        new_reader(PREDICT_RESULTS, on_result(predictions.settle), StartAt.END),
+        new_reader(WORKERS_STATUS, cluster.on_worker_status, StartAt.BEGINNING),
+        new_reader(MODELS_EVENTS, promoted, StartAt.BEGINNING),
+        new_reader(TRAIN_EVENTS, trained, StartAt.BEGINNING),
+    )

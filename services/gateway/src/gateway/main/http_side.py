@@ -1,0 +1,38 @@
+"""The HTTP application over the parts."""
+
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
+
+from gateway.adapters.metrics import GatewayMetrics
+from gateway.http.app import new_app
+from gateway.http.limits import HttpLimits
+from gateway.http.measuring import MeasuringMiddleware
+from gateway.http.predictions import new_outcomes_router, new_predictions_router
+from gateway.http.status import new_status_router
+from gateway.main.control_plane import new_control_routers
+from gateway.main.parts import Parts
+from gateway.settings import Settings
+from shared.clock import Clock
+from shared.observability.health import new_health_router
+
+
+def new_http_side(settings: Settings, parts: Parts, clock: Clock) -> ASGIApp:
+    """Make every route, and count and time what they answer."""
+    metrics_registry = CollectorRegistry()
+    metrics = GatewayMetrics(metrics_registry)
+    limits = HttpLimits(settings.default_wait_s, settings.max_wait_s, settings.max_image_bytes)
+    app = new_app(
+        # Routes are tried in order: the hot ones first.
+        new_predictions_router(parts.predictions, limits),
+        new_outcomes_router(parts.predictions),
+        new_status_router(
+            parts.cluster,
+            clock,
+            model_name=settings.model_name,
+            count_predictions=lambda: parts.predictions.predictions,
+            broker_reachable=lambda: parts.probe.reachable,
+        ),
+        new_health_router(parts.readiness, metrics_registry),
+        *new_control_routers(settings, parts.control, parts.cluster, clock),
+    )
+    return MeasuringMiddleware(app, metrics.observe, clock.monotonic_s)

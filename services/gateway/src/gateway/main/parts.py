@@ -1,0 +1,25 @@
+"""The gateway's parts, before HTTP is put on top."""
+
+from dataclasses import dataclass
+
+from gateway.adapters.broker_probe import KafkaProbe
+from gateway.main.control_plane import ControlPlane
+from gateway.service.predictions import PredictionService
+from gateway.subscribers.cluster import ClusterView
+from shared.kafka.topic_reader import TopicReader
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Made and connected; the probe and the readers do not run yet."""
+
+    predictions: PredictionService
+    control: ControlPlane
+    cluster: ClusterView
+    probe: KafkaProbe
+    readers: tuple[TopicReader, ...]
+
+    def readiness(self) -> dict[str, bool]:
+        """Name what must hold for taking predictions; the registry is not among it."""
+        topics = all(reader.caught_up.is_set() for reader in self.readers)
+        return {"broker": self.probe.reachable, "topics": topics}

@@ -1,0 +1,86 @@
+"""The gateway as a process, and the one function that puts it together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+
+from gateway.adapters.broker_probe import KafkaProbe
+from gateway.main.clients import open_clients
+from gateway.main.control_plane import new_control_plane
+from gateway.main.data_plane import new_prediction_service
+from gateway.main.following import new_readers
+from gateway.main.http_side import new_http_side
+from gateway.main.parts import Parts
+from gateway.service.predictions import PredictionService
+from gateway.settings import Settings
+from gateway.subscribers.cluster import ClusterView
+from shared.clock import Clock, SystemClock
+from shared.observability.logs import configure_logs
+from shared.observability.process import run_service
+from shared.observability.serving import serve
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway whose parts are made and connected."""
+
+    app: ASGIApp
+    parts: Parts
+
+    @property
+    def service(self) -> PredictionService:
+        """Predictions, as the routes have them."""
+        return self.parts.predictions
+
+    @property
+    def probe(self) -> KafkaProbe:
+        """Whether the broker answers."""
+        return self.parts.probe
+
+    @property
+    def ready(self) -> bool:
+        """The broker answers and every topic has been read up to its end."""
+        return all(self.parts.readiness().values())
+
+    async def run(self) -> None:
+        """Follow the topics and the registry until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.parts.probe.run())
+            tasks.create_task(self.parts.control.follow(self.parts.cluster.note_retrained))
+            for reader in self.parts.readers:
+                tasks.create_task(reader.run())
+
+
+@asynccontextmanager
+async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Gateway]:
+    """Connect to Kafka and make a gateway; leaves by closing everything in reverse order."""
+    clock = clock or SystemClock()
+    # One thread: an upload may take its time, a prediction may not.
+    with ThreadPoolExecutor(1, thread_name_prefix="uploads") as compute:
+        async with open_clients(settings) as clients:
+            probe = KafkaProbe(clients.lookout)
+            predictions = new_prediction_service(settings, clients, probe, clock)
+            cluster = ClusterView()
+            control = new_control_plane(settings, clients, cluster, compute)
+            readers = new_readers(settings, predictions, control, cluster)
+            parts = Parts(predictions, control, cluster, probe, readers)
+            yield Gateway(new_http_side(settings, parts, clock), parts)
+
+
+async def serve_gateway(settings: Settings, stop: asyncio.Event) -> None:
+    """Run a gateway and its HTTP side until `stop`."""
+    async with build(settings) as gateway, asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(gateway.run())
+        await serve(gateway.app, host=settings.host, port=settings.port, stop=stop)
+        following.cancel()
+
+
+def run() -> None:
+    """Run as a process, from the environment, until SIGINT or SIGTERM."""
+    settings = Settings()
+    configure_logs(settings.id, level=settings.log_level)
+    run_service(lambda stop: serve_gateway(settings, stop))

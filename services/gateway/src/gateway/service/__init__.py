@@ -1,0 +1,1 @@
+"""The stories: a prediction, an upload, a training job, the current model."""

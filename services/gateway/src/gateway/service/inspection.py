@@ -1,0 +1,53 @@
+"""Whether a file is an image worth keeping: read, decoded, hashed. Blocking."""
+
+import hashlib
+from dataclasses import dataclass
+
+from PIL import Image
+
+from gateway.core.faults import Fault
+from gateway.core.uploads import Candidate
+from gateway.core.zip_entries import is_archive, too_large
+from gateway.ports import FaultError
+from shared.contracts.errors import ErrorCode
+from shared.preprocessing import ImageError, decode_grey, open_header
+
+MIN_SIDE_PX = 32
+"""A smaller picture shows no lung."""
+
+_DECODED_PX = 224
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """An image that decodes. content_type: by its bytes, whatever the client said."""
+
+    content: bytes
+    sha256: str
+    content_type: str
+
+
+def inspect(candidate: Candidate, *, max_image_bytes: int) -> Inspected | Fault:
+    """Read one file and decode it: a header alone proves nothing."""
+    if candidate.size_bytes > max_image_bytes:
+        return too_large(max_image_bytes)
+    try:
+        content = candidate.read()
+        return _inspect(content)
+    except FaultError as error:
+        return error.fault
+    except ImageError as error:
+        return Fault(error.code, error.detail)
+
+
+def _inspect(content: bytes) -> Inspected | Fault:
+    if is_archive(content):
+        detail = "An archive inside an archive is not taken."
+        return Fault(ErrorCode.UNSUPPORTED_ENTRY, detail)
+    header = open_header(content)
+    if min(header.size) < MIN_SIDE_PX:
+        detail = f"The image has less than {MIN_SIDE_PX} pixels a side."
+        return Fault(ErrorCode.TOO_FEW_PIXELS, detail)
+    decode_grey(content, _DECODED_PX)
+    content_type = Image.MIME.get(header.format or "", "application/octet-stream")
+    return Inspected(content, hashlib.sha256(content).hexdigest(), content_type)

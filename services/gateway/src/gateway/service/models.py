@@ -1,0 +1,117 @@
+"""Which model is current, and what the gateway must know of it."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+
+from gateway.ports import Announcements, ModelRegistry
+from shared.contracts.models import ModelRecord
+from shared.control_client import ControlRefusedError, RegistryUnavailableError
+
+_log = structlog.get_logger(__name__)
+_NOT_FOUND = 404
+_RETRY_S = 2.0
+_CARD: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+
+
+CARD_FILE = "card.json"
+_MAX_CARD_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PresentModel:
+    """What is known of the current model. classes: None while the registry cannot be asked."""
+
+    name: str
+    version: str
+    classes: tuple[str, ...] | None
+
+
+class CurrentModel:
+    """The current model's record: announced by `models.events`, fetched once from the registry.
+
+    A version never changes, so what was fetched stays true with the registry down.
+    """
+
+    def __init__(self, name: str, registry: ModelRegistry, announcements: Announcements) -> None:
+        self.name = name
+        self._registry = registry
+        self._announcements = announcements
+        self._known: ModelRecord | None = None
+        self._announced = asyncio.Event()
+
+    def on_announced(self) -> None:
+        """Hear that there is an announcement; `follow` looks at it."""
+        self._announced.set()
+
+    async def follow(self) -> None:
+        """Fetch each announced model's record, until cancelled."""
+        while True:
+            await self._announced.wait()
+            self._announced.clear()
+            try:
+                await self.record()
+            except (RegistryUnavailableError, ControlRefusedError) as error:
+                _log.warning("current model not looked up yet", reason=str(error))
+                await asyncio.sleep(_RETRY_S)
+                self._announced.set()
+
+    async def present(self) -> PresentModel | None:
+        """Say what is current; with the registry down, what was announced.
+
+        Raises RegistryUnavailableError if nothing was announced either.
+        """
+        event = self._announcements.current_model(self.name)
+        try:
+            record = await self.record()
+        except RegistryUnavailableError:
+            if event is None:
+                raise
+            record = None
+        if record is not None:
+            return PresentModel(record.name, record.version, record.manifest.classes)
+        return None if event is None else PresentModel(event.name, event.version, None)
+
+    async def record(self) -> ModelRecord | None:
+        """Give the current model, if there is one. Raises RegistryUnavailableError."""
+        event = self._announcements.current_model(self.name)
+        if event is None:
+            return await _if_found(self._registry.current_model())
+        known = self._known
+        if known is None or known.bundle_sha256 != event.bundle_sha256:
+            known = self._known = await _if_found(self._registry.model(event.version))
+        return known
+
+    async def classes(self) -> tuple[str, ...]:
+        """Give the current model's classes; none without a model.
+
+        Raises RegistryUnavailableError.
+        """
+        record = await self.record()
+        return () if record is None else record.manifest.classes
+
+
+async def read_card(registry: ModelRegistry, record: ModelRecord) -> dict[str, Any] | None:
+    """Give a model's card, if its bundle has one that can be read now."""
+    entry = record.manifest.files.get(CARD_FILE)
+    if entry is None or entry.size_bytes > _MAX_CARD_BYTES:
+        return None
+    try:
+        return _CARD.validate_json(await registry.bundle_file(record.version, CARD_FILE))
+    except (ControlRefusedError, RegistryUnavailableError, ValidationError) as error:
+        # The rest of what is known of the model is worth an answer without it.
+        _log.warning("card not read", version=record.version, reason=str(error)[:200])
+        return None
+
+
+async def _if_found(asked: Awaitable[ModelRecord]) -> ModelRecord | None:
+    try:
+        return await asked
+    except ControlRefusedError as error:
+        if error.status == _NOT_FOUND:
+            return None
+        raise

@@ -1,0 +1,164 @@
+"""The story of an upload: spooled, judged one by one, each good image confirmed by the broker."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
+
+from gateway.core.faults import Fault
+from gateway.core.labelling import Labelling, find_label_fault
+from gateway.core.uploads import (
+    Accepted,
+    Candidate,
+    Part,
+    Rejected,
+    UploadForm,
+    UploadLimits,
+    UploadReport,
+    too_many_files,
+    too_much,
+)
+from gateway.core.zip_entries import is_archive
+from gateway.ports import Archives, FaultError, Spool, UploadPublisher
+from gateway.service.inspection import Inspected, inspect
+from gateway.service.models import CurrentModel
+from shared.clock import new_id
+from shared.contracts.dataset import UploadHeaders
+from shared.contracts.errors import ErrorCode
+from shared.kafka.publisher import BrokerUnavailableError
+
+_HEAD_BYTES = 4
+
+T = TypeVar("T")
+
+
+class UploadsBusyError(Exception):
+    """As many uploads as the gateway takes at once are under way."""
+
+
+class UploadInterruptedError(Exception):
+    """The broker stopped confirming. report: what it had confirmed, and what was refused, so far.
+
+    To send the whole request again is harmless: an image is stored once, by its sha256.
+    """
+
+    def __init__(self, report: UploadReport) -> None:
+        super().__init__(f"{len(report.accepted)} images were confirmed")
+        self.report = report
+
+
+class UploadService:
+    """Takes labelled images. compute: where files are unpacked and decoded, off the loop."""
+
+    def __init__(
+        self,
+        publisher: UploadPublisher,
+        archives: Archives,
+        model: CurrentModel,
+        compute: Executor,
+        limits: UploadLimits,
+    ) -> None:
+        self._publisher = publisher
+        self._archives = archives
+        self._model = model
+        self._compute = compute
+        self._limits = limits
+        self._requests = 0
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Hold one of the places for requests. Raises UploadsBusyError."""
+        if self._requests >= self._limits.max_requests:
+            raise UploadsBusyError
+        self._requests += 1
+        try:
+            yield
+        finally:
+            self._requests -= 1
+
+    async def take(self, form: UploadForm, spool: Spool) -> UploadReport:
+        """Publish every good image; the report names each file, good or bad.
+
+        Raises FaultError if the request as a whole is at fault, UploadInterruptedError,
+        RegistryUnavailableError if nobody can say which classes there are.
+        """
+        labelling = form.labelling
+        classes = None if labelling.may_be_new else await self._model.classes()
+        if labelling.label is not None:
+            _raise_fault(find_label_fault(labelling.label, classes))
+        found = await self._off_loop(partial(self._list_files, form, spool))
+        self._check_totals(found)
+        accepted: list[Accepted] = []
+        rejected: list[Rejected] = []
+        for candidate in found:
+            try:
+                verdict = await self._take_one(candidate, labelling, classes)
+            except BrokerUnavailableError as error:
+                report = UploadReport(tuple(accepted), tuple(rejected))
+                raise UploadInterruptedError(report) from error
+            if isinstance(verdict, Accepted):
+                accepted.append(verdict)
+            else:
+                rejected.append(verdict)
+        return UploadReport(tuple(accepted), tuple(rejected))
+
+    def _list_files(self, form: UploadForm, spool: Spool) -> list[Candidate | Rejected]:
+        found: list[Candidate | Rejected] = []
+        for part in form.parts:
+            if part.is_zip or is_archive(spool.read(part.start, _HEAD_BYTES)):
+                found += self._archives.list_images(spool, part)
+            else:
+                found.append(_candidate(part, form.labelling, spool))
+        return found
+
+    def _check_totals(self, found: Sequence[Candidate | Rejected]) -> None:
+        sizes = [each.size_bytes for each in found if isinstance(each, Candidate)]
+        if len(sizes) > self._limits.max_files:
+            raise FaultError(too_many_files(self._limits.max_files))
+        if sum(sizes) > self._limits.max_unpacked_bytes:
+            raise FaultError(too_much(self._limits.max_unpacked_bytes))
+
+    async def _take_one(
+        self, found: Candidate | Rejected, labelling: Labelling, classes: Sequence[str] | None
+    ) -> Accepted | Rejected:
+        if isinstance(found, Rejected):
+            return found
+        fault = find_label_fault(found.label, classes)
+        if fault is not None:
+            return Rejected(found.filename, fault.code, fault.detail)
+        seen = await self._off_loop(
+            partial(inspect, found, max_image_bytes=self._limits.max_image_bytes)
+        )
+        if isinstance(seen, Fault):
+            return Rejected(found.filename, seen.code, seen.detail)
+        return await self._publish(found, seen, labelling)
+
+    async def _publish(
+        self, candidate: Candidate, image: Inspected, labelling: Labelling
+    ) -> Accepted:
+        headers = UploadHeaders(
+            id=new_id(),
+            label=candidate.label,
+            content_type=image.content_type,
+            patient=labelling.patient,
+            source=labelling.source,
+        )
+        await self._publisher.publish(image.sha256, headers, image.content)
+        return Accepted(headers.id, image.sha256, candidate.filename, candidate.label)
+
+    async def _off_loop(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._compute, work)
+
+
+def _candidate(part: Part, labelling: Labelling, spool: Spool) -> Candidate:
+    if labelling.label is None:
+        raise FaultError(Fault(ErrorCode.MISSING_FIELD, "The form has no field 'label'."))
+    read = partial(spool.read, part.start, part.size_bytes)
+    return Candidate(part.filename, labelling.label, part.size_bytes, read)
+
+
+def _raise_fault(fault: Fault | None) -> None:
+    if fault is not None:
+        raise FaultError(fault)

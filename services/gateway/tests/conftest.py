@@ -1,0 +1,208 @@
+"""A registry that only remembers, over real HTTP, and a gateway over a real broker."""
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from gateway.main import build
+from gateway.settings import Settings
+from shared.contracts.dataset import DatasetImage, DatasetSummary
+from shared.contracts.models import ModelRecord
+from shared.contracts.train import Job, NewJob
+from shared.observability.serving import serve
+from shared.testing.bundles import manifest_bytes, new_manifest, sha256_hex
+
+CLASSES = ("NORMAL", "PNEUMONIA")
+CARD = {"intended_use": "tests"}
+NOW_MS = 1_800_000_000_000
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@asynccontextmanager
+async def served(app, port):
+    """Serve over real HTTP for the length of the block."""
+    stop = asyncio.Event()
+    serving = asyncio.create_task(serve(app, host="127.0.0.1", port=port, stop=stop))
+    url = f"http://127.0.0.1:{port}"
+    async with asyncio.timeout(20), httpx.AsyncClient() as client:
+        while True:
+            try:
+                await client.get(url)
+                break
+            except httpx.TransportError:
+                await asyncio.sleep(0.01)
+    try:
+        yield url
+    finally:
+        stop.set()
+        await serving
+
+
+def refuse(status, code, detail="No."):
+    body = {"code": code, "detail": detail} if code else {"oops": "/secret/path"}
+    return JSONResponse(body, status)
+
+
+def new_record(version="1", state="current"):
+    files = {"model.xml": b"<net/>", "card.json": b'{"intended_use": "tests"}'}
+    manifest = new_manifest(files, version=version, name="pneumonia", classes=CLASSES)
+    return ModelRecord(
+        name="pneumonia",
+        version=version,
+        state=state,
+        bundle_sha256=sha256_hex(manifest_bytes(manifest)),
+        manifest=manifest,
+        created_at_ms=NOW_MS,
+        promoted_at_ms=NOW_MS,
+    )
+
+
+class FakeRegistry:
+    """Answers as shared/control_client.py expects; `models[0]` is current."""
+
+    def __init__(self):
+        self.models = [new_record()]
+        self.jobs = {}
+        self.images = {}
+        self.seen = []
+        self.refusal = None
+        self.url = ""
+
+    def app(self):
+        app = FastAPI()
+        app.middleware("http")(self._note)
+        for method, path, endpoint in (
+            ("POST", "/v1/jobs", self._create_job),
+            ("GET", "/v1/jobs", self._list_jobs),
+            ("GET", "/v1/jobs/{id}", self._job),
+            ("POST", "/v1/jobs/{id}/cancel", self._cancel),
+            ("GET", "/v1/dataset", self._dataset),
+            ("GET", "/v1/dataset/images/{sha256}", self._image),
+            ("PATCH", "/v1/dataset/images/{sha256}", self._relabel),
+            ("DELETE", "/v1/dataset/images/{sha256}", self._delete),
+            ("GET", "/v1/models", self._list_models),
+            ("GET", "/v1/models/current", self._current),
+            ("GET", "/v1/models/{version}", self._model),
+            ("GET", "/v1/models/{version}/files/{name}", self._file),
+            ("POST", "/v1/models/rollback", self._current),
+            ("POST", "/v1/models/{version}/promote", self._model),
+        ):
+            app.add_api_route(path, endpoint, methods=[method], response_model=None)
+        return app
+
+    def add_image(self, sha256, label="NORMAL"):
+        self.images[sha256] = DatasetImage(
+            sha256=sha256,
+            label=label,
+            patient=None,
+            source="upload",
+            content_type="image/jpeg",
+            size_bytes=1,
+            created_at_ms=NOW_MS,
+        )
+
+    async def _note(self, request, call_next):
+        self.seen.append((request.method, request.url.path))
+        return refuse(*self.refusal) if self.refusal else await call_next(request)
+
+    async def _create_job(self, request: Request):
+        new = NewJob.model_validate_json(await request.body())
+        known = self.jobs.get(new.id)
+        if known is None:
+            job = Job(
+                **new.model_dump(), state="queued", requested_at_ms=NOW_MS, updated_at_ms=NOW_MS
+            )
+            self.jobs[new.id] = job
+            return Response(job.to_bytes(), 201)
+        if NewJob(**known.model_dump(include={"id", "mode", "policy", "seed"})) != new:
+            return refuse(409, "conflict", "Another body.")
+        return Response(known.to_bytes(), 200)
+
+    async def _list_jobs(self):
+        return {"jobs": [job.model_dump() for job in reversed(self.jobs.values())]}
+
+    async def _job(self, id: str):  # noqa: A002
+        return _found(self.jobs.get(id))
+
+    async def _cancel(self, id: str):  # noqa: A002
+        if id in self.jobs:
+            self.jobs[id] = self.jobs[id].model_copy(update={"state": "cancelled"})
+        return _found(self.jobs.get(id))
+
+    async def _dataset(self):
+        return DatasetSummary(
+            total=1, by_class={"NORMAL": 1}, by_source={"upload": 1}, conflicts=0
+        ).model_dump()
+
+    async def _image(self, sha256: str):
+        return _found(self.images.get(sha256))
+
+    async def _relabel(self, sha256: str, request: Request):
+        if sha256 in self.images:
+            label = (await request.json())["label"]
+            self.images[sha256] = self.images[sha256].model_copy(update={"label": label})
+        return _found(self.images.get(sha256))
+
+    async def _delete(self, sha256: str):
+        known = self.images.pop(sha256, None)
+        return Response(status_code=204) if known else _found(None)
+
+    async def _list_models(self):
+        return {"models": [record.model_dump(mode="json") for record in self.models]}
+
+    async def _current(self):
+        return _found(self.models[0] if self.models else None)
+
+    async def _model(self, version: str):
+        return _found(next((m for m in self.models if m.version == version), None))
+
+    async def _file(self, version: str, name: str):
+        return JSONResponse(CARD) if name == "card.json" else refuse(404, "not_found")
+
+
+def _found(message):
+    if message is None:
+        return refuse(404, "not_found", "No such thing.")
+    return Response(message.to_bytes(), media_type="application/json")
+
+
+@pytest.fixture
+async def registry():
+    """A fake registry, served."""
+    fake = FakeRegistry()
+    async with served(fake.app(), free_port()) as fake.url:
+        yield fake
+
+
+@pytest.fixture
+def run_gateway(kafka_settings):
+    """Run a gateway for the length of a block; its client, over real HTTP."""
+
+    @asynccontextmanager
+    async def run(registry_url="http://127.0.0.1:1", kafka=kafka_settings, **changes):
+        settings = Settings(kafka=kafka, registry_url=registry_url, **changes)
+        async with build(settings) as gateway:
+            following = asyncio.create_task(gateway.run())
+            async with asyncio.timeout(30):
+                while not gateway.ready:
+                    await asyncio.sleep(0.05)
+            async with (
+                served(gateway.app, free_port()) as url,
+                httpx.AsyncClient(base_url=url, timeout=30) as client,
+            ):
+                client.gateway = gateway
+                yield client
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    return run

@@ -1,0 +1,148 @@
+"""What an upload may say, and what an archive may hold, as tables."""
+
+import stat
+from uuid import RFC_4122, UUID
+
+import pytest
+
+from gateway.core.faults import Fault
+from gateway.core.job_ids import is_idempotency_key, job_id_of
+from gateway.core.labelling import Labelling, find_label_fault, read_labelling
+from gateway.core.uploads import Rejected, summarise
+from gateway.core.zip_entries import Entry, Skip, Take, judge_entry
+from shared.clock import created_at_ms
+from shared.contracts.errors import ErrorCode
+
+CLASSES = ("NORMAL", "viral")
+
+
+@pytest.mark.parametrize(
+    ("label", "classes", "code"),
+    [
+        ("NORMAL", CLASSES, None),
+        ("normal", CLASSES, ErrorCode.UNKNOWN_LABEL),
+        ("COVID-19", CLASSES, ErrorCode.UNKNOWN_LABEL),
+        ("COVID-19", None, None),
+        ("COVID-19", (), ErrorCode.UNKNOWN_LABEL),
+        ("a" * 64, None, None),
+        ("a" * 65, None, ErrorCode.INVALID_LABEL),
+        ("", None, ErrorCode.INVALID_LABEL),
+        ("a/b", None, ErrorCode.INVALID_LABEL),
+        ("..", None, ErrorCode.INVALID_LABEL),
+        ("a.b", None, ErrorCode.INVALID_LABEL),
+        ("-a", None, ErrorCode.INVALID_LABEL),
+        ("_a", None, ErrorCode.INVALID_LABEL),
+        ("a\n", None, ErrorCode.INVALID_LABEL),
+        ("ä", None, ErrorCode.INVALID_LABEL),
+        ("=SUM(A1)", None, ErrorCode.INVALID_LABEL),
+    ],
+)
+def test_labels(label, classes, code):
+    fault = find_label_fault(label, classes)
+    assert (fault and fault.code) == code
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, Labelling()),
+        ({"label": "a", "patient_id": "p.1", "source": "s"}, Labelling("a", "p.1", "s")),
+        ({"label": "", "patient_id": "", "source": "", "new_class": ""}, Labelling()),
+        ({"new_class": "TRUE"}, Labelling(may_be_new=True)),
+        ({"new_class": "0"}, Labelling()),
+        ({"new_class": "perhaps"}, ErrorCode.MALFORMED_REQUEST),
+        ({"patient_id": "a b"}, ErrorCode.MALFORMED_REQUEST),
+        ({"source": "a/b"}, ErrorCode.MALFORMED_REQUEST),
+    ],
+)
+def test_labellings(fields, expected):
+    nothing = {"label": None, "patient_id": None, "source": None, "new_class": None}
+    found = read_labelling(**nothing | fields)
+    assert (found.code if isinstance(found, Fault) else found) == expected
+
+
+def entry(name, size_bytes=10_000, packed_bytes=9_000, **more):
+    return Entry(name, size_bytes, packed_bytes, **more)
+
+
+@pytest.mark.parametrize(
+    ("judged", "expected"),
+    [
+        (entry("A/x.png"), Take("A")),
+        (entry("A/b/c/x.png"), Take("A")),
+        (entry("A/x..png"), Take("A")),
+        (entry("A/", 0, 0), Skip()),
+        (entry("A/b/", 0, 0), Skip()),
+        (entry("x.png"), ErrorCode.INVALID_LABEL),
+        (entry("/A/x.png"), ErrorCode.UNSAFE_NAME),
+        (entry("//A/x.png"), ErrorCode.UNSAFE_NAME),
+        (entry("A//x.png"), ErrorCode.UNSAFE_NAME),
+        (entry("../A/x.png"), ErrorCode.UNSAFE_NAME),
+        (entry("A/../x.png"), ErrorCode.UNSAFE_NAME),
+        (entry("A/..", 0, 0), ErrorCode.UNSAFE_NAME),
+        (entry("../", 0, 0), ErrorCode.UNSAFE_NAME),
+        (entry("./A/x.png"), ErrorCode.UNSAFE_NAME),
+        (entry("A\\x.png"), ErrorCode.UNSAFE_NAME),
+        (entry("c:x.png"), ErrorCode.UNSAFE_NAME),
+        (entry("A/x\0.png"), ErrorCode.UNSAFE_NAME),
+        (entry(""), ErrorCode.UNSAFE_NAME),
+        (entry("/"), ErrorCode.UNSAFE_NAME),
+        (entry("A/.DS_Store"), ErrorCode.UNSUPPORTED_ENTRY),
+        (entry(".git/x.png"), ErrorCode.UNSUPPORTED_ENTRY),
+        (entry("__MACOSX/A/x.png"), ErrorCode.UNSUPPORTED_ENTRY),
+        (entry("A/x", attributes=stat.S_IFLNK << 16), ErrorCode.UNSUPPORTED_ENTRY),
+        (entry("A/x", attributes=stat.S_IFIFO << 16), ErrorCode.UNSUPPORTED_ENTRY),
+        (entry("A/x", attributes=stat.S_IFLNK << 16, system=0), Take("A")),
+        (entry("A/x", attributes=(stat.S_IFREG | 0o644) << 16), Take("A")),
+        (entry("A/x", flags=0x1), ErrorCode.UNSUPPORTED_ENTRY),
+        (entry("A/x", flags=0x800), Take("A")),
+        (entry("A/x", method=0), Take("A")),
+        (entry("A/x", method=12), ErrorCode.UNSUPPORTED_ENTRY),
+        (entry("A/x", method=14), ErrorCode.UNSUPPORTED_ENTRY),
+        (entry("A/x", 100_000, 1_000), Take("A")),
+        (entry("A/x", 100_001, 1_000), ErrorCode.TOO_COMPRESSED),
+        (entry("A/x", 100, 0), Take("A")),
+        (entry("A/x", 200_001, 200_001), ErrorCode.TOO_LARGE),
+    ],
+)
+def test_zip_entries(judged, expected):
+    found = judge_entry(judged, max_image_bytes=200_000)
+    assert (found.code if isinstance(found, Fault) else found) == expected
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ([], ErrorCode.MISSING_FIELD),
+        ([ErrorCode.EMPTY_FILE], ErrorCode.EMPTY_FILE),
+        ([ErrorCode.EMPTY_FILE, ErrorCode.EMPTY_FILE], ErrorCode.EMPTY_FILE),
+        ([ErrorCode.EMPTY_FILE, ErrorCode.UNDECODABLE], ErrorCode.NOTHING_ACCEPTED),
+    ],
+)
+def test_what_is_said_of_a_request_of_which_nothing_was_taken(codes, expected):
+    assert summarise([Rejected(None, code, "no") for code in codes]).code == expected
+
+
+def test_a_key_names_its_job_in_every_gateway():
+    id_ = job_id_of("monday")
+    # Known once, and the same for ever: a gateway of another version must agree.
+    assert id_ == "00000000-0000-7d2a-b58e-2a641e05de59"
+    assert (UUID(id_).version, UUID(id_).variant) == (7, RFC_4122)
+    assert created_at_ms(id_) == 0
+    assert job_id_of("tuesday") != id_
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("a", True),
+        ("a" * 255, True),
+        ("a" * 256, False),
+        ("", False),
+        ("a\nb", False),
+        ("ü", False),
+        ('"quoted key"', True),
+    ],
+)
+def test_keys(key, expected):
+    assert is_idempotency_key(key) is expected
