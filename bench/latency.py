@@ -27,14 +27,15 @@ class Connection:
         """Connect."""
         self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
 
-    async def post(self, request: bytes) -> None:
-        """Send a whole request and read its answer; any status but 200 ends the measurement."""
+    async def post(self, request: bytes) -> bytes:
+        """Send a whole request, give its answer's body; any status but 200 is a SystemExit."""
         self._writer.write(request)
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:-2])
         body = await self._reader.readexactly(int(fields["content-length"]))
         if not head.startswith("HTTP/1.1 200"):
             raise SystemExit(f"{head.splitlines()[0]}: {body.decode()}")
+        return body
 
     def close(self) -> None:
         """Disconnect."""
