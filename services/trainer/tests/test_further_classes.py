@@ -7,15 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from shared.bundle_files import verify_bundle
 from shared.contracts.bundle import Manifest
+from trainer.__main__ import app
 from trainer.core.dataset import TooFewError
 from trainer.core.phantoms import draw_phantom
 from trainer.core.recipe import Learning, Recipe
 from trainer.core.report import FURTHER_WARNING
 from trainer.main.folder import evaluate_bundle, keep_report
 from trainer.main.report import report_on, write_full_report
+from trainer.main.seeds import write_summary
 from trainer.main.source import Beside
 from trainer.main.training import TrainingRun, train_bundle
 from trainer.service.bundling import Origin
@@ -113,6 +116,29 @@ def test_it_is_judged_on_a_folder_that_lacks_the_class(made: Made, tmp_path: Pat
     assert "recall_patchy" in evaluation.figures
 
 
+def test_bundles_are_compared_on_the_same_pictures(made: Made, tmp_path: Path) -> None:
+    draw(tmp_path / "some" / "normal", opacity=0, patches=0, each=5, seed=7)
+    draw(tmp_path / "some" / "patchy", opacity=0.2, patches=8, each=5, seed=8)
+    draw(tmp_path / "others" / "normal", opacity=0, patches=0, each=5, seed=9)
+    some, others = (
+        evaluate_bundle(made.run.out, tmp_path / name, Silent()) for name in ("some", "others")
+    )
+    rows = write_summary([some, some], tmp_path / "docs", "Looked once.")
+    accuracy = next(row for row in rows if row.figure == "class_accuracy")
+    assert accuracy.each == (accuracy.median,) * 2
+    assert accuracy.interval == pytest.approx(some.evaluation.intervals["class_accuracy"])
+    assert "Looked once." in (tmp_path / "docs" / "seeds.md").read_text()
+    with pytest.raises(TooFewError, match="same pictures"):
+        write_summary([some, others], tmp_path / "docs", "")
+
+
+def test_a_full_report_is_of_one_bundle(made: Made) -> None:
+    bundle, folder = str(made.run.out), str(made.run.images)
+    told = CliRunner().invoke(app, ["evaluate", bundle, bundle, folder, "--full"])
+    assert told.exit_code == 2
+    assert "describe one bundle" in told.output
+
+
 def test_it_is_not_judged_on_a_class_that_it_does_not_know(made: Made, tmp_path: Path) -> None:
     draw(tmp_path / "tuberculosis", opacity=0, patches=0, each=2, seed=7)
     with pytest.raises(TooFewError, match="the bundle knows normal, patchy, white"):
@@ -122,9 +148,17 @@ def test_it_is_not_judged_on_a_class_that_it_does_not_know(made: Made, tmp_path:
 def test_the_full_report_blacks_the_lungs_out(made: Made, tmp_path: Path) -> None:
     draw(tmp_path / "new" / "normal", opacity=0, patches=0, each=5, seed=7)
     draw(tmp_path / "new" / "patchy", opacity=0.2, patches=8, each=5, seed=8)
+    (tmp_path / "odd" / "white pages").mkdir(parents=True)
+    Image.new("L", (64, 64), 255).save(tmp_path / "odd" / "white pages" / "1.png")
     report = report_on(
-        made.run.out, tmp_path / "new", Silent(), train=made.run.images, beside=made.run.beside
+        made.run.out,
+        tmp_path / "new",
+        Silent(),
+        train=made.run.images,
+        beside=made.run.beside,
+        strangers=tmp_path / "odd",
     )
+    assert {one.kind: one.pictures for one in report.strangers}["white pages"] == 1
     assert {(one.judge, one.view) for one in report.blackouts} == {
         (judge, view)
         for judge in ("served model", "probe")

@@ -7,6 +7,7 @@ from rich.table import Table
 from shared.contracts.bundle import Manifest
 from trainer.core.catalogue import Entry
 from trainer.core.dataset import Dataset, count
+from trainer.core.seeds import Row
 from trainer.service.evaluation import Evaluation
 
 
@@ -48,3 +49,12 @@ def evaluation_tables(dataset: Dataset, evaluation: Evaluation) -> tuple[Table, 
     for name, row in zip(dataset.classes, evaluation.confusion, strict=True):
         confusion.add_row(name, *(str(number) for number in row))
     return figures, confusion
+
+
+def summary_table(rows: Iterable[Row]) -> Table:
+    """Show every figure's median over several bundles, and each bundle's own."""
+    table = Table("figure", "median", "95 %", "each")
+    for row in rows:
+        span = "–".join(f"{end:.3f}" for end in row.interval or ())
+        table.add_row(row.figure, f"{row.median:.4f}", span, " ".join(f"{x:.4f}" for x in row.each))
+    return table

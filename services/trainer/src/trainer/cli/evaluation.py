@@ -1,5 +1,6 @@
 """`evaluate`: a bundle meets a folder that it was not made from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,9 @@ from trainer.main.source import Beside
 
 
 def evaluate(
-    bundle: Annotated[Path, typer.Argument(exists=True)],
+    bundles: Annotated[
+        list[Path], typer.Argument(exists=True, help="One, or several to compare by the median.")
+    ],
     folder: Folder,
     docs: Annotated[Path, typer.Option(help="Where evaluation.md and .json go.")] = Path(
         "docs/model"
@@ -32,6 +35,10 @@ def evaluate(
         Path | None,
         typer.Option(exists=True, help="The folder learned from: --full measures the shift."),
     ] = None,
+    strangers: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="No chests, a folder a kind, for --full."),
+    ] = None,
     also: Also = None,
     patients: Patients = None,
     on_card: Annotated[  # noqa: FBT002  Typer makes a flag of it
@@ -39,35 +46,57 @@ def evaluate(
     ] = False,
 ) -> None:
     """Score a bundle, as served, on a folder that it was not made from."""
-    console = Console()
+    if len(bundles) > 1 and (full or on_card):
+        raise typer.BadParameter("--full and --on-card describe one bundle")
+    console, bundle = Console(), bundles[0]
     with one_sentence():
         from trainer.adapters.console import evaluation_tables  # noqa: PLC0415
         from trainer.main.folder import evaluate_bundle, keep_report  # noqa: PLC0415
 
         beside = beside_of(also, patients)
+        if len(bundles) > 1:
+            _compare(console, bundles, folder, beside, docs, note)
+            return
         with rich_progress(console) as progress:
             evaluated = evaluate_bundle(bundle, folder, progress, note=note, beside=beside)
         keep_report(bundle, evaluated, docs=docs, on_card=on_card)
         if full:
-            _write_full(console, bundle, folder, docs, train, note, beside)
+            import_quietly()
+            from trainer.main.report import report_on, write_full_report  # noqa: PLC0415
+
+            with rich_progress(console) as progress:
+                report = report_on(
+                    bundle,
+                    folder,
+                    progress,
+                    train=train,
+                    note=note,
+                    beside=beside,
+                    strangers=strangers,
+                )
+            write_full_report(report, docs)
+            console.print(f"Written to {docs / 'report.md'}.")
         console.print(f"{evaluated.manifest.name} {evaluated.manifest.version} on {folder}")
         for table in evaluation_tables(evaluated.dataset, evaluated.evaluation):
             console.print(table)
 
 
-def _write_full(
+def _compare(
     console: Console,
-    bundle: Path,
+    bundles: Sequence[Path],
     folder: Path,
-    docs: Path,
-    train: Path | None,
-    note: str,
     beside: Beside,
+    docs: Path,
+    note: str,
 ) -> None:
-    import_quietly()
-    from trainer.main.report import report_on, write_full_report  # noqa: PLC0415
+    from trainer.adapters.console import summary_table  # noqa: PLC0415
+    from trainer.main.folder import evaluate_bundle  # noqa: PLC0415
+    from trainer.main.seeds import write_summary  # noqa: PLC0415
 
-    with rich_progress(console) as progress:
-        report = report_on(bundle, folder, progress, train=train, note=note, beside=beside)
-    write_full_report(report, docs)
-    console.print(f"Written to {docs / 'report.md'}.")
+    found = []
+    for bundle in bundles:
+        with rich_progress(console) as progress:
+            found.append(evaluate_bundle(bundle, folder, progress, beside=beside))
+    rows = write_summary(found, docs, note)
+    console.print(summary_table(rows))
+    console.print(f"Written to {docs / 'seeds.md'}.")

@@ -164,9 +164,9 @@ def _strangers(report: FullReport) -> str:
 
 The guard's strangeness (the larger of its two looks) of pictures that are no upright chest \
 radiograph, against this folder's, of which it refuses {100 * refused:.1f} %. Photographs, pages, \
-microscopy and slices come from scikit-learn, scikit-image and pydicom. Inverted and turned \
-radiographs are kinds that the guard was fitted on; photographs and slices were looked at while \
-its form was chosen. Radiographs of other body parts were not to be had.
+microscopy and slices come from scikit-learn, scikit-image and pydicom; other kinds from a folder \
+that the evaluator named. Inverted and turned radiographs are kinds that the guard was fitted on; \
+photographs and slices were looked at while its form was chosen.
 
 {table(("kind", "pictures", "AUROC", "flagged"), rows)}"""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from shared.bundle_files import verify_bundle
 from shared.contracts.bundle import Manifest
 from shared.domain_guard import load_domain_guard
+from trainer.adapters.foreign_folder import foreign_pictures
 from trainer.adapters.package_pictures import package_pictures
 from trainer.adapters.parent_graphs import ParentGraphs
 from trainer.adapters.plots import draw_report
@@ -36,8 +37,11 @@ def report_on(
     train: Path | None = None,
     note: str = "",
     beside: Beside = NOTHING,
+    strangers: Path | None = None,
 ) -> FullReport:
     """Judge a bundle on a folder in full. train: the folder it learned from, to measure the shift.
+
+    strangers: pictures that are no chest radiograph, a folder a kind, beside those of packages.
 
     Raises BundleError, UnlabelledError, TooFewError, OSError.
     """
@@ -51,8 +55,10 @@ def report_on(
     engine = ReadGraph(bundle / manifest.engine.file)
     pixels = Pixels(images, manifest.preprocessing)
     subject = Subject(manifest, engine, guard, pixels, dataset, progress)
+    size_px = manifest.preprocessing.size_px
+    brought = foreign_pictures(strangers, size_px) if strangers else {}
     companions = Companions(
-        foreign=package_pictures(manifest.preprocessing.size_px),
+        foreign=package_pictures(size_px) | brought,
         parents=ParentGraphs(bundle / _PARENT_FILE),
         train=learned,
         names=images.names(),
