@@ -101,7 +101,7 @@ async def _read(kafka: KafkaSettings, topic: TopicSpec) -> list[bytes]:
 async def _read_when(kafka: KafkaSettings, topic: TopicSpec, has: bytes) -> list[bytes]:
     """Give all values of a topic as soon as it has this one."""
     async with asyncio.timeout(60):
-        while not any(has in value for value in (values := await _read(kafka, topic))):
+        while has not in b"".join(values := await _read(kafka, topic)):
             await asyncio.sleep(0.05)
     return values
 
