@@ -22,8 +22,8 @@ Validation patients come from the same folder; corruptions and swapped looks are
 new hospital. Calibration and threshold were fitted on validation.
 Bacterial against viral is uncertain in the labels themselves; treat it as a hint.
 Probabilities assume that every class is equally common; where it is not, multiply in the prior.
-The domain guard knows radiographs from photographs, pages and altered radiographs; radiographs \
-of other body parts were not available to measure it on.
+The domain guard knows chest radiographs from photographs, pages, altered radiographs and most \
+radiographs of other body parts; a shoulder with part of a lung in view may pass.
 It knows nothing but its classes: in domain, what is none of them is still given one."""
 _KERMANY = """\
 Where the layout is kermany-2018: Kermany, Zhang, Goldbaum 2018, Mendeley Data, \
@@ -62,16 +62,43 @@ def card_of(manifest: Manifest, dataset: Dataset) -> Card:
             "conflicts_left_out": len(dataset.conflicts),
         },
         "lineage": {"seed": manifest.lineage.seed, "code_version": manifest.lineage.code_version},
-        "decision": {
-            "temperature": manifest.calibration.temperature,
-            "bias": list(manifest.calibration.bias),
-            "reference_class": manifest.decision.reference_class,
-            "threshold": manifest.decision.threshold,
-        },
+        "decision": _decision(manifest),
         "validation": manifest.metrics,
         "test": None,
         "limits": [*warnings, *_LIMITS.splitlines()],
         "sources": sources,
+    }
+
+
+def refitted_card(card: Card, manifest: Manifest, learned: Sequence[int]) -> Card:
+    """Give the card of a model with a new head, from its parent's.
+
+    learned: uploads of every class that the head was fitted to, beside what is remembered.
+    """
+    known = {one["name"]: one for one in card["data"]["classes"]}
+    empty = {"images": 0, "patients": 0}
+    classes = [
+        {"name": name, **known.get(name, empty), "uploads": count}
+        for name, count in zip(manifest.classes, learned, strict=True)
+    ]
+    refitted = {"parent": manifest.lineage.parent, "uploads_sha256": manifest.lineage.data_sha256}
+    return card | {
+        "version": manifest.version,
+        "data": card["data"] | {"classes": classes},
+        "lineage": {"seed": manifest.lineage.seed, "code_version": manifest.lineage.code_version},
+        "refitted": refitted,
+        "decision": _decision(manifest),
+        "validation": manifest.metrics,
+        "test": None,
+    }
+
+
+def _decision(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "temperature": manifest.calibration.temperature,
+        "bias": list(manifest.calibration.bias),
+        "reference_class": manifest.decision.reference_class,
+        "threshold": manifest.decision.threshold,
     }
 
 
@@ -110,8 +137,20 @@ code {lineage["code_version"]}.
 |---|---|---|
 {rows}
 
-{source["duplicates_left_out"]} duplicate files and {source["conflicts_left_out"]} files with \
+{_refitted_text(card)}{source["duplicates_left_out"]} duplicate files and \
+{source["conflicts_left_out"]} files with \
 conflicting labels were left out."""
+
+
+def _refitted_text(card: Card) -> str:
+    refitted = card.get("refitted")
+    if refitted is None:
+        return ""
+    uploads = ", ".join(f"{c['uploads']} of {c['name']}" for c in card["data"]["classes"])
+    return (
+        f"The network is that of {refitted['parent']}; its head was fitted anew, on what that "
+        f"bundle remembers and on uploads: {uploads}.\n\n"
+    )
 
 
 def _decision_text(card: Card) -> str:
