@@ -1,4 +1,6 @@
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -225,7 +227,10 @@ def _break(database: Path) -> None:
 
 async def test_every_route_is_documented(registry: Registry) -> None:
     async with registry() as http:
-        paths = (await http.get("/openapi.json")).json()["paths"]
+        described = (await http.get("/openapi.json")).json()
+    paths = described["paths"]
+    named = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(described))
+    assert set(named) <= set(described["components"]["schemas"])
     assert {
         "/v1/models",
         "/v1/models/current",
@@ -234,4 +239,16 @@ async def test_every_route_is_documented(registry: Registry) -> None:
         "/v1/models/{version}/promote",
         "/v1/models/rollback",
         "/v1/artifacts/{sha256}",
+        "/v1/jobs",
+        "/v1/jobs/{id}",
+        "/v1/jobs/{id}/cancel",
+        "/v1/jobs/{id}/lease",
+        "/v1/jobs/{id}/report",
+        "/v1/jobs/{id}/outcome",
+        "/v1/dataset",
+        "/v1/dataset/snapshot",
+        "/v1/dataset/images",
+        "/v1/dataset/images/{sha256}",
+        "/v1/dataset/images/{sha256}/content",
+        "/v1/dataset/images/{sha256}/audit",
     } <= set(paths)

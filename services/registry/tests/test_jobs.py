@@ -152,6 +152,18 @@ async def test_under_the_policy_manual_a_person_promotes(
         assert await _states(http) == {"v1": "retired", "v2": "current"}
 
 
+async def test_a_model_that_was_compared_with_another_than_the_current_one_waits(
+    registry: Registry, fill: Fill, add_model: AddModel
+) -> None:
+    async with registry() as http:
+        await _ready_to_finish(http, fill, add_model)
+        await add_model(http, "v1b")
+        await http.post("/v1/models/v1b/promote")
+        ended = await http.post(f"{JOB}/outcome", content=outcome())
+        assert ended.json()["state"] == "succeeded"
+        assert await _states(http) == {"v1": "retired", "v1b": "current", "v2": "candidate"}
+
+
 async def test_repeated_outcomes_promote_once(
     registry: Registry, broker: MemoryBroker, fill: Fill, add_model: AddModel, problem_of: ProblemOf
 ) -> None:

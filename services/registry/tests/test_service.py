@@ -1,17 +1,23 @@
+import asyncio
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from registry.adapters.artifacts_disk import DiskArtifacts
+from registry.adapters.images_disk import DiskImages
 from registry.adapters.seed_bundle import open_seed_bundle
 from registry.adapters.store.engine import new_engine
 from registry.adapters.store.migrate import upgrade
 from registry.adapters.store.sql_store import SqlStore
+from registry.core.dataset import Upload
 from registry.core.refusals import Refuse
+from registry.service.dataset import DatasetService
 from registry.service.models import ModelService
 from shared.clock import SystemClock
-from shared.testing.bundles import write_bundle
+from shared.contracts.dataset import UploadHeaders
+from shared.testing.bundles import sha256_hex, write_bundle
 
 
 @pytest.fixture
@@ -63,3 +69,37 @@ async def test_a_promotion_and_its_event_commit_together_or_not_at_all(
         await service.seed(open_seed_bundle(tmp_path / "seed"))
     assert isinstance(await service.current(), Refuse)
     assert await store.read(lambda tx: (tx.latest_promotion(), tx.count_unsent())) == (None, 0)
+
+
+class _SlowFiles(DiskImages):
+    """Removes when it is told to."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, max_bytes=1024)
+        self.removing = asyncio.Event()
+        self.may_remove = asyncio.Event()
+
+    async def remove(self, sha256: str) -> None:
+        self.removing.set()
+        await self.may_remove.wait()
+        await super().remove(sha256)
+
+
+async def test_a_deletion_never_takes_the_file_of_a_new_upload(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    files = _SlowFiles(tmp_path / "retrain_data")
+    files.prepare()
+    dataset = DatasetService(store, files, SystemClock())
+    headers = UploadHeaders(id="u", label="NORMAL", content_type="image/png")
+    first = Upload(headers, sha256_hex(b"x"), b"x", made_at_ms=1)
+    await dataset.take_in([first])
+    deleting = asyncio.create_task(dataset.delete(first.sha256))
+    await files.removing.wait()
+    taking = asyncio.create_task(dataset.take_in([dataclasses.replace(first, made_at_ms=2**45)]))
+    await asyncio.wait({taking}, timeout=0.2)
+    files.may_remove.set()
+    assert (await deleting, await taking) == (None, ["stored"])
+    content = await dataset.content(first.sha256)
+    assert not isinstance(content, Refuse)
+    assert content.content == b"x"

@@ -39,6 +39,8 @@ def test_a_job_comes_back_with_its_lease_and_its_outcome(migrated: Engine) -> No
         jobs = SqlJobs(connection)
         jobs.add_job(queued)
         assert jobs.job("j") == queued
+        assert (jobs.job_counts(), jobs.last_request_ms("fast")) == ({"queued": 1}, 1)
+        assert (jobs.last_request_ms("full"), jobs.last_success_ms("fast")) == (None, None)
         jobs.save_job(running)
         assert list(jobs.open_jobs()) == [running]
         jobs.save_job(ended)
@@ -60,3 +62,20 @@ def test_a_disputed_image_is_counted_but_not_used(migrated: Engine) -> None:
         assert decided is not None
         assert (decided.label, decided.conflict) == ("viral", ())
         assert dataset.overruled_labels(IMAGE.sha256) == {"NORMAL"}
+
+
+def test_images_are_listed_newest_first_by_label_and_by_conflict(migrated: Engine) -> None:
+    with write_transaction(migrated) as connection:
+        dataset = SqlDataset(connection)
+        made = [
+            IMAGE.model_copy(update={"sha256": f"{n}" * 64, "created_at_ms": n, "label": label})
+            for n, label in enumerate(("NORMAL", "viral", "viral"))
+        ]
+        for image in made:
+            dataset.add_image(image)
+        assert list(dataset.images(label=None, only_conflicts=False, limit=2)) == made[:0:-1]
+        assert list(dataset.images(label="viral", only_conflicts=False, limit=9)) == made[:0:-1]
+        dataset.add_conflict(made[0].sha256, "viral")
+        disputed = made[0].model_copy(update={"conflict": ("viral",)})
+        assert list(dataset.images(label=None, only_conflicts=True, limit=9)) == [disputed]
+        assert list(dataset.images(label="viral", only_conflicts=True, limit=9)) == []

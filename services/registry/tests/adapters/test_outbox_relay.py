@@ -79,6 +79,25 @@ async def test_committed_events_are_published_in_order_and_marked_once(store: Sq
     assert broker.records == [("p.models.events", "chest", v) for v in (b"1", b"2", b"3", b"4")]
 
 
+async def test_events_of_several_topics_leave_in_the_order_of_their_commits(
+    store: SqlStore,
+) -> None:
+    broker = MemoryBroker()
+    broker.loses = 2
+    topics = ["train.commands", "train.events", "models.events", "train.events"] * 60
+
+    def enqueue(tx: Transaction) -> None:
+        for number, topic in enumerate(topics):
+            tx.enqueue(Event(topic, "k", str(number).encode()), 1)
+
+    await store.write(enqueue)
+    async with _relaying(store, broker):
+        await _all_marked(store)
+    assert broker.records == [
+        (f"p.{topic}", "k", str(number).encode()) for number, topic in enumerate(topics)
+    ]
+
+
 async def test_events_wait_while_the_broker_is_away(store: SqlStore) -> None:
     broker = MemoryBroker()
     broker.is_reachable = False

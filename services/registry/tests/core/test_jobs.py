@@ -2,6 +2,7 @@
 
 from registry.core.jobs import (
     MAX_ATTEMPTS,
+    MAX_METRICS,
     KeptJob,
     decide_cancellation,
     decide_claim,
@@ -11,6 +12,7 @@ from registry.core.jobs import (
     is_claimable,
     is_promoted_now,
     new_job,
+    refuse_unfit,
 )
 from registry.core.refusals import Refuse, RegistryCode
 from shared.contracts.train import Claim, GateReport, Job, JobOutcome, JobReport, NewJob
@@ -93,3 +95,26 @@ def test_the_same_id_with_another_body_is_a_conflict() -> None:
     job = new_job(NEW, 0).job
     assert decide_repetition(NEW, job) == job
     assert isinstance(decide_repetition(NewJob(id="j", seed=1), job), Refuse)
+
+
+def test_an_id_is_a_uuid_and_a_seed_fits_every_generator() -> None:
+    id_ = "01234567-89ab-7def-8123-456789abcdef"
+    for seed in (0, 2**32 - 1):
+        assert refuse_unfit(NewJob(id=id_, seed=seed)) is None
+    for bad in (id_.upper(), f"{id_}\n", "../../etc", "", id_ + "0"):
+        assert refuse_unfit(NewJob(id=bad)) is not None
+    for seed in (-1, 2**32):
+        assert refuse_unfit(NewJob(id=id_, seed=seed)) is not None
+
+
+def test_the_metrics_of_all_reports_together_are_bounded() -> None:
+    kept = claimed()
+    for n in range(MAX_METRICS):
+        report = JobReport(holder="a", ttl_s=1, state="running", metrics={f"m{n}": 1.0})
+        kept = decide_report(kept, report, 1).save or kept
+    assert len(kept.job.metrics) == MAX_METRICS
+    more = {"one more": 1.0}
+    refused = JobReport(holder="a", ttl_s=1, state="running", metrics=more)
+    assert decide_report(kept, refused, 1).save is None
+    assert decide_outcome(kept, SUCCESS.model_copy(update={"metrics": more}), 1).save is None
+    assert decide_outcome(kept, SUCCESS, 1).save is not None

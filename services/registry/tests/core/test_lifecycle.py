@@ -9,6 +9,7 @@ from registry.core.lifecycle import (
     Promotion,
     decide_promotion,
     decide_rollback,
+    refuse_rejection,
 )
 from registry.core.refusals import Refuse
 from shared.contracts.errors import ErrorCode
@@ -109,3 +110,9 @@ def test_rollbacks_undo_promotions_like_a_stack(steps: list[str]) -> None:
         assert (history[-1].version if history else None) == (stack[-1] if stack else None)
     times = [line.promoted_at_ms for line in history]
     assert times == sorted(set(times))
+
+
+def test_only_what_was_never_current_is_rejected() -> None:
+    states: tuple[ModelState, ...] = ("candidate", "rejected", "current", "retired")
+    refused = [state for state in states if refuse_rejection("v1", state) is not None]
+    assert refused == ["current", "retired"]
