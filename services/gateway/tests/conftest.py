@@ -2,23 +2,40 @@
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from gateway.http.app import new_app
 from gateway.main import build
+from gateway.main.control_plane import new_control_plane, new_control_routers
 from gateway.settings import Settings
+from gateway.subscribers.cluster import ClusterView
+from shared.clock import SystemClock
 from shared.contracts.dataset import DatasetImage, DatasetSummary
-from shared.contracts.models import ModelRecord
+from shared.contracts.models import ModelPromoted, ModelRecord, WorkerStatus
 from shared.contracts.train import Job, NewJob
+from shared.control_client import new_control_client
+from shared.kafka.publisher import BrokerUnavailableError
 from shared.observability.serving import serve
 from shared.testing.bundles import manifest_bytes, new_manifest, sha256_hex
 
 CLASSES = ("NORMAL", "PNEUMONIA")
 CARD = {"intended_use": "tests"}
+MIB = 1024 * 1024
+SMALL = {
+    "max_upload_files": 5,
+    "max_upload_bytes": MIB,
+    "max_image_bytes": MIB // 2,
+    "max_unpacked_bytes": 2 * MIB,
+    "max_job_streams": 2,
+    "stream_beat_s": 0.05,
+}
 NOW_MS = 1_800_000_000_000
 
 
@@ -176,6 +193,36 @@ def _found(message):
     return Response(message.to_bytes(), media_type="application/json")
 
 
+def new_cluster(announced):
+    """What the topics have said: two workers, and a promotion, if any."""
+    cluster = ClusterView()
+    now_ms = SystemClock().now_ms()
+    for worker in (
+        WorkerStatus(id="w0", ready=True, version="1", at_ms=now_ms),
+        WorkerStatus(id="w1", ready=False, refused_version="2", refusal="goldens", at_ms=now_ms),
+    ):
+        cluster.on_worker_status(SimpleNamespace(key=worker.id.encode(), value=worker.to_bytes()))
+    if announced:
+        event = ModelPromoted(
+            name="pneumonia", version=announced, bundle_sha256="ab" * 32, promoted_at_ms=1
+        )
+        cluster.on_model_promoted(SimpleNamespace(value=event.to_bytes()))
+    return cluster
+
+
+class KeptImages:
+    """Confirms images until it is told to stop."""
+
+    def __init__(self, confirms=10**6):
+        self.kept = []
+        self.confirms = confirms
+
+    async def publish(self, sha256, headers, image):
+        if len(self.kept) >= self.confirms:
+            raise BrokerUnavailableError("gone")
+        self.kept.append((sha256, headers, image))
+
+
 @pytest.fixture
 async def registry():
     """A fake registry, served."""
@@ -204,5 +251,29 @@ def run_gateway(kafka_settings):
                 yield client
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
+
+    return run
+
+
+@pytest.fixture
+def controlling():
+    """Serve the control plane for the length of a block, without Kafka.
+
+    `client.kept` is what was confirmed. An image may have half a MiB, a request 1, unpacked 2.
+    """
+
+    @asynccontextmanager
+    async def run(registry_url, *, confirms=10**6, announced=None, **changes):
+        settings = Settings(registry_url=registry_url, **SMALL | changes)
+        kept = KeptImages(confirms)
+        cluster = new_cluster(announced)
+        with ThreadPoolExecutor(1) as compute:
+            async with new_control_client(registry_url) as control:
+                plane = new_control_plane(settings, control, kept, cluster, compute)
+                routers = new_control_routers(settings, plane, cluster, SystemClock())
+                transport = httpx.ASGITransport(new_app(*routers))
+                async with httpx.AsyncClient(transport=transport, base_url="http://g") as client:
+                    client.kept, client.feeds = kept.kept, plane.feeds
+                    yield client
 
     return run

@@ -6,6 +6,13 @@ import numpy as np
 from PIL import Image
 
 
+def new_png(size_px: tuple[int, int], *, mode: str = "L") -> bytes:
+    """A black PNG, width × height; mode as in Pillow: "1" packs many pixels into few bytes."""
+    buffer = io.BytesIO()
+    Image.new(mode, size_px).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def new_jpeg(*, size_px: int = 224, seed: int = 0) -> bytes:
     """A grey JPEG of soft blobs, different for each seed."""
     random = np.random.default_rng(seed)

@@ -25,6 +25,7 @@ ZIP_TYPES = ("application/zip", "application/x-zip-compressed")
 _MAX_OTHER_PARTS = 16
 _MAX_FIELD_BYTES = 1024
 _SPOOL_BYTES = 1024 * 1024
+_SPARED_BYTES = 64 * 1024 * 1024
 
 
 async def read_upload_form(request: Request, spool: Spool, limits: UploadBodyLimits) -> UploadForm:
@@ -33,6 +34,9 @@ async def read_upload_form(request: Request, spool: Spool, limits: UploadBodyLim
     Raises ProblemError and FaultError: TOO_LARGE, TOO_MANY_FILES, MALFORMED_REQUEST,
     MISSING_FIELD, UNSUPPORTED_MEDIA_TYPE.
     """
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limits.max_bytes + _SPARED_BYTES:
+        raise _too_large(limits)  # by far: better a broken connection than all of it for nothing
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     media_type = kind.decode("latin-1")
     try:

@@ -124,7 +124,7 @@ def new_uploads_router(
         if isinstance(taken, Response):
             return taken
         count = len(taken.accepted)
-        said = {"message": f"{count} images accepted.", "uploaded": count}
+        said = {"message": f"Images accepted: {count}.", "uploaded": count}
         return json_response(said | _lists(taken), 202)
 
     return router

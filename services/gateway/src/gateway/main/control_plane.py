@@ -22,6 +22,7 @@ from gateway.http.models import (
 )
 from gateway.http.uploads import new_uploads_router
 from gateway.main.clients import Clients
+from gateway.ports import UploadPublisher
 from gateway.service.jobs import JobFeeds, recall_last_success
 from gateway.service.models import CurrentModel
 from gateway.service.uploads import UploadService
@@ -49,15 +50,24 @@ class ControlPlane:
             tasks.create_task(recall_last_success(self.control, note_retrained))
 
 
-def new_control_plane(
-    settings: Settings, clients: Clients, cluster: ClusterView, compute: Executor
-) -> ControlPlane:
-    """Make the services. compute: where uploads are unpacked and decoded."""
-    current = CurrentModel(settings.model_name, clients.control, cluster)
+def new_labelled_images(settings: Settings, clients: Clients) -> KafkaLabelledImages:
+    """Make the way out of accepted images."""
     publisher = KafkaPublisher(clients.uploads, timeout_s=settings.publish_timeout_s)
     topic = UPLOADS_LABELLED.prefixed(settings.kafka.topic_prefix).name
+    return KafkaLabelledImages(publisher, topic)
+
+
+def new_control_plane(
+    settings: Settings,
+    control: ControlClient,
+    images: UploadPublisher,
+    cluster: ClusterView,
+    compute: Executor,
+) -> ControlPlane:
+    """Make the services. compute: where uploads are unpacked and decoded."""
+    current = CurrentModel(settings.model_name, control, cluster)
     uploads = UploadService(
-        KafkaLabelledImages(publisher, topic),
+        images,
         ZipArchives(settings.max_upload_files, settings.max_image_bytes),
         current,
         compute,
@@ -69,7 +79,7 @@ def new_control_plane(
         ),
     )
     feeds = JobFeeds(max_streams=settings.max_job_streams)
-    return ControlPlane(clients.control, current, feeds, uploads)
+    return ControlPlane(control, current, feeds, uploads)
 
 
 def new_control_routers(

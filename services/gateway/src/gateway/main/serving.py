@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from gateway.adapters.broker_probe import KafkaProbe
 from gateway.main.clients import open_clients
-from gateway.main.control_plane import new_control_plane
+from gateway.main.control_plane import new_control_plane, new_labelled_images
 from gateway.main.data_plane import new_prediction_service
 from gateway.main.following import new_readers
 from gateway.main.http_side import new_http_side
@@ -65,7 +65,8 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncItera
             probe = KafkaProbe(clients.lookout)
             predictions = new_prediction_service(settings, clients, probe, clock)
             cluster = ClusterView()
-            control = new_control_plane(settings, clients, cluster, compute)
+            images = new_labelled_images(settings, clients)
+            control = new_control_plane(settings, clients.control, images, cluster, compute)
             readers = new_readers(settings, predictions, control, cluster)
             parts = Parts(predictions, control, cluster, probe, readers)
             yield Gateway(new_http_side(settings, parts, clock), parts)
