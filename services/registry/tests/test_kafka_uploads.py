@@ -14,13 +14,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from embedded.kafka.process import RestartableBroker
-from registry.adapters.kafka_uploads import GROUP
+from registry.adapters.kafka_uploads import GROUP, new_open_uploads
 from registry.main import build
 from registry.ports import UploadRecord
 from registry.settings import Settings
 from shared.contracts.topics import ALL_TOPICS, UPLOADS_LABELLED
 from shared.kafka.admin import create_topics
 from shared.kafka.clients import new_producer
+from shared.kafka.publisher import BrokerUnavailableError
 from shared.kafka.settings import KafkaSettings
 from shared.testing.bundles import sha256_hex
 
@@ -101,8 +102,51 @@ async def test_uploads_are_kept_once_and_their_offsets_committed(
     async with _registry(settings, kafka_settings) as http:
         await _send(kafka_settings, upload(CONTENT))
         await _settled(kafka_settings, 26)
+        while await _effect(http, "duplicate") < 1:
+            await asyncio.sleep(0.02)
         assert await _effect(http, "duplicate") == 1  # nothing of before came again
         assert await _effect(http, "stored") == 0
+        assert "pneumo_registry_uploads_waiting 0.0" in (await http.get("/metrics")).text
+
+
+_SENDS_WHAT_NOBODY_DECODES = """
+import asyncio, sys
+from aiokafka import AIOKafkaProducer
+
+class Name(str):
+    def encode(self, *_):
+        return b"\\xff"
+
+async def main():
+    producer = AIOKafkaProducer(bootstrap_servers=sys.argv[1])
+    await producer.start()
+    for partition in (0, 3):
+        headers = [(Name("name"), b"")]
+        await producer.send_and_wait(sys.argv[2], b"value", partition=partition, headers=headers)
+    await producer.stop()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_record_that_no_client_decodes_is_passed_by_and_takes_no_other_with_it(
+    settings: Settings, kafka_settings: KafkaSettings, upload: MakeUpload
+) -> None:
+    def some(name: str) -> list[UploadRecord]:
+        return [upload(f"{name} {n}".encode()) for n in range(12)]
+
+    topic = f"{kafka_settings.topic_prefix}{UPLOADS_LABELLED.name}"
+    command = [sys.executable, "-c", _SENDS_WHAT_NOBODY_DECODES]
+    command += [kafka_settings.bootstrap_servers, topic]
+    pure = os.environ | {"AIOKAFKA_NO_EXTENSIONS": "1"}  # the compiled half checks its types
+    await _send(kafka_settings, *some("before"))
+    await asyncio.to_thread(subprocess.run, command, env=pure, check=True)
+    await _send(kafka_settings, *some("after"))
+    async with _registry(settings, kafka_settings) as http:
+        await _settled(kafka_settings, 26)
+        while await _effect(http, "unreadable") < 2:
+            await asyncio.sleep(0.02)
+        assert (await http.get("/v1/dataset")).json()["total"] == 24
 
 
 _CHILD = """
@@ -186,3 +230,16 @@ async def test_uploads_go_on_when_the_broker_is_back(
         await _send(kafka, upload(b"another"))
         await _settled(kafka, 2)
         assert (await http.get("/v1/dataset")).json()["total"] == 2
+
+
+async def test_a_consumer_to_which_nothing_comes_is_given_up_if_there_is_something(
+    kafka_settings: KafkaSettings, upload: MakeUpload
+) -> None:
+    async with new_open_uploads(kafka_settings, timeout_s=10, quiet_polls=1)() as feed:
+        assert await feed.take() == []
+        consumer = feed._consumer  # type: ignore[attr-defined]
+        consumer.pause(*consumer.assignment())  # stands for a consumer that hangs
+        assert await feed.take() == []
+        await _send(kafka_settings, upload(CONTENT))
+        with pytest.raises(BrokerUnavailableError, match="nothing comes"):
+            await feed.take()

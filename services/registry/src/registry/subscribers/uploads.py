@@ -33,6 +33,7 @@ class UploadsSubscriber:
     ) -> None:
         self._open_uploads = open_uploads
         self._service = service
+        self._failed_in_a_row = 0
         self._consumed = Counter(
             "pneumo_registry_uploads",
             "Uploads consumed, by what they did to the dataset.",
@@ -41,7 +42,7 @@ class UploadsSubscriber:
         )
         self._failures = Counter(
             "pneumo_registry_upload_failures",
-            "Attempts to take uploads in that failed, and are made again.",
+            "Attempts to read uploads or to keep them that failed, and are made again.",
             registry=metrics,
         )
         self._waiting = Gauge(
@@ -52,17 +53,20 @@ class UploadsSubscriber:
 
     async def run(self) -> None:
         """Read until cancelled, whatever the broker does."""
-        failures = 0
         while True:
             try:
-                async with self._open_uploads() as feed:
-                    while True:
-                        await self._take_in(feed)
-                        failures = 0
+                await self._read()
             except BrokerUnavailableError as error:
-                failures += 1
-                _log.warning("uploads cannot be read", attempt=failures, error=str(error))
-                await asyncio.sleep(retry_delay_s(failures))
+                await self._pause("uploads cannot be read", error)
+            except Exception as bug:  # noqa: BLE001  the boundary: it stops neither HTTP nor events
+                _log.error("uploads met a bug", exc_info=bug)
+                await self._pause("uploads are read again", bug)
+
+    async def _read(self) -> None:
+        async with self._open_uploads() as feed:
+            while True:
+                await self._take_in(feed)
+                self._failed_in_a_row = 0
 
     async def _take_in(self, feed: UploadFeed) -> None:
         records = await feed.take()
@@ -77,19 +81,18 @@ class UploadsSubscriber:
         self._count(effects, unreadable=len(uploads) - len(readable))
 
     async def _keep(self, uploads: Sequence[Upload]) -> Sequence[UploadEffect]:
-        # An upload that was accepted is kept, so it is tried until it is: two metrics and the log
-        # say that it waits.
-        failures = 0
+        # An upload that was accepted is kept, so it is tried until it is.
         while True:
             try:
                 return await self._service.take_in(uploads)
             except (StoreUnavailableError, ArtifactsUnavailableError) as error:
-                _log.warning("uploads wait", attempt=failures + 1, error=str(error))
-            except Exception:  # noqa: BLE001  the boundary: a bug stops neither HTTP nor the events
-                _log.exception("uploads wait", attempt=failures + 1)
-            failures += 1
-            self._failures.inc()
-            await asyncio.sleep(retry_delay_s(failures))
+                await self._pause("uploads wait", error)
+
+    async def _pause(self, what: str, error: Exception) -> None:
+        self._failed_in_a_row += 1
+        self._failures.inc()
+        _log.warning(what, attempt=self._failed_in_a_row, error=str(error))
+        await asyncio.sleep(retry_delay_s(self._failed_in_a_row))
 
     def _count(self, effects: Sequence[UploadEffect], *, unreadable: int) -> None:
         for effect in effects:
