@@ -119,6 +119,21 @@ async def test_uploads_wait_while_the_disk_fails_and_none_is_lost(
         assert (await http.get("/v1/dataset")).json()["total"] == 2
 
 
+async def test_a_bug_in_reading_stops_neither_http_nor_loses_the_upload(
+    registry: Registry, uploads: MemoryUploads, upload: MakeUpload
+) -> None:
+    async with registry() as http:
+        uploads.records.append(upload(CONTENT, headers=None))  # nobody foresaw this
+        async with asyncio.timeout(20):
+            while await _metric(http, "pneumo_registry_upload_failures_total") < 2:
+                await asyncio.sleep(0.01)
+        assert (await http.get("/health/ready")).is_success
+        assert uploads.committed == 0
+        uploads.records[0] = upload(CONTENT)
+        await _settled(uploads)
+        assert (await http.get("/v1/dataset")).json()["total"] == 1
+
+
 async def test_a_dataset_that_is_full_waits_for_deletions(
     registry: Registry, uploads: MemoryUploads, upload: MakeUpload
 ) -> None:
