@@ -144,12 +144,15 @@ def new_open_uploads(
 
 
 async def _leave(consumer: AIOKafkaConsumer) -> None:
-    try:
-        async with asyncio.timeout(_LEAVE_S):
-            await consumer.stop()
-    except (KafkaError, TimeoutError, OSError) as error:
-        _log.warning("consumer not closed in time", error=repr(error))
+    # Not `asyncio.timeout`: what stops in there may take the cancellation for its own.
+    stopping = asyncio.create_task(consumer.stop())
+    await asyncio.wait({stopping}, timeout=_LEAVE_S)
+    if not stopping.done():
+        _log.warning("consumer not closed in time")
         await consumer._client.close()  # noqa: SLF001  else its connections would outlive it
+        stopping.cancel()
+    elif not stopping.cancelled() and (error := stopping.exception()):
+        _log.warning("consumer not closed well", error=repr(error))
 
 
 @contextmanager
