@@ -39,6 +39,8 @@ class World:
     faults: list[Exception] = field(default_factory=list)
     swapped: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    loaded_back: list[bool] = field(default_factory=list)
+    is_back: bool = False
     registered: str = "1"
     away: bool = False
 
@@ -59,7 +61,11 @@ class World:
         pass
 
     def load(self, bundle):
+        self.loaded_back.append(self.is_back)
         return Engine(bundle)
+
+    def step_back(self):
+        self.is_back = True
 
     def model_swapped(self, model):
         self.swapped.append(model.version)
@@ -85,7 +91,14 @@ async def following(world, reconcile_every_s=60.0):
     with ThreadPoolExecutor(1) as pool:
         service = InferenceService(pool, SystemClock())
         follower = ModelFollower(
-            "pneumonia", world, world, service, pool, world, reconcile_every_s=reconcile_every_s
+            "pneumonia",
+            world,
+            world,
+            service,
+            pool,
+            world,
+            reconcile_every_s=reconcile_every_s,
+            step_back=world.step_back,
         )
         await follower.load_first()
         task = asyncio.create_task(follower.follow())
@@ -105,6 +118,14 @@ async def test_an_announced_model_is_swapped_in():
         follower.on_model_promoted(announce("2"))
         await until(lambda: world.swapped == ["1", "2"])
         assert service.engine.manifest.version == "2"
+
+
+async def test_only_the_first_model_is_loaded_before_everything_else():
+    world = World()
+    async with following(world) as (follower, _):
+        follower.on_model_promoted(announce("2"))
+        await until(lambda: world.swapped == ["1", "2"])
+    assert world.loaded_back == [False, True]
 
 
 async def test_a_refused_model_leaves_the_old_one_and_is_not_tried_again():
@@ -145,7 +166,9 @@ async def test_an_old_announcement_that_comes_late_changes_nothing():
 
 
 def test_a_foreign_event_is_an_error_for_the_reader_to_log():
-    follower = ModelFollower("pneumonia", None, None, None, None, None, reconcile_every_s=1)
+    follower = ModelFollower(
+        "pneumonia", None, None, None, None, None, reconcile_every_s=1, step_back=None
+    )
     with pytest.raises(ValueError, match="Field required"):
         follower.on_model_promoted(Announcement(b'{"a": 1}'))
     follower.on_model_promoted(Announcement(None))

@@ -15,6 +15,7 @@ from inference_worker.adapters.cpus import available_cpus
 from inference_worker.adapters.engine_openvino import OpenVinoLoader
 from inference_worker.adapters.metrics import WorkerMetrics
 from inference_worker.adapters.outcomes import KafkaOutcomes
+from inference_worker.adapters.priority import step_back
 from inference_worker.adapters.status import StatusReporter
 from inference_worker.ports import BundleSource, EngineLoader, Outcome
 from inference_worker.service import InferenceService
@@ -164,6 +165,7 @@ async def build(
             loading,
             _Observer(status, metrics, bundles),
             reconcile_every_s=settings.reconcile_every_s,
+            step_back=step_back,
         )
         yield Worker(
             service=service,

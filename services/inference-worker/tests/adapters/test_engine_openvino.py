@@ -2,13 +2,18 @@
 
 import hashlib
 import json
+import os
 import shutil
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from inference_worker.adapters.engine_openvino import OpenVinoLoader
+from inference_worker.adapters.priority import step_back
 from inference_worker.ports import ModelRefusedError
 
 BUNDLE = Path(__file__).parents[4] / "models" / "baseline"
@@ -102,3 +107,39 @@ def test_a_lone_image_is_answered_as_in_a_batch(loader):
         # Another graph, so other roundings; a label near its threshold could show a hundredth.
         np.testing.assert_allclose(batch.logits, lone.logits, atol=0.02)
         np.testing.assert_allclose(batch.strangeness, lone.strangeness, atol=0.02)
+
+
+def priorities() -> dict[int, int]:
+    tasks = Path("/proc/self/task").iterdir()
+    return {int(task.name): os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in tasks}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads a priority")
+def test_a_model_loaded_by_a_thread_that_stepped_back_is_served_by_threads_that_did_not():
+    loader = OpenVinoLoader(threads=1, threads_alone=2, max_batch=2)
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(loader.load, BUNDLE).result()
+        thread = pool.submit(threading.get_native_id).result()
+        pool.submit(step_back).result()
+        engine = pool.submit(loader.load, BUNDLE).result()
+        assert priorities()[thread] == 19
+        before = spent_s()
+        with np.load(BUNDLE / "goldens.npz") as goldens:
+            for _ in range(60):
+                engine.predict(goldens["inputs"][:1], alone=True)
+        after = spent_s()
+        now = priorities()
+        busy = [task for task in now if after.get(task, 0) - before.get(task, 0) > 0.05]
+        assert busy
+        assert {now[task] for task in busy} == {usual}
+
+
+def spent_s() -> dict[int, float]:
+    """CPU time of every thread."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    spent = {}
+    for task in Path("/proc/self/task").iterdir():
+        fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
+        spent[int(task.name)] = (int(fields[11]) + int(fields[12])) / ticks
+    return spent

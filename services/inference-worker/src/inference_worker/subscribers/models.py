@@ -5,6 +5,7 @@ asked now and then which model is current; with the registry away the events alo
 """
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Protocol
@@ -47,18 +48,21 @@ class ModelFollower:
         bundles: BundleSource,
         loader: EngineLoader,
         service: InferenceService,
-        compute: Executor,
+        loading: Executor,
         observer: SwapObserver,
         *,
         reconcile_every_s: float,
+        step_back: Callable[[], None],
     ) -> None:
+        """loading: one thread. step_back: run there once a model is served, before the next."""
         self._name = name
         self._bundles = bundles
         self._loader = loader
         self._service = service
-        self._compute = compute
+        self._loading = loading
         self._observer = observer
         self._reconcile_every_s = reconcile_every_s
+        self._step_back = step_back
         self._serving: Serving | None = None
         self._refused_sha256: str | None = None
         self._latest: ModelPromoted | None = None
@@ -81,7 +85,9 @@ class ModelFollower:
                 _log.warning("no model to serve yet", reason=str(error))
                 await asyncio.sleep(_RETRY_S)
             else:
-                return
+                break
+        # From now on compiling must not take the CPUs from predictions.
+        await asyncio.get_running_loop().run_in_executor(self._loading, self._step_back)
 
     async def follow(self) -> None:
         """Swap to each newly announced model until cancelled, and to one whose event was missed."""
@@ -128,7 +134,7 @@ class ModelFollower:
 
     async def _load(self, record: ModelRecord, bundle: Path, promoted_at_ms: int) -> None:
         loop = asyncio.get_running_loop()
-        engine = await loop.run_in_executor(self._compute, self._loader.load, bundle)
+        engine = await loop.run_in_executor(self._loading, self._loader.load, bundle)
         self._service.swap(engine)
         self._serving = Serving(record.bundle_sha256, promoted_at_ms)
         self._observer.model_swapped(record)
