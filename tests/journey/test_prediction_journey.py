@@ -1,69 +1,19 @@
 """A typical journey: real registry, gateway and workers as processes, on a real broker."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
-from embedded.ports import free_ports
 from shared.bundle_files import read_manifest
 from shared.testing.images import new_jpeg
-from shared.testing.processes import ServiceProcess, running
 
 pytestmark = pytest.mark.kafka
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = ROOT / "models" / "baseline"
 SAMPLES = sorted((ROOT / "samples").glob("*.jpeg"))
-
-
-@dataclass(frozen=True)
-class Stack:
-    registry: ServiceProcess
-    gateway: ServiceProcess
-    workers: list[ServiceProcess]
-
-
-@pytest.fixture
-def stack(kafka_settings, tmp_path) -> Iterator[Stack]:
-    registry_port, gateway_port, *worker_ports = free_ports(4)
-    kafka = {
-        "KAFKA_BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
-        "KAFKA_TOPIC_PREFIX": kafka_settings.topic_prefix,
-        "PNEUMO_REGISTRY_URL": f"http://127.0.0.1:{registry_port}",
-    }
-    registry_env = {
-        "PNEUMO_REGISTRY_PORT": str(registry_port),
-        "PNEUMO_REGISTRY_DATA_DIR": str(tmp_path / "registry"),
-        "PNEUMO_REGISTRY_SEED_BUNDLE": str(BUNDLE),
-    }
-
-    def worker_env(n: int, port: int) -> dict[str, str]:
-        return {
-            "PNEUMO_WORKER_PORT": str(port),
-            "PNEUMO_WORKER_ID": f"worker-{n}",
-            "PNEUMO_WORKER_CACHE_DIR": str(tmp_path / f"worker-{n}"),
-        }
-
-    with ExitStack() as parts:
-
-        def start(package: str, port: int, env: dict[str, str]) -> ServiceProcess:
-            log = tmp_path / f"{package}-{port}.log"
-            return parts.enter_context(running(package, port, kafka | env, log))
-
-        registry = start("registry", registry_port, registry_env)
-        gateway = start("gateway", gateway_port, {"PNEUMO_GATEWAY_PORT": str(gateway_port)})
-        workers = [
-            start("inference_worker", port, worker_env(n, port))
-            for n, port in enumerate(worker_ports)
-        ]
-        for process in (registry, gateway, *workers):
-            process.wait_ready()
-        yield Stack(registry, gateway, workers)
 
 
 async def predict(client: httpx.AsyncClient, image: bytes) -> httpx.Response:
