@@ -110,6 +110,7 @@ def test_the_bundle_is_whole_and_says_what_it_is(made: Made) -> None:
         "model.keras",
         "model.xml",
         "recipe.json",
+        "replay.npz",
     }
     assert manifest.engine.cam_output == "cam"
     assert manifest.engine.precision == "int8"

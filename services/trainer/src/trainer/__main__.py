@@ -13,6 +13,8 @@ from shared.observability.process import run_service
 from trainer.cli.common import one_sentence
 from trainer.cli.data import data_app
 from trainer.cli.evaluation import evaluate
+from trainer.cli.job import run_job
+from trainer.cli.replay import replay
 from trainer.cli.training import samples, train
 from trainer.main.serving import serve_trainer
 from trainer.settings import Settings
@@ -24,6 +26,8 @@ app.add_typer(data_app, name="data")
 app.command()(train)
 app.command()(evaluate)
 app.command()(samples)
+app.command()(replay)
+app.command(hidden=True)(run_job)
 
 
 @app.callback(invoke_without_command=True)

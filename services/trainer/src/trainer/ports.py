@@ -1,13 +1,16 @@
 """What training needs of the outside world."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from shared.contracts.models import ModelRecord
 from shared.contracts.train import TrainEvent
 from trainer.core.arrays import Floats, Halves, Kernels, Labels
 from trainer.core.heads import LinearHead
 from trainer.core.history import Checkpoint, Held, Tuned
+from trainer.core.orders import JobLine, JobOrder, JobResult
 from trainer.core.recipe import Learning
 
 
@@ -23,8 +26,8 @@ class Images(Protocol):
         ...
 
 
-class Backbone(Protocol):
-    """The network as it was published, up to its pooled features."""
+class FeatureSource(Protocol):
+    """A network up to its pooled features."""
 
     @property
     def fingerprint(self) -> str:
@@ -34,6 +37,10 @@ class Backbone(Protocol):
     def pooled(self, batches: Iterable[Floats]) -> Iterator[Floats]:
         """Turn inputs [N, S, S, 1] into features [N, D], batch by batch, in order."""
         ...
+
+
+class Backbone(FeatureSource, Protocol):
+    """The network as it was published, up to its pooled features."""
 
     def stem(self, batches: Iterable[Floats]) -> Iterator[Floats]:
         """Turn inputs into the maps of the blocks that are never trained, [N, s, s, 64]."""
@@ -116,6 +123,23 @@ class Served(Engine, Protocol):
         ...
 
 
+class Headed(FeatureSource, Engine, Protocol):
+    """A served graph, opened at its head; also answers `features`: what the head sees, [N, D]."""
+
+    @property
+    def head(self) -> LinearHead:
+        """The head that makes its class maps."""
+        ...
+
+    def with_head(self, head: LinearHead) -> "Headed":
+        """Give the graph with another head over the very same features."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the graph, and its weights beside it."""
+        ...
+
+
 class Parents(Protocol):
     """The float model that a bundle was rounded from, as graphs."""
 
@@ -175,6 +199,66 @@ class Tuner(Protocol):
         held: what every epoch is scored on; it changes nothing. checkpoints: where training
         goes on, to the same weights as if it had never stopped.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The training process is over. code: its exit status; negative: the signal that ended it."""
+
+    code: int
+
+
+class Processes(Protocol):
+    """Where a job's training happens, away from this process."""
+
+    def run(self, folder: Path) -> AsyncGenerator[JobLine | Ended]:
+        """Give every line as it is told, and at last how it ended; leaving early ends it."""
+        ...
+
+
+class Folders(Protocol):
+    """What jobs leave on disk."""
+
+    def jobs(self) -> Sequence[str]:
+        """List the jobs that left something."""
+        ...
+
+    def begin(self, order: JobOrder) -> Path:
+        """Give an empty folder that holds the order, durably."""
+        ...
+
+    def result(self, job_id: str) -> JobResult | None:
+        """Give how the job's process ended; None before its end."""
+        ...
+
+    def candidate(self, job_id: str) -> Path:
+        """Give where the candidate's bundle lies once there is a result."""
+        ...
+
+    def remove(self, job_id: str) -> None:
+        """Forget a job."""
+        ...
+
+
+class Supplies(Protocol):
+    """What a training needs of the registry, on this disk."""
+
+    @property
+    def images_folder(self) -> Path:
+        """Give where images lie by sha256."""
+        ...
+
+    async def fetch_bundle(self, record: ModelRecord) -> Path:
+        """Give a model's bundle, verified. Raises RegistryUnavailableError."""
+        ...
+
+    def missing(self, names: Collection[str]) -> list[str]:
+        """Name the images that are not here, and forget those that are not named."""
+        ...
+
+    async def fetch_image(self, sha256: str) -> None:
+        """Fetch one image. Raises ControlRefusedError, RegistryUnavailableError."""
         ...
 
 

@@ -1,19 +1,9 @@
 import pytest
 
 from shared.contracts.train import TrainModel
-from trainer.core.jobs import RETRAINING_MISSING, Unreadable, answer, read_command
+from trainer.core.jobs import Unreadable, read_command
 
 COMMAND = TrainModel(id="job-1", requested_at_ms=5)
-
-
-def test_a_command_is_declined_with_one_terminal_event() -> None:
-    event = answer(COMMAND, now_ms=7)
-    assert (event.id, event.state, event.error, event.at_ms) == (
-        "job-1",
-        "failed",
-        RETRAINING_MISSING,
-        7,
-    )
 
 
 def test_a_command_survives_its_bytes() -> None:

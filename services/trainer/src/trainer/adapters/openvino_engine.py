@@ -1,5 +1,6 @@
 """OpenVINO as the forward pass: inputs stream in, outputs come back in order."""
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +12,9 @@ import openvino as ov
 
 from trainer.core.arrays import Floats
 
+_THREADS = "OMP_NUM_THREADS"
+"""Bounds every numeric library of a process but OpenVINO, for which it is read here."""
+
 
 def compile_graph(model: ov.Model, *, exact: bool = True) -> ov.CompiledModel:
     """Compile for the CPU. Exact: float stays float32, so that machines with bf16 answer alike.
@@ -20,6 +24,9 @@ def compile_graph(model: ov.Model, *, exact: bool = True) -> ov.CompiledModel:
     options: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "ENABLE_CPU_PINNING": False}
     if exact:
         options["INFERENCE_PRECISION_HINT"] = "f32"
+    threads = os.environ.get(_THREADS, "")
+    if threads.isdigit():
+        options["INFERENCE_NUM_THREADS"] = int(threads)
     return ov.Core().compile_model(model, "CPU", options)
 
 

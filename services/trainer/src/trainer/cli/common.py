@@ -18,6 +18,7 @@ from shared.insights.curves import HistoryError
 from trainer.core.catalogue import CatalogueError
 from trainer.core.dataset import TooFewError
 from trainer.core.labelling import UnlabelledError
+from trainer.core.replay import ReplayError
 from trainer.main.source import Beside
 
 _STDERR = 2
@@ -99,6 +100,7 @@ def one_sentence() -> Iterator[None]:
         BundleError,
         CatalogueError,
         HistoryError,
+        ReplayError,
         TooFewError,
         UnlabelledError,
         OSError,

@@ -65,3 +65,26 @@ def fit_calibration(logits: Floats, labels: Labels) -> Calibrated:
     best = minimize(loss, np.zeros(1 + classes), jac=True, method="L-BFGS-B", bounds=bounds)
     bias = best.x[1:] - best.x[1:].mean()
     return Calibrated(float(np.exp(-best.x[0])), tuple(float(b) for b in bias))
+
+
+def widen_calibration(calibrated: Calibrated, logits: Floats, labels: Labels) -> Calibrated:
+    """Give the calibration with a bias for every further column, the others left as they are.
+
+    logits: float32 [N, C], of which `calibrated` knows the first. Labels of all classes. The
+    temperature stays: a class that is told apart with ease would else make all of them too sure.
+    """
+    known, classes = len(calibrated.bias), logits.shape[1]
+    weights = equal_weights(labels, classes)
+    x = logits.astype(np.float64) / calibrated.temperature
+    rows = np.arange(len(labels))
+
+    def loss(new: _Doubles) -> float:
+        z = x + np.concatenate([calibrated.bias, new])
+        z = z - z.max(axis=1, keepdims=True)
+        p = np.exp(z[rows, labels]) / np.exp(z).sum(axis=1)
+        return float(-(weights * np.log(p + 1e-12)).mean() + 0.5e-6 * (new**2).sum())
+
+    bounds = [(-10.0, 10.0)] * (classes - known)
+    best = minimize(loss, np.zeros(classes - known), method="L-BFGS-B", bounds=bounds)
+    bias = np.concatenate([calibrated.bias, best.x])
+    return Calibrated(calibrated.temperature, tuple(float(b) for b in bias - bias.mean()))

@@ -1,6 +1,6 @@
 """Ways to look at a picture, and the roundings that every change of pixels ends with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,14 @@ class View:
 
 
 CLEAN = View("clean", lambda grey, _: grey)
+
+
+def one_of(views: Sequence[View]) -> View:
+    """Show every picture under one of the views, by its own hash."""
+    return View(
+        "one of many",
+        lambda grey, sha256: views[int(sha256[24:32], 16) % len(views)].change(grey, sha256),
+    )
 
 
 def generator_of(sha256: str, *seeds: int) -> Rng:

@@ -1,77 +1,132 @@
 """The root of the service. It loads no TensorFlow: the idle trainer is small."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 from shared.clock import Clock, SystemClock
 from shared.contracts.topics import TRAIN_COMMANDS, TRAIN_EVENTS
-from shared.kafka.clients import new_broker, new_producer
+from shared.control_client import new_control_client
+from shared.kafka.clients import new_broker, new_producer, stop_client
 from shared.kafka.publisher import KafkaPublisher
 from shared.observability.health import Readiness
 from shared.observability.serving import serve
+from shared.registry_client import new_registry_client
 from trainer.adapters.broker_watch import BrokerWatch
 from trainer.adapters.events_kafka import KafkaJobEvents
+from trainer.adapters.job_folders import JobFolders
+from trainer.adapters.job_process import JobProcesses
+from trainer.adapters.supplies import RegistrySupplies
 from trainer.http.app import new_app
-from trainer.ports import JobEvents
-from trainer.service.jobs import JobService
+from trainer.ports import JobEvents, Processes
+from trainer.service.jobs import CommandService
+from trainer.service.running import JobRunner
+from trainer.service.supplying import Terms
 from trainer.settings import Settings
 from trainer.subscribers.commands import Commands
 
-_CLIENT_ID = "trainer"
 _SYSTEM_CLOCK = SystemClock()
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Trainer:
-    """A trainer at work: commands are being consumed."""
+    """A trainer whose parts are made and connected; `run` sets it to work."""
 
     app: FastAPI
     readiness: Readiness
+    runner: JobRunner
+
+
+class _JobMetrics:
+    """Counts the jobs that ended here."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._jobs = Counter(
+            "pneumo_trainer_jobs_total", "Jobs ended by this trainer.", ["state"], registry=registry
+        )
+
+    def ended(self, state: str) -> None:
+        self._jobs.labels(state).inc()
 
 
 @asynccontextmanager
 async def build(
-    settings: Settings, *, clock: Clock = _SYSTEM_CLOCK, events: JobEvents | None = None
+    settings: Settings,
+    *,
+    clock: Clock = _SYSTEM_CLOCK,
+    events: JobEvents | None = None,
+    processes: Processes | None = None,
 ) -> AsyncIterator[Trainer]:
-    """Connect and consume; leaving finishes the command in hand, then closes in reverse order.
+    """Connect and consume; leaving closes in reverse order.
 
     Raises aiokafka.errors.KafkaError if the broker cannot be reached.
     """
     prefix = settings.kafka.topic_prefix
-    producer = new_producer(settings.kafka, client_id=_CLIENT_ID)
-    publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
-    events = events or KafkaJobEvents(publisher, TRAIN_EVENTS.prefixed(prefix).name)
-    broker = new_broker(settings.kafka, client_id=_CLIENT_ID)
-    service = JobService(events, clock)
-    commands = Commands(broker, TRAIN_COMMANDS.prefixed(prefix).name, service)
-    watch = BrokerWatch(broker, interval_s=settings.broker_check_s)
-
-    def readiness() -> dict[str, bool]:
-        """Ready when the broker answers and the group gave this process its partition."""
-        return {"broker": watch.is_connected, "partitions": commands.is_assigned}
-
-    try:
+    metrics = CollectorRegistry()
+    # What the training process is told are whole paths.
+    cache = settings.cache_dir.absolute()
+    async with AsyncExitStack() as stack:
+        producer = new_producer(settings.kafka, client_id=settings.id)
         await producer.start()
-        async with broker:
-            await broker.start()
-            watching = asyncio.create_task(watch.run())
-            try:
-                yield Trainer(new_app(readiness, CollectorRegistry()), readiness)
-            finally:
-                watching.cancel()
-    finally:
-        await producer.stop()
+        stack.push_async_callback(stop_client, producer)
+        publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
+        registry = await stack.enter_async_context(new_registry_client(settings.registry_url))
+        control = await stack.enter_async_context(new_control_client(settings.registry_url))
+        runner = JobRunner(
+            control,
+            RegistrySupplies(registry, control, cache),
+            JobFolders(cache / "jobs"),
+            processes or JobProcesses(settings.threads, os.environ),
+            events or KafkaJobEvents(publisher, TRAIN_EVENTS.prefixed(prefix).name),
+            clock,
+            _terms(settings, cache),
+            _JobMetrics(metrics).ended,
+        )
+        broker = new_broker(settings.kafka, client_id=settings.id)
+        topic = TRAIN_COMMANDS.prefixed(prefix).name
+        commands = Commands(broker, topic, CommandService(runner.wake))
+        watch = BrokerWatch(broker, interval_s=settings.broker_check_s)
+
+        def readiness() -> dict[str, bool]:
+            """Ready when the broker answers and the group gave this process its partition."""
+            return {"broker": watch.is_connected, "partitions": commands.is_assigned}
+
+        await stack.enter_async_context(broker)
+        await broker.start()
+        watching = asyncio.create_task(watch.run())
+        stack.callback(watching.cancel)
+        yield Trainer(new_app(readiness, metrics), readiness, runner)
+
+
+def _terms(settings: Settings, cache: Path) -> Terms:
+    return Terms(
+        holder=settings.id,
+        ttl_s=settings.lease_s,
+        poll_s=settings.poll_s,
+        threads=settings.threads,
+        cache=cache,
+        code_version=version("pneumostream-trainer"),
+        data=settings.data and settings.data.absolute(),
+        weights=settings.weights and settings.weights.absolute(),
+    )
 
 
 async def serve_trainer(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set. Raises aiokafka.errors.KafkaError if it cannot start."""
-    async with build(settings) as trainer:
+    """Serve until `stop` is set; a job under way is left to be taken again.
+
+    Raises aiokafka.errors.KafkaError if it cannot start.
+    """
+    async with build(settings) as trainer, asyncio.TaskGroup() as tasks:
+        working = tasks.create_task(trainer.runner.run())
         _log.info("trainer serves", host=settings.host, port=settings.port)
         await serve(trainer.app, host=settings.host, port=settings.port, stop=stop)
+        working.cancel()

@@ -16,6 +16,7 @@ from trainer.adapters.view_files import ViewFiles
 from trainer.core.dataset import require_trainable
 from trainer.core.keeping import keep_apart
 from trainer.core.recipe import Recipe
+from trainer.main.replay import add_replay, split_of
 from trainer.main.source import NOTHING, Beside, open_folder
 from trainer.ports import Progress
 from trainer.service.bundling import Origin, write_bundle
@@ -63,7 +64,9 @@ def train_bundle(run: TrainingRun, progress: Progress) -> Manifest:
     progress.stage("writing the bundle")
     with replaced(run.out) as folder:
         write_kept(folder, dataset, kept)
-        return write_bundle(folder, trained, dataset, recipe, exporter, run.origin)
+        manifest = write_bundle(folder, trained, dataset, recipe, exporter, run.origin)
+        held_out = split_of(dataset, recipe)
+        return add_replay(folder, manifest, images, dataset, held_out, progress)[0]
 
 
 def write_samples(run: TrainingRun, progress: Progress, *, each: int) -> tuple[Path, ...]:

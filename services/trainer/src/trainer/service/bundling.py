@@ -34,8 +34,9 @@ from trainer.ports import Exporter
 from trainer.service.training import Trained
 
 _ENGINE_FILE = "model.xml"
-_PARENT_FILE = "model.keras"
-_RECIPE_FILE = "recipe.json"
+PARENT_FILE = "model.keras"
+"""The float model that the served graph was rounded from."""
+RECIPE_FILE = "recipe.json"
 HISTORY_FILE = "history.json"
 """How training went; `data insights --history` draws it."""
 CARD_TEXT_FILE = "card.md"
@@ -85,7 +86,7 @@ def write_bundle(
 
 
 def _write_parent(folder: Path, exporter: Exporter, tuned: Kernels) -> None:
-    exporter.save_parent(tuned, folder / _PARENT_FILE)
+    exporter.save_parent(tuned, folder / PARENT_FILE)
 
 
 def write_guard(folder: Path, guard: DomainGuard) -> None:
@@ -97,8 +98,8 @@ def finish_bundle(
     folder: Path, graph: Graph, contents: Contents, recipe: Recipe, origin: Origin
 ) -> Manifest:
     """Add goldens, recipe, card and manifest to the graphs and the guard."""
-    _write_goldens(folder / GOLDENS_FILE, graph, contents.spec)
-    (folder / _RECIPE_FILE).write_text(json.dumps(asdict(recipe), indent=2) + "\n")
+    write_goldens(folder / GOLDENS_FILE, graph, contents.spec)
+    (folder / RECIPE_FILE).write_text(json.dumps(asdict(recipe), indent=2) + "\n")
     manifest = _manifest(folder, contents, origin)
     card = card_of(manifest, contents.dataset)
     (folder / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
@@ -113,7 +114,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def _write_goldens(path: Path, graph: Graph, spec: PreprocessingSpec) -> None:
+def write_goldens(path: Path, graph: Graph, spec: PreprocessingSpec) -> None:
+    """Write drawn pictures with what the graph answers to them."""
     images = golden_images(spec.size_px, seed=0)
     inputs = np.stack([normalise(image, spec) for image in images])
     # One by one, as the most careful reader will do it.

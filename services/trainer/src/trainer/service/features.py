@@ -7,7 +7,7 @@ import numpy as np
 from trainer.core.arrays import Floats
 from trainer.core.dataset import Example
 from trainer.core.views import View
-from trainer.ports import Backbone, FeatureStore, Progress
+from trainer.ports import FeatureSource, FeatureStore, Progress
 from trainer.service.pixels import BATCH, Pixels
 
 _SHARD = 8 * BATCH
@@ -17,7 +17,7 @@ class Features:
     """Looks features up by picture, view, preprocessing and backbone; computes what is missing."""
 
     def __init__(
-        self, pixels: Pixels, backbone: Backbone, store: FeatureStore, progress: Progress
+        self, pixels: Pixels, backbone: FeatureSource, store: FeatureStore, progress: Progress
     ) -> None:
         self._pixels = pixels
         self._backbone = backbone

@@ -1,27 +1,25 @@
-"""The story of a job: a command comes in, its one terminal event goes out."""
+"""The story of a command: whatever it asks for, the registry knows; a trainer looks there."""
+
+from collections.abc import Callable
 
 import structlog
 
-from shared.clock import Clock
-from trainer.core.jobs import Unreadable, answer, read_command
-from trainer.ports import JobEvents
+from trainer.core.jobs import Unreadable, read_command
 
 _log = structlog.get_logger(__name__)
 
 
-class JobService:
-    """Answers training commands. Answering one twice is harmless: readers know jobs by id."""
+class CommandService:
+    """Takes training commands. Taking one twice is harmless: a job is leased once."""
 
-    def __init__(self, events: JobEvents, clock: Clock) -> None:
-        self._events = events
-        self._clock = clock
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
 
-    async def take(self, body: bytes) -> None:
-        """Return when the command is dealt with. Raises BrokerUnavailableError; try again."""
+    def take(self, body: bytes) -> None:
+        """Wake whoever does the jobs. What is no command wakes nobody."""
         command = read_command(body)
         if isinstance(command, Unreadable):
             _log.warning("unreadable command skipped", reason=command.reason)
             return
-        event = answer(command, self._clock.now_ms())
-        await self._events.publish(event)
-        _log.info("job answered", job=event.id, state=event.state, error=event.error)
+        _log.info("job announced", job=command.id, mode=command.mode)
+        self._wake()

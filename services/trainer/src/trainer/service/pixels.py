@@ -15,19 +15,26 @@ BATCH = 32
 
 
 class Pixels:
-    """Serves pictures as the network sees them; the one place where training decodes."""
+    """Serves pictures as the network sees them; the one place where training decodes.
 
-    def __init__(self, images: Images, spec: PreprocessingSpec) -> None:
+    keep: how many decoded pictures stay in memory; None: all.
+    """
+
+    def __init__(self, images: Images, spec: PreprocessingSpec, *, keep: int | None = None) -> None:
         self.spec = spec
         self._images = images
+        self._keep = keep
         self._decoded: dict[str, Grey] = {}
 
     def grey(self, example: Example) -> Grey:
-        """Decode one picture, uint8 [S, S], once: 50 kB each at 224 px. Raises ImageError."""
-        if example.sha256 not in self._decoded:
-            grey = decode_grey(self._images.read(example.name), self.spec.size_px)
+        """Decode one picture, uint8 [S, S]: 50 kB each at 224 px. Raises ImageError."""
+        known = self._decoded.get(example.sha256)
+        if known is not None:
+            return known
+        grey = decode_grey(self._images.read(example.name), self.spec.size_px)
+        if self._keep is None or len(self._decoded) < self._keep:
             self._decoded[example.sha256] = grey
-        return self._decoded[example.sha256]
+        return grey
 
     def one(self, example: Example, view: View) -> Floats:
         """Give the network's input for one picture under a view, float32 [S, S, 1]."""

@@ -65,10 +65,16 @@ class Training:
         self._exporter = exporter
         self._progress = progress
 
-    def train(self, dataset: Dataset, recipe: Recipe, seed: int) -> Trained:
-        """Every class needs patients enough for both sides, see `require_trainable`."""
-        share, split_seed = recipe.validation_share, recipe.split_seed
-        held_out = split_patients(dataset.examples, share=share, seed=split_seed)
+    def train(
+        self, dataset: Dataset, recipe: Recipe, seed: int, held_out: Mask | None = None
+    ) -> Trained:
+        """Every class needs patients enough for both sides, see `require_trainable`.
+
+        held_out: bool [N], what validation keeps; None: as the recipe splits.
+        """
+        if held_out is None:
+            share, split_seed = recipe.validation_share, recipe.split_seed
+            held_out = split_patients(dataset.examples, share=share, seed=split_seed)
         train, kept = _divide(dataset, held_out)
         pixels = Pixels(self._images, PreprocessingSpec(size_px=recipe.size_px))
         reference = dataset.classes.index(dataset.reference)

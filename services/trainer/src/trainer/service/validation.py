@@ -58,20 +58,14 @@ class Validation:
 
     def ask(self, graphs: Sequence[Engine]) -> tuple[Answers, ...]:
         """Give each graph's logits for every look."""
+        views = views_of(self._pixels, self._examples, self._reference)
         said: list[list[Floats]] = [[] for _ in graphs]
-        for name, view in zip(LOOKS, self._views(), strict=True):
+        for name, view in zip(LOOKS, views, strict=True):
             self._progress.stage(f"validation, {name}")
             for one, logits in zip(said, self._look(graphs, view), strict=True):
                 one.append(logits)
         labels = np.array([example.label for example in self._examples], np.int64)
         return tuple(Answers(np.stack(one), labels) for one in said)
-
-    def _views(self) -> tuple[View, ...]:
-        pairs = [(example, self._pixels.grey(example)) for example in self._examples]
-        healthy = [(e.sha256, grey) for e, grey in pairs if e.label == self._reference]
-        findings = [(e.sha256, grey) for e, grey in pairs if e.label != self._reference]
-        corrupted = (corrupted_view(name) for name in FAMILIES)
-        return (CLEAN, *corrupted, swapped_view(healthy, findings))
 
     def _look(self, graphs: Sequence[Engine], view: View) -> list[Floats]:
         batches = list(self._pixels.batches(self._examples, view))
@@ -83,3 +77,12 @@ class Validation:
                 self._progress.advance(len(logits))
             answers.append(np.concatenate(parts))
         return answers
+
+
+def views_of(pixels: Pixels, examples: Sequence[Example], reference: int) -> tuple[View, ...]:
+    """Give every look of LOOKS, in order, as these pictures have it."""
+    pairs = [(example, pixels.grey(example)) for example in examples]
+    healthy = [(e.sha256, grey) for e, grey in pairs if e.label == reference]
+    findings = [(e.sha256, grey) for e, grey in pairs if e.label != reference]
+    corrupted = (corrupted_view(name) for name in FAMILIES)
+    return (CLEAN, *corrupted, swapped_view(healthy, findings))

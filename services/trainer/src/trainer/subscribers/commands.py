@@ -1,9 +1,8 @@
-"""`train.commands`: one command at a time, its offset committed once it is answered."""
+"""`train.commands`: a command wakes the runner; the job itself is the registry's to give."""
 
 from dataclasses import replace
 from typing import Any
 
-import structlog
 from aiokafka import ConsumerRecord
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from faststream import AckPolicy
@@ -11,17 +10,15 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.annotations import KafkaMessage as Received
 
 from shared.kafka.clients import SESSION_TIMEOUT_MS
-from shared.kafka.publisher import BrokerUnavailableError
-from trainer.service.jobs import JobService
+from trainer.service.jobs import CommandService
 
 GROUP = "trainer"
-_log = structlog.get_logger(__name__)
 
 
 class Commands:
     """The subscription to the commands topic."""
 
-    def __init__(self, broker: KafkaBroker, topic: str, service: JobService) -> None:
+    def __init__(self, broker: KafkaBroker, topic: str, service: CommandService) -> None:
         self._service = service
         self._subscriber = broker.subscriber(
             topic,
@@ -41,18 +38,8 @@ class Commands:
         return consumer is not None and bool(consumer.assignment())
 
     async def _on_train_model(self, message: Received) -> None:
-        try:
-            await self._service.take(message.body)
-        except BrokerUnavailableError as error:
-            # Back to the same record; the publisher's own time limit paces this loop.
-            _log.warning("answer not confirmed, trying again", error=str(error))
-            await message.nack()
-        except Exception:  # noqa: BLE001
-            # The boundary: a bug costs its own command, not the ones behind it.
-            _log.exception("command failed")
-            await message.ack()
-        else:
-            await message.ack()
+        self._service.take(message.body)
+        await message.ack()
 
 
 async def _without_headers(record: "ConsumerRecord[Any, Any]", parse: Any) -> Any:

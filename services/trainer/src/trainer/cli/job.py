@@ -1,0 +1,26 @@
+"""`run-job`: what the service starts for every job; not for people."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.clock import SystemClock
+from trainer.adapters.line_progress import LineProgress
+from trainer.adapters.parent_exit import exit_with_parent
+
+_NICE = 19
+"""Serving on the same machine comes first."""
+
+
+def run_job(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The job's folder.")],
+) -> None:
+    """Do the job whose order lies in a folder; ends with whoever holds its standard input."""
+    os.nice(_NICE)
+    exit_with_parent(sys.stdin.fileno())
+    from trainer.main.job import run_job as run  # noqa: PLC0415
+
+    run(folder, LineProgress(sys.stdout, SystemClock()))

@@ -1,0 +1,78 @@
+"""The root of the replay memory: added to a bundle, its weights untouched. Loads TensorFlow."""
+
+import json
+from pathlib import Path
+
+import keras
+
+from shared.bundle_files import verify_bundle
+from shared.contracts.bundle import Manifest
+from trainer.adapters.bundle_folder import replaced
+from trainer.adapters.conversion import to_openvino
+from trainer.adapters.headed_graph import HeadedGraph, read_headed
+from trainer.adapters.replay_file import store_replay
+from trainer.core.arrays import Mask
+from trainer.core.dataset import Dataset
+from trainer.core.keeping import in_order_of, without
+from trainer.core.recipe import Recipe
+from trainer.core.replay import Limits, Replay, ReplayError
+from trainer.core.splits import split_patients
+from trainer.main.source import NOTHING, Beside, open_folder
+from trainer.ports import Images, Progress
+from trainer.service.bundling import PARENT_FILE, RECIPE_FILE, write_manifest
+from trainer.service.keeping import read_kept
+from trainer.service.pixels import Pixels
+from trainer.service.remembering import Remembering
+
+
+def remember_bundle(
+    bundle: Path, folder: Path, out: Path, progress: Progress, *, beside: Beside = NOTHING
+) -> tuple[Manifest, Replay]:
+    """Write the bundle with a memory of the folder it was made from to `out`; may be itself.
+
+    The split into training and validation is made again as the recipe in the bundle made it.
+    Raises BundleError, UnlabelledError, OSError; ReplayError if it was made from other pictures.
+    """
+    manifest = verify_bundle(bundle)
+    progress.stage("reading the folder")
+    images, found = open_folder(folder, beside)
+    seen = without(found.dataset, read_kept(bundle) or frozenset())
+    if seen.sha256 != manifest.lineage.data_sha256:
+        raise ReplayError(
+            f"the bundle was not made from these {len(seen.examples)} pictures: "
+            "nobody can tell which of them its validation kept"
+        )
+    dataset = in_order_of(seen, manifest.classes)
+    stored = json.loads((bundle / RECIPE_FILE).read_text())
+    share, seed = stored["validation_share"], stored["split_seed"]
+    # By the folder's own numbers for the classes, as training split them.
+    held_out = split_patients(seen.examples, share=share, seed=seed)
+    kept = int(held_out.sum())
+    progress.expect(Limits().rows(len(held_out) - kept, kept))
+    with replaced(out) as target:
+        for name in manifest.files:
+            (target / name).write_bytes((bundle / name).read_bytes())
+        return add_replay(target, manifest, images, dataset, held_out, progress)
+
+
+def add_replay(
+    bundle: Path,
+    manifest: Manifest,
+    images: Images,
+    dataset: Dataset,
+    held_out: Mask,
+    progress: Progress,
+) -> tuple[Manifest, Replay]:
+    """Add the memory to a bundle's folder and hash its files anew."""
+    served = read_headed(bundle / manifest.engine.file)
+    parent = HeadedGraph(to_openvino(keras.models.load_model(bundle / PARENT_FILE, compile=False)))
+    pixels = Pixels(images, manifest.preprocessing)
+    replay = Remembering(pixels, served, parent, progress).remember(dataset, held_out, Limits())
+    store_replay(bundle, replay)
+    return write_manifest(bundle, manifest), replay
+
+
+def split_of(dataset: Dataset, recipe: Recipe) -> Mask:
+    """Mark what a training of this recipe keeps for validation, bool [N]."""
+    share, seed = recipe.validation_share, recipe.split_seed
+    return split_patients(dataset.examples, share=share, seed=seed)

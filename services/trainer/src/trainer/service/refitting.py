@@ -1,0 +1,251 @@
+"""The story of a fast training: a new head on the replay memory and the uploads, and its trial."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.contracts.bundle import Manifest
+from shared.contracts.dataset import DatasetImage
+from shared.preprocessing import ImageError
+from trainer.core.arrays import Floats
+from trainer.core.dataset import Example, TooFewError
+from trainer.core.figures import Rule, all_figures
+from trainer.core.gate import Contestant, Trial
+from trainer.core.heads import LinearHead
+from trainer.core.holdback import hold_back
+from trainer.core.probabilities import Calibrated, widen_calibration
+from trainer.core.refit import Pull, refit_head
+from trainer.core.replay import Limits, Remembered, Replay, extend
+from trainer.core.views import CLEAN
+from trainer.ports import FeatureStore, Headed, Progress
+from trainer.service.features import Features
+from trainer.service.pixels import Pixels
+from trainer.service.remembering import pseudonym
+
+_EXACT = 1e-2
+"""How far features, kept as float16, times the head may lie from the graph's own logits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The model that a training starts from and must not fall behind."""
+
+    manifest: Manifest
+    graph: Headed
+    replay: Replay
+
+    @property
+    def contestant(self) -> Contestant:
+        """Give it as the gate sees it."""
+        return contestant_of(self.manifest)
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """The labelled uploads as rows: what the head is fitted to, and what it is judged by."""
+
+    learned: Remembered
+    held_back: Remembered
+    held_back_examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refitted:
+    """A candidate, not yet written, and the pictures that both models answered."""
+
+    graph: Headed
+    contestant: Contestant
+    replay: Replay
+    trial: Trial
+    learned: tuple[int, ...]
+    """Uploads of every class that the head was fitted to."""
+    metrics: dict[str, float]
+
+
+def contestant_of(manifest: Manifest) -> Contestant:
+    """Give a model as it decides."""
+    calibration, decision = manifest.calibration, manifest.decision
+    bias = calibration.bias or (0.0,) * len(manifest.classes)
+    rule = Rule(manifest.classes.index(decision.reference_class), decision.threshold)
+    return Contestant(
+        manifest.version, manifest.classes, Calibrated(calibration.temperature, bias), rule
+    )
+
+
+class Refitting:
+    """Makes candidates of one current model. The same pictures give the same candidate."""
+
+    def __init__(self, pixels: Pixels, store: FeatureStore, progress: Progress) -> None:
+        self._pixels = pixels
+        self._store = store
+        self._progress = progress
+
+    def refit(self, current: Current, images: Sequence[DatasetImage], version: str) -> Refitted:
+        """Raises TooFewError where there is nothing to learn from."""
+        classes = widened_classes(current.manifest.classes, images)
+        examples = self._decodable(examples_of(images, classes, current.replay))
+        self._progress.expect(3 * len(examples))
+        uploads = self._uploads(current, examples)
+        if not len(uploads.learned):
+            raise TooFewError("There is no upload to learn from.")
+        self._progress.stage("fitting the head")
+        head = _fit(current, uploads.learned, len(classes))
+        graph = current.graph.with_head(head)
+        self._progress.stage("held-back uploads")
+        held_back = self._answers(graph, uploads, head)
+        old = current.replay.held.without(uploads.held_back.pictures.tolist())
+        held = old.answered_by(head).joined(held_back)
+        contestant = _decide(current, head, held, classes, version)
+        replay = extend(current.replay, head, classes, uploads.learned, uploads.held_back, Limits())
+        return Refitted(
+            graph,
+            contestant,
+            replay,
+            trial_of(current.replay, old, uploads.held_back, held.logits),
+            tuple(np.bincount(uploads.learned.labels, minlength=len(classes)).tolist()),
+            _metrics(contestant, replay, uploads),
+        )
+
+    def _decodable(self, examples: Sequence[Example]) -> tuple[Example, ...]:
+        found = []
+        for example in examples:
+            try:
+                self._pixels.grey(example)
+            except ImageError:
+                continue
+            found.append(example)
+        return tuple(found)
+
+    def _uploads(self, current: Current, examples: tuple[Example, ...]) -> Uploads:
+        self._progress.stage("features of the uploads")
+        if not examples:
+            raise TooFewError("There is no upload that can be read.")
+        features = Features(self._pixels, current.graph, self._store, self._progress)
+        seen = features.of(examples, CLEAN)
+        labels = np.array([example.label for example in examples], np.int64)
+        groups = [example.patient for example in examples]
+        mask = hold_back(labels, groups, frozenset(current.replay.held.patients.tolist()))
+        rows = Remembered(
+            seen.astype(np.float16),
+            current.graph.head.logits(seen),
+            labels,
+            np.array([example.sha256 for example in examples]),
+            np.array(groups),
+        )
+        back = np.flatnonzero(mask)
+        chosen = tuple(examples[row] for row in back.tolist())
+        answers = self._ask(current.graph, chosen, len(current.manifest.classes))
+        held_back = rows.take(back)
+        return Uploads(
+            rows.take(np.flatnonzero(~mask)),
+            Remembered(
+                held_back.features,
+                answers,
+                held_back.labels,
+                held_back.pictures,
+                held_back.patients,
+            ),
+            chosen,
+        )
+
+    def _answers(self, graph: Headed, uploads: Uploads, head: LinearHead) -> Remembered:
+        """Give the held-back uploads with the new graph's own answers, checked against the head."""
+        rows = uploads.held_back.answered_by(head)
+        answers = self._ask(graph, uploads.held_back_examples, head.kernel.shape[1])
+        if len(rows) and np.abs(answers - rows.logits).max() > _EXACT:
+            raise ArithmeticError("the new graph does not compute its own head")
+        return rows
+
+    def _ask(self, graph: Headed, examples: Sequence[Example], classes: int) -> Floats:
+        parts = [np.zeros((0, classes), np.float32)]
+        for (logits,) in graph.ask(self._pixels.batches(examples, CLEAN), "logits"):
+            parts.append(logits)
+            self._progress.advance(len(logits))
+        return np.concatenate(parts)
+
+
+def widened_classes(known: tuple[str, ...], images: Sequence[DatasetImage]) -> tuple[str, ...]:
+    """Give the classes with those that only uploads have, sorted, behind them."""
+    return (*known, *sorted({image.label for image in images} - set(known)))
+
+
+def examples_of(
+    images: Sequence[DatasetImage], classes: tuple[str, ...], replay: Replay
+) -> list[Example]:
+    """Give uploads as examples whose patient is a group: a pseudonym, or the picture's own hash.
+
+    A picture that is remembered as held out belongs to the patient it was held out with.
+    """
+    held = dict(zip(replay.held.pictures.tolist(), replay.held.patients.tolist(), strict=True))
+    examples = []
+    for image in images:
+        own = image.sha256 if image.patient is None else pseudonym(image.patient)
+        group = held.get(image.sha256, own)
+        examples.append(Example(image.sha256, image.sha256, classes.index(image.label), group))
+    return examples
+
+
+def _fit(current: Current, learned: Remembered, classes: int) -> LinearHead:
+    old = current.replay.learned.without(learned.pictures.tolist())
+    return refit_head(
+        current.graph.head,
+        old.features.astype(np.float32),
+        learned.features.astype(np.float32),
+        learned.labels,
+        classes,
+        Pull(),
+    )
+
+
+def trial_of(replay: Replay, old: Remembered, held_back: Remembered, logits: Floats) -> Trial:
+    """Put both models' answers side by side: on what is remembered, then on held-back uploads.
+
+    logits: the candidate's, in that order.
+    """
+    uploaded = np.concatenate([np.zeros(len(old), np.bool_), np.ones(len(held_back), np.bool_)])
+    known = np.isin(held_back.pictures, sorted(replay.pictures()))
+    return Trial(
+        np.concatenate([old.labels, held_back.labels]),
+        np.concatenate([old.patients, held_back.patients]),
+        uploaded,
+        np.concatenate([np.zeros(len(old), np.bool_), ~known]),
+        np.concatenate([old.logits, held_back.logits]),
+        logits,
+    )
+
+
+def _decide(
+    current: Current, head: LinearHead, held: Remembered, classes: tuple[str, ...], version: str
+) -> Contestant:
+    """Give the new head the calibration and the threshold of the current one.
+
+    They were fitted to many more answers than are remembered, and the new head answers these
+    alike; fitted anew they would be moved by chance alone. Only a class that uploads brought needs
+    a bias of its own: it is fitted to its held-back pictures and to remembered ones under every
+    look.
+    """
+    before = current.contestant
+    if len(classes) == len(before.classes):
+        return Contestant(version, classes, before.calibrated, before.rule)
+    looks = current.replay.looks.answered_by(head)
+    rows = looks.joined(held.take(np.flatnonzero(held.labels >= len(before.classes))))
+    calibrated = widen_calibration(before.calibrated, rows.logits, rows.labels)
+    return Contestant(version, classes, calibrated, before.rule)
+
+
+def _metrics(contestant: Contestant, replay: Replay, uploads: Uploads) -> dict[str, float]:
+    figures: dict[str, float] = {
+        "uploads_learned": float(len(uploads.learned)),
+        "uploads_held_back": float(len(uploads.held_back)),
+        "replay_learned": float(len(replay.learned)),
+    }
+    for name, rows in (("clean", replay.held), ("looks", replay.looks)):
+        probabilities = contestant.calibrated.probabilities(rows.logits)
+        there = all_figures(probabilities, rows.labels, contestant.classes, contestant.rule)
+        figures |= {
+            f"validation_{name}_{figure}": value
+            for figure, value in there.items()
+            if not np.isnan(value)
+        }
+    return figures

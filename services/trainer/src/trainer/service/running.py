@@ -1,0 +1,159 @@
+"""The story of a job: leased, done in a process of its own, handed in. Nothing is trained here."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from pathlib import Path
+
+import structlog
+
+from shared.bundle_files import BundleError, verify_bundle
+from shared.clock import Clock
+from shared.contracts.bundle import MANIFEST_FILE
+from shared.contracts.train import Claim, Job, JobOutcome
+from shared.control_client import ControlClient, ControlRefusedError, RegistryUnavailableError
+from trainer.core.orders import JobLine, JobResult
+from trainer.ports import Ended, Folders, JobEvents, Processes, Supplies
+from trainer.service.lease import Lease
+from trainer.service.registry_calls import insist
+from trainer.service.supplying import Supplying, Terms
+
+_log = structlog.get_logger(__name__)
+
+
+class JobRunner:
+    """Does one job at a time, as long as there are any."""
+
+    def __init__(
+        self,
+        control: ControlClient,
+        supplies: Supplies,
+        folders: Folders,
+        processes: Processes,
+        events: JobEvents,
+        clock: Clock,
+        terms: Terms,
+        ended: Callable[[str], None],
+    ) -> None:
+        self._control = control
+        self._supplying = Supplying(control, supplies, clock, terms)
+        self._folders = folders
+        self._processes = processes
+        self._events = events
+        self._clock = clock
+        self._terms = terms
+        self._ended = ended
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look for work at once."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until cancelled; the job in hand is then left to be taken again."""
+        while True:
+            self._woken.clear()
+            while (job := await self._claim()) is not None:
+                await self._do(job)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._terms.poll_s):
+                    await self._woken.wait()
+
+    async def _claim(self) -> Job | None:
+        """Take the oldest job that may be taken, if any."""
+        claim = Claim(holder=self._terms.holder, ttl_s=self._terms.ttl_s)
+        try:
+            for job in reversed(await self._control.jobs(claimable=True)):
+                with suppress(ControlRefusedError):  # another trainer was faster
+                    return await self._control.lease_job(job.id, claim)
+        except (ControlRefusedError, RegistryUnavailableError) as error:
+            _log.warning("no jobs to be had", error=str(error))
+        return None
+
+    async def _do(self, job: Job) -> None:
+        _log.info("job taken", job=job.id, mode=job.mode, attempt=job.attempt)
+        for other in self._folders.jobs():
+            if other != job.id:  # lost to another trainer once
+                self._folders.remove(other)
+        outcome = await self._outcome(job)
+        if outcome is None:
+            _log.warning("job lost to another trainer", job=job.id)
+        else:
+            await self._finish(job, outcome)
+        await asyncio.to_thread(self._folders.remove, job.id)
+
+    async def _outcome(self, job: Job) -> JobOutcome | None:
+        """Give how the job ended; None if it is no longer ours."""
+        holder = self._terms.holder
+        lease = Lease(
+            job, self._control, self._events, self._clock, holder=holder, ttl_s=self._terms.ttl_s
+        )
+        work = asyncio.create_task(self._work(job, lease))
+        keeping = asyncio.create_task(lease.keep())
+        try:
+            await asyncio.wait((work, keeping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            work.cancel()
+            keeping.cancel()
+            await asyncio.wait((work, keeping))
+        if not work.cancelled():
+            return work.result()
+        if keeping.result().is_cancelled:
+            return JobOutcome(holder=holder, state="cancelled")
+        return None
+
+    async def _work(self, job: Job, lease: Lease) -> JobOutcome:
+        try:
+            # A result that is here already: only the handing in was cut off.
+            result = self._folders.result(job.id) or await self._train(job, lease)
+            if result.error is not None:
+                return self._failed(result.error)
+            lease.tell(JobLine(state="evaluating", phase="handing in", progress=1.0))
+            return await self._hand_in(result, self._folders.candidate(job.id))
+        except ControlRefusedError as error:
+            return self._failed(f"The registry refused: {error.detail}")
+        except BundleError as error:
+            # Its own sentence names a path.
+            _log.warning("candidate damaged", job=job.id, error=str(error))
+            return self._failed("The candidate's bundle is damaged.")
+
+    async def _train(self, job: Job, lease: Lease) -> JobResult:
+        lease.tell(JobLine(phase="fetching", progress=0.0))
+        order = await self._supplying.order(job)
+        folder = await asyncio.to_thread(self._folders.begin, order)
+        code = 0
+        async with aclosing(self._processes.run(folder)) as lines:
+            async for line in lines:
+                if isinstance(line, Ended):
+                    code = line.code
+                else:
+                    lease.tell(line)
+        left = self._folders.result(job.id)
+        return left or JobResult(error=f"The training process ended with code {code}.")
+
+    async def _hand_in(self, result: JobResult, bundle: Path) -> JobOutcome:
+        """Register the candidate, accepted or not: also what was rejected can be looked at."""
+        manifest = await asyncio.to_thread(verify_bundle, bundle)
+        for name, entry in manifest.files.items():
+            await insist(self._control.upload_artifact, entry.sha256, bundle / name)
+        record = await insist(self._control.register, (bundle / MANIFEST_FILE).read_bytes())
+        accepted = result.gate is not None and result.gate.accepted
+        return JobOutcome(
+            holder=self._terms.holder,
+            state="succeeded" if accepted else "rejected",
+            metrics=result.metrics,
+            gate=result.gate,
+            model_version=record.version,
+        )
+
+    async def _finish(self, job: Job, outcome: JobOutcome) -> None:
+        try:
+            await insist(self._control.finish_job, job.id, outcome)
+        except ControlRefusedError as error:
+            _log.warning("outcome refused", job=job.id, state=outcome.state, error=str(error))
+        else:
+            self._ended(outcome.state)
+            _log.info("job ended", job=job.id, state=outcome.state, error=outcome.error)
+
+    def _failed(self, sentence: str) -> JobOutcome:
+        return JobOutcome(holder=self._terms.holder, state="failed", error=sentence)

@@ -1,0 +1,96 @@
+"""Stage: all that a job needs is brought to this disk and checked, then its order is written."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+
+from shared.clock import Clock
+from shared.contracts.dataset import DatasetSnapshot
+from shared.contracts.models import ModelRecord
+from shared.contracts.train import Job
+from shared.control_client import ControlClient, ControlRefusedError
+from trainer.core.orders import JobOrder, candidate_version
+from trainer.ports import Supplies
+from trainer.service.registry_calls import insist
+
+_AT_ONCE = 4
+"""Images fetched at once, of 8 MiB each at the most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a trainer works.
+
+    holder: its name on a lease, which runs ttl_s. poll_s: how often it looks for work by itself.
+    threads: of the training process. data, weights: what mode full needs beside the uploads.
+    """
+
+    holder: str
+    ttl_s: float
+    poll_s: float
+    threads: int
+    cache: Path
+    code_version: str
+    data: Path | None
+    weights: Path | None
+
+
+class Supplying:
+    """Fetches bundle and images; what is here already is not fetched again."""
+
+    def __init__(
+        self, control: ControlClient, supplies: Supplies, clock: Clock, terms: Terms
+    ) -> None:
+        self._control = control
+        self._supplies = supplies
+        self._clock = clock
+        self._terms = terms
+
+    async def order(self, job: Job) -> JobOrder:
+        """Give the order of a job once all that it names is here. Raises ControlRefusedError."""
+        record = await insist(self._control.current_model)
+        bundle = await insist(self._supplies.fetch_bundle, record)
+        snapshot = await insist(self._control.snapshot)
+        while not await self._fetch_images(snapshot):
+            # An image was deleted meanwhile: only what is in the dataset now is learned from.
+            snapshot = await insist(self._control.snapshot)
+        return self._order(job, record, bundle, snapshot)
+
+    def _order(
+        self, job: Job, record: ModelRecord, bundle: Path, snapshot: DatasetSnapshot
+    ) -> JobOrder:
+        terms = self._terms
+        stamp = datetime.fromtimestamp(job.requested_at_ms / 1000, UTC).strftime("%Y.%m.%d-%H%M%S")
+        return JobOrder(
+            job=job,
+            snapshot=snapshot,
+            current_sha256=record.bundle_sha256,
+            bundle=str(bundle),
+            images=str(self._supplies.images_folder),
+            cache=str(terms.cache),
+            version=candidate_version(job, stamp),
+            code_version=terms.code_version,
+            ordered_at_ms=self._clock.now_ms(),
+            threads=terms.threads,
+            data=None if terms.data is None else str(terms.data),
+            weights=None if terms.weights is None else str(terms.weights),
+        )
+
+    async def _fetch_images(self, snapshot: DatasetSnapshot) -> bool:
+        """Say whether every image of the snapshot is here now. Raises ControlRefusedError."""
+        names = [one.sha256 for one in snapshot.images]
+        waiting = await asyncio.to_thread(self._supplies.missing, names)
+
+        async def fetch() -> bool:
+            while waiting:
+                try:
+                    await insist(self._supplies.fetch_image, waiting.pop())
+                except ControlRefusedError as error:
+                    if error.status != HTTPStatus.NOT_FOUND:
+                        raise
+                    return False
+            return True
+
+        return all(await asyncio.gather(*(fetch() for _ in range(_AT_ONCE))))

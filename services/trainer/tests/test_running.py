@@ -1,0 +1,319 @@
+"""Jobs from lease to outcome: a real broker, a registry over HTTP, training in a real process."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from aiokafka import TopicPartition
+
+from embedded.ports import free_ports
+from shared.contracts.topics import TRAIN_EVENTS
+from shared.contracts.train import NewJob, TrainEvent
+from shared.kafka.clients import new_consumer
+from shared.kafka.settings import KafkaSettings
+from shared.testing.processes import ServiceProcess
+from shared.testing.processes import running as process
+from trainer.core.orders import JobLine
+from trainer.main.serving import build
+from trainer.ports import Ended
+from trainer.settings import Settings
+
+pytestmark = pytest.mark.kafka
+TIMEOUT_S = 60
+KNOWN = ("clear", "patchy", "white")
+LEASE_S = 2.0
+JOB = "0190a7c4-0000-7000-8000-000000000001"
+
+
+@asynccontextmanager
+async def trainer(
+    kafka: KafkaSettings, registry: Any, cache: Path, **parts: Any
+) -> AsyncIterator[Any]:
+    settings = Settings(
+        kafka=kafka, registry_url=registry.url, lease_s=LEASE_S, poll_s=0.2, cache_dir=cache
+    )
+    async with build(settings, **parts) as made:
+        working = asyncio.create_task(made.runner.run())
+        try:
+            yield made
+            assert not working.done(), working
+        finally:
+            working.cancel()
+            await asyncio.wait([working])
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+async def events(kafka: KafkaSettings) -> list[TrainEvent]:
+    """Give what is there by now."""
+    consumer = new_consumer(kafka, client_id="test")
+    await consumer.start()
+    try:
+        partition = TopicPartition(f"{kafka.topic_prefix}{TRAIN_EVENTS.name}", 0)
+        consumer.assign([partition])
+        (end,) = (await consumer.end_offsets([partition])).values()
+        consumer.seek(partition, 0)
+        return [TrainEvent.model_validate_json((await consumer.getone()).value) for _ in range(end)]
+    finally:
+        await consumer.stop()
+
+
+def labels(each: int) -> list[str]:
+    return [label for label in KNOWN for _ in range(each)]
+
+
+class Stuck:
+    """A training that says one thing and then nothing more; who stops it is written down."""
+
+    def __init__(self, *lines: JobLine) -> None:
+        self.lines = lines or (JobLine(phase="stuck", progress=0.5, seconds_left=9.0),)
+        self.started = 0
+        self.stopped = 0
+
+    async def run(self, folder: Path) -> AsyncGenerator[JobLine | Ended]:
+        self.started += 1
+        try:
+            for line in self.lines:
+                yield line
+            await asyncio.Event().wait()
+        finally:
+            self.stopped += 1
+
+
+class Crash:
+    """A training that ends at once, without a result."""
+
+    async def run(self, folder: Path) -> AsyncGenerator[JobLine | Ended]:
+        yield Ended(-9)
+
+
+async def test_a_job_is_done_and_its_candidate_handed_in(
+    kafka_settings: KafkaSettings,
+    serve_registry: Callable[..., Any],
+    draw_uploads: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    uploads = draw_uploads(labels(30))
+    registry = serve_registry(uploads)
+    registry.request(NewJob(id=JOB))
+    async with trainer(kafka_settings, registry, tmp_path / "cache"):
+        await until(lambda: bool(registry.outcomes))
+    (outcome,) = registry.outcomes
+    assert outcome.error is None
+    assert outcome.state == "succeeded"
+    assert outcome.gate.accepted
+    assert outcome.model_version.endswith("-000001")
+    (manifest,) = registry.registered
+    assert outcome.model_version.encode() in manifest
+    assert sorted(registry.fetched) == sorted(uploads.contents)
+    phases = {event.phase for event in await events(kafka_settings)}
+    assert "fetching" in phases
+    assert not list((tmp_path / "cache" / "jobs").iterdir())
+
+
+async def test_a_poisoned_batch_is_rejected_and_kept_to_be_looked_at(
+    kafka_settings: KafkaSettings,
+    serve_registry: Callable[..., Any],
+    draw_uploads: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    true = labels(60)
+    told = np.random.default_rng(3).permutation(true).tolist()
+    registry = serve_registry(draw_uploads(true, told=told))
+    registry.request(NewJob(id=JOB))
+    async with trainer(kafka_settings, registry, tmp_path / "cache"):
+        await until(lambda: bool(registry.outcomes))
+    (outcome,) = registry.outcomes
+    assert outcome.state == "rejected"
+    failed = {check.name for check in outcome.gate.checks if not check.passed}
+    assert "upload_label_agreement" in failed
+    assert len(registry.registered) == 1
+
+
+async def test_a_new_class_reaches_the_registry(
+    kafka_settings: KafkaSettings,
+    serve_registry: Callable[..., Any],
+    draw_uploads: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    registry = serve_registry(draw_uploads(["striped"] * 60))
+    registry.request(NewJob(id=JOB))
+    async with trainer(kafka_settings, registry, tmp_path / "cache"):
+        await until(lambda: bool(registry.outcomes))
+    assert registry.outcomes[0].state == "succeeded"
+    assert b'"striped"' in registry.registered[0]
+
+
+async def test_progress_is_reported_and_told_and_cancelling_ends_the_training(
+    kafka_settings: KafkaSettings, serve_registry: Callable[..., Any], tmp_path: Path
+) -> None:
+    registry, stuck = serve_registry(), Stuck()
+    registry.request(NewJob(id=JOB))
+    async with trainer(kafka_settings, registry, tmp_path / "cache", processes=stuck):
+        await until(lambda: any(report.phase == "stuck" for report in registry.reports))
+        registry.change(JOB, cancel_requested=True)
+        await until(lambda: bool(registry.outcomes))
+        assert stuck.stopped == 1
+    assert [outcome.state for outcome in registry.outcomes] == ["cancelled"]
+    told = [event for event in await events(kafka_settings) if event.phase == "stuck"]
+    assert [(one.state, one.progress, one.seconds_left) for one in told[:1]] == [
+        ("running", 0.5, 9.0)
+    ]
+
+
+async def test_a_lost_lease_ends_the_training_without_a_word(
+    kafka_settings: KafkaSettings, serve_registry: Callable[..., Any], tmp_path: Path
+) -> None:
+    registry, stuck = serve_registry(), Stuck()
+    registry.request(NewJob(id=JOB))
+    async with trainer(kafka_settings, registry, tmp_path / "cache", processes=stuck):
+        await until(lambda: stuck.started == 1)
+        registry.take_away(JOB)
+        await until(lambda: stuck.stopped == 1)
+        asked = registry.asked
+        await until(lambda: registry.asked > asked)  # and it looks for other work
+    assert registry.outcomes == []
+    assert registry.jobs[JOB].attempt == 1
+
+
+async def test_a_registry_that_is_away_for_longer_than_a_lease_costs_nothing(
+    kafka_settings: KafkaSettings, serve_registry: Callable[..., Any], tmp_path: Path
+) -> None:
+    registry, stuck = serve_registry(), Stuck()
+    registry.request(NewJob(id=JOB))
+    async with trainer(kafka_settings, registry, tmp_path / "cache", processes=stuck):
+        await until(lambda: any(report.phase == "stuck" for report in registry.reports))
+        registry.is_down = True
+        await until(lambda: not registry.is_held(JOB))
+        told = len(registry.reports)
+        registry.is_down = False
+        await until(lambda: len(registry.reports) > told)
+        assert registry.is_held(JOB)
+        assert stuck.stopped == 0
+
+
+async def test_an_outcome_is_repeated_until_the_registry_takes_it(
+    kafka_settings: KafkaSettings, serve_registry: Callable[..., Any], tmp_path: Path
+) -> None:
+    registry = serve_registry()
+    registry.holds_outcomes = True
+    registry.request(NewJob(id=JOB))
+    async with trainer(kafka_settings, registry, tmp_path / "cache", processes=Crash()):
+        await until(lambda: registry.refused_outcomes > 1)
+        registry.holds_outcomes = False
+        await until(lambda: bool(registry.outcomes))
+    (outcome,) = registry.outcomes
+    assert outcome.state == "failed"
+    assert outcome.error == "The training process ended with code -9."
+
+
+async def test_an_image_that_was_deleted_meanwhile_is_not_learned(
+    kafka_settings: KafkaSettings,
+    serve_registry: Callable[..., Any],
+    draw_uploads: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    uploads = draw_uploads(labels(2))
+    registry = serve_registry(uploads)
+    gone = registry.forget_when_asked = uploads.images[0].sha256
+    registry.request(NewJob(id=JOB))
+    stuck = Stuck()
+    async with trainer(kafka_settings, registry, tmp_path / "cache", processes=stuck):
+        await until(lambda: stuck.started == 1)
+        (order,) = (tmp_path / "cache" / "jobs").glob("*/order.json")
+        assert gone.encode() not in order.read_bytes()
+        assert uploads.images[1].sha256.encode() in order.read_bytes()
+
+
+def environment(kafka: KafkaSettings, registry: Any, cache: Path, port: int) -> dict[str, str]:
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
+        "PNEUMO_REGISTRY_URL": registry.url,
+        "PNEUMO_TRAINER_PORT": str(port),
+        "PNEUMO_TRAINER_CACHE_DIR": str(cache),
+        "PNEUMO_TRAINER_LEASE_S": str(LEASE_S),
+        "PNEUMO_TRAINER_POLL_S": "0.2",
+    }
+
+
+def children_of(service: ServiceProcess) -> list[psutil.Process]:
+    return psutil.Process(service.pid).children()
+
+
+async def test_a_killed_trainer_leaves_no_process_and_its_job_is_done_by_the_next(
+    kafka_settings: KafkaSettings,
+    serve_registry: Callable[..., Any],
+    draw_uploads: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    # Pictures so large that the training process is still at them when it is met.
+    registry = serve_registry(draw_uploads(labels(25), size_px=2500))
+    registry.request(NewJob(id=JOB))
+    (port,) = free_ports(1)
+    env = environment(kafka_settings, registry, tmp_path / "cache", port)
+    with process("trainer", port, env, tmp_path / "one.log") as first:
+        await until(lambda: bool(children_of(first)))
+        (child,) = children_of(first)
+        await until(lambda: any(r.phase == "features of the uploads" for r in registry.reports))
+        assert registry.outcomes == []
+        assert child.nice() >= 10
+        first.kill()
+        await until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    with process("trainer", port, env, tmp_path / "two.log") as second:
+        await until(lambda: bool(registry.outcomes))
+        assert second.stop() == 0
+    assert registry.jobs[JOB].attempt == 2
+    assert [outcome.state for outcome in registry.outcomes] == ["succeeded"]
+    assert len(registry.registered) == 1
+
+
+async def test_a_trainer_killed_at_handing_in_does_not_train_again(
+    kafka_settings: KafkaSettings,
+    serve_registry: Callable[..., Any],
+    draw_uploads: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    registry = serve_registry(draw_uploads(labels(25)))
+    registry.holds_outcomes = True
+    registry.request(NewJob(id=JOB))
+    (port,) = free_ports(1)
+    env = environment(kafka_settings, registry, tmp_path / "cache", port)
+    with process("trainer", port, env, tmp_path / "one.log") as first:
+        await until(lambda: registry.refused_outcomes > 0)
+        first.kill()
+    registry.holds_outcomes = False
+    stuck = Stuck()
+    async with trainer(kafka_settings, registry, tmp_path / "cache", processes=stuck):
+        await until(lambda: bool(registry.outcomes))
+    assert stuck.started == 0
+    assert [outcome.state for outcome in registry.outcomes] == ["succeeded"]
+    first_bytes, second_bytes = registry.registered
+    assert first_bytes == second_bytes
+
+
+async def test_a_trainer_that_is_asked_to_leave_takes_its_training_along(
+    kafka_settings: KafkaSettings,
+    serve_registry: Callable[..., Any],
+    draw_uploads: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    registry = serve_registry(draw_uploads(labels(25), size_px=2500))
+    registry.request(NewJob(id=JOB))
+    (port,) = free_ports(1)
+    env = environment(kafka_settings, registry, tmp_path / "cache", port)
+    with process("trainer", port, env, tmp_path / "one.log") as service:
+        await until(lambda: bool(children_of(service)))
+        (child,) = children_of(service)
+        assert service.stop() == 0
+        assert not child.is_running()
+    assert registry.outcomes == []
