@@ -1,6 +1,8 @@
 """Following the registry's announcements: load, keep, refuse, try again."""
 
 import asyncio
+import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -39,6 +41,7 @@ class World:
     faults: list[Exception] = field(default_factory=list)
     swapped: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    remembered: list[str] = field(default_factory=list)
     loaded_back: list[bool] = field(default_factory=list)
     is_back: bool = False
     registered: str = "1"
@@ -57,8 +60,8 @@ class World:
             raise self.faults.pop(0)
         return record(version), version
 
-    def remember(self, _):
-        pass
+    def remember(self, model):
+        self.remembered.append(model.version)
 
     def load(self, bundle):
         self.loaded_back.append(self.is_back)
@@ -88,7 +91,7 @@ def announce(version, at_ms=10):
 
 @asynccontextmanager
 async def following(world, reconcile_every_s=60.0):
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
         service = InferenceService(pool, SystemClock())
         follower = ModelFollower(
             "pneumonia",
@@ -126,6 +129,19 @@ async def test_only_the_first_model_is_loaded_before_everything_else():
         follower.on_model_promoted(announce("2"))
         await until(lambda: world.swapped == ["1", "2"])
     assert world.loaded_back == [False, True]
+
+
+async def test_an_engine_that_is_served_no_more_ends_off_the_loop():
+    world = World()
+    async with following(world) as (follower, service):
+        first = service.engine
+        ended_in = []
+        weakref.finalize(first, lambda: ended_in.append(threading.current_thread().name))
+        del first
+        follower.on_model_promoted(announce("2"))
+        await until(lambda: bool(ended_in))
+    assert ended_in[0].startswith("load")
+    assert world.remembered == ["1", "2"]
 
 
 async def test_a_refused_model_leaves_the_old_one_and_is_not_tried_again():

@@ -51,10 +51,8 @@ class _Observer:
 
     status: StatusReporter
     metrics: WorkerMetrics
-    bundles: BundleSource
 
     def model_swapped(self, record: ModelRecord) -> None:
-        self.bundles.remember(record)
         self.metrics.model_swapped(record.version)
         self.status.model_swapped(record)
 
@@ -163,7 +161,7 @@ async def build(
             ),
             service,
             loading,
-            _Observer(status, metrics, bundles),
+            _Observer(status, metrics),
             reconcile_every_s=settings.reconcile_every_s,
             step_back=step_back,
         )

@@ -35,9 +35,13 @@ class InferenceService:
         """The model that the next batch will use; None until one is loaded."""
         return self._engine
 
-    def swap(self, engine: Engine) -> None:
-        """Serve with `engine` from the next batch on; a batch under way keeps its own."""
-        self._engine = engine
+    def swap(self, engine: Engine) -> Engine | None:
+        """Serve with `engine` from the next batch on; a batch under way keeps its own.
+
+        Gives the engine that was served before.
+        """
+        before, self._engine = self._engine, engine
+        return before
 
     async def answer(self, requests: Sequence[PredictRequest]) -> list[Outcome]:
         """Give exactly one outcome for each request; expired ones are never decoded.

@@ -25,6 +25,7 @@ from shared.kafka.topic_reader import Record
 
 _log = structlog.get_logger(__name__)
 _RETRY_S = 2.0
+_RETIRE_AFTER_S = 1.0
 
 
 class SwapObserver(Protocol):
@@ -135,7 +136,13 @@ class ModelFollower:
     async def _load(self, record: ModelRecord, bundle: Path, promoted_at_ms: int) -> None:
         loop = asyncio.get_running_loop()
         engine = await loop.run_in_executor(self._loading, self._loader.load, bundle)
-        self._service.swap(engine)
+        retired = [self._service.swap(engine)]
         self._serving = Serving(record.bundle_sha256, promoted_at_ms)
         self._observer.model_swapped(record)
         _log.info("model served", version=record.version)
+        # Off the loop, where requests wait: disk, and the old engine's end, which takes as long as
+        # ten images. A batch under way still holds it, so its end waits for that batch's.
+        await loop.run_in_executor(self._loading, self._bundles.remember, record)
+        if retired != [None]:
+            await asyncio.sleep(_RETIRE_AFTER_S)
+        await loop.run_in_executor(self._loading, retired.clear)
