@@ -42,6 +42,9 @@ from shared.registry_client import new_registry_client
 
 _GROUP = "inference-worker"
 _READY_POLL_S = 0.1
+_FETCH_MAX_WAIT_MS = 50
+"""A partition whose records wait here for 100 ms is left out of aiokafka's next fetch, and what
+comes to it then waits for that fetch to end: half a second with the default."""
 _SWITCH_INTERVAL_S = 1e-4
 
 
@@ -168,7 +171,12 @@ async def build(
         yield Worker(
             service=service,
             predictions=PredictionConsumer(
-                new_consumer(settings.kafka, client_id=settings.id, group_id=_GROUP),
+                new_consumer(
+                    settings.kafka,
+                    client_id=settings.id,
+                    group_id=_GROUP,
+                    fetch_max_wait_ms=_FETCH_MAX_WAIT_MS,
+                ),
                 named(PREDICT_REQUESTS),
                 service,
                 KafkaOutcomes(publisher, named(PREDICT_RESULTS)),
