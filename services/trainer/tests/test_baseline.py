@@ -10,9 +10,12 @@ from shared.bundle_files import verify_bundle
 from shared.contracts.bundle import GOLDENS_FILE, Manifest
 from shared.domain_guard import load_domain_guard
 from shared.preprocessing import decode_grey, normalise, preprocess
+from trainer.adapters.headed_graph import read_headed
 from trainer.adapters.read_graph import ReadGraph
+from trainer.adapters.replay_file import load_replay
 from trainer.core.figures import Rule
 from trainer.core.probabilities import Calibrated
+from trainer.core.replay import REPLAY_FILE
 from trainer.core.strangers import Maker, invert, lay_on_its_side, make_gradient, scramble
 from trainer.service.guarding import refused
 
@@ -33,6 +36,22 @@ def engine(manifest: Manifest) -> ReadGraph:
 
 def test_it_fits_into_twenty_megabytes(manifest: Manifest) -> None:
     assert sum(entry.size_bytes for entry in manifest.files.values()) <= 20_000_000
+
+
+def test_it_remembers_enough_for_a_fast_training_and_within_four_megabytes(
+    manifest: Manifest,
+) -> None:
+    assert manifest.files[REPLAY_FILE].size_bytes <= 4_000_000
+    replay = load_replay(BUNDLE)
+    assert replay.classes == manifest.classes
+    assert len(replay.held) >= 1000
+    for part in (replay.learned, replay.held, replay.looks, replay.parent):
+        assert set(part.labels.tolist()) == set(range(len(manifest.classes)))
+    assert not set(replay.learned.patients.tolist()) & set(replay.held.patients.tolist())
+    head = read_headed(BUNDLE / manifest.engine.file).head
+    # The shipped graph rounds its class maps; most answers are not touched by that.
+    exact = head.logits(replay.held.features.astype(np.float32))
+    assert (exact.argmax(axis=1) == replay.held.logits.argmax(axis=1)).mean() > 0.98
 
 
 def test_its_goldens_are_reproduced(manifest: Manifest, engine: ReadGraph) -> None:

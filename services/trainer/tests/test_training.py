@@ -20,8 +20,10 @@ from trainer.core.evaluation_report import FullReport
 from trainer.core.evaluation_text import PLOTS
 from trainer.core.phantoms import draw_phantom
 from trainer.core.recipe import Learning, Recipe
+from trainer.core.replay import ReplayError
 from trainer.core.strangers import invert, scramble
 from trainer.main.folder import evaluate_bundle, keep_report
+from trainer.main.replay import remember_bundle
 from trainer.main.report import report_on, write_full_report
 from trainer.main.training import TrainingRun, train_bundle
 from trainer.service.bundling import Origin
@@ -274,3 +276,16 @@ def test_lost_weights_are_trained_again_to_the_same_bytes(made: Made) -> None:
     again = train_bundle(made.run, Silent())
     for name in ("model.keras", "history.json"):
         assert again.files[name] == made.manifest.files[name]
+
+
+def test_a_memory_added_later_is_the_one_that_training_made(made: Made, tmp_path: Path) -> None:
+    again, _ = remember_bundle(made.run.out, made.run.images, tmp_path / "again", Silent())
+    assert again == made.manifest
+    assert verify_bundle(tmp_path / "again") == made.manifest
+
+
+def test_a_memory_of_other_pictures_is_refused(made: Made, tmp_path: Path) -> None:
+    draw_folder(tmp_path / "other", each=6, seed=5)
+    with pytest.raises(ReplayError, match="was not made from these 18 pictures"):
+        remember_bundle(made.run.out, tmp_path / "other", tmp_path / "out", Silent())
+    assert not (tmp_path / "out").exists()

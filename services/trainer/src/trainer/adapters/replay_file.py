@@ -3,6 +3,7 @@
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -33,5 +34,5 @@ def load_replay(bundle: Path) -> Replay:
             return Replay(tuple(stored["classes"].tolist()), **parts)
     except FileNotFoundError as error:
         raise ReplayError(_MISSING) from error
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
         raise ReplayError("The bundle's replay memory cannot be read.") from error

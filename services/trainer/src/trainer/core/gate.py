@@ -17,6 +17,8 @@ from trainer.core.probabilities import Calibrated
 from trainer.core.replay import Names
 
 Relation = Literal[">=", "<="]
+_ROUNDING = 1e-9
+"""Of a float: three pictures in a hundred are three points and no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +227,11 @@ def agreement(labels: Labels, said: Labels) -> float:
 
 
 def _at_least(name: str, value: float, bound: float) -> GateCheck:
-    return _check(name, value, bound, ">=", passed=value >= bound)
+    return _check(name, value, bound, ">=", passed=value >= bound - _ROUNDING)
 
 
 def _at_most(name: str, value: float, bound: float) -> GateCheck:
-    return _check(name, value, bound, "<=", passed=value <= bound)
+    return _check(name, value, bound, "<=", passed=value <= bound + _ROUNDING)
 
 
 def _check(name: str, value: float, bound: float, relation: Relation, *, passed: bool) -> GateCheck:

@@ -75,8 +75,8 @@ def summary_text(
     return f"""\
 # {len(runs)} bundles on the same pictures
 
-{examples} pictures of {patients} patients, each bundle through its int8 engine, calibrated, at its \
-own threshold. {note}
+{examples} pictures of {patients} patients, each bundle through its int8 engine, calibrated, at \
+its own threshold. {note}
 
 Interval: of the median over bundles, bootstrap over patients, the same patients for each bundle.
 

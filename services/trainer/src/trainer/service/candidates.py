@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -102,7 +103,7 @@ def golden_error(bundle: Path, engine: Engine, spec: PreprocessingSpec) -> float
     try:
         with np.load(bundle / GOLDENS_FILE, allow_pickle=False) as goldens:
             images, inputs, logits = (goldens[name] for name in ("images", "inputs", "logits"))
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise BundleError(f"the goldens cannot be read: {error}") from error
     again = np.stack([normalise(image, spec) for image in images])
     if np.abs(again - inputs).max() > _SAME_INPUTS:

@@ -23,6 +23,8 @@ from trainer.service.features import Features
 from trainer.service.pixels import Pixels
 from trainer.service.remembering import pseudonym
 
+_PASSES = 3
+"""Read, shown to the network, and three in ten of them to both graphs: about so often."""
 _EXACT = 1e-2
 """How far features, kept as float16, times the head may lie from the graph's own logits."""
 
@@ -84,8 +86,8 @@ class Refitting:
     def refit(self, current: Current, images: Sequence[DatasetImage], version: str) -> Refitted:
         """Raises TooFewError where there is nothing to learn from."""
         classes = widened_classes(current.manifest.classes, images)
+        self._progress.expect(_PASSES * len(images))
         examples = self._decodable(examples_of(images, classes, current.replay))
-        self._progress.expect(3 * len(examples))
         uploads = self._uploads(current, examples)
         if not len(uploads.learned):
             raise TooFewError("There is no upload to learn from.")
@@ -108,8 +110,10 @@ class Refitting:
         )
 
     def _decodable(self, examples: Sequence[Example]) -> tuple[Example, ...]:
+        self._progress.stage("reading the uploads")
         found = []
         for example in examples:
+            self._progress.advance(1)
             try:
                 self._pixels.grey(example)
             except ImageError:

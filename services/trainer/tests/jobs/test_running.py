@@ -7,17 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from aiokafka import TopicPartition
 
-from embedded.ports import free_ports
 from shared.contracts.topics import TRAIN_EVENTS
 from shared.contracts.train import NewJob, TrainEvent
 from shared.kafka.clients import new_consumer
 from shared.kafka.settings import KafkaSettings
-from shared.testing.processes import ServiceProcess
-from shared.testing.processes import running as process
 from trainer.core.orders import JobLine
 from trainer.main.serving import build
 from trainer.ports import Ended
@@ -232,88 +228,3 @@ async def test_an_image_that_was_deleted_meanwhile_is_not_learned(
         (order,) = (tmp_path / "cache" / "jobs").glob("*/order.json")
         assert gone.encode() not in order.read_bytes()
         assert uploads.images[1].sha256.encode() in order.read_bytes()
-
-
-def environment(kafka: KafkaSettings, registry: Any, cache: Path, port: int) -> dict[str, str]:
-    return {
-        "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
-        "PNEUMO_REGISTRY_URL": registry.url,
-        "PNEUMO_TRAINER_PORT": str(port),
-        "PNEUMO_TRAINER_CACHE_DIR": str(cache),
-        "PNEUMO_TRAINER_LEASE_S": str(LEASE_S),
-        "PNEUMO_TRAINER_POLL_S": "0.2",
-    }
-
-
-def children_of(service: ServiceProcess) -> list[psutil.Process]:
-    return psutil.Process(service.pid).children()
-
-
-async def test_a_killed_trainer_leaves_no_process_and_its_job_is_done_by_the_next(
-    kafka_settings: KafkaSettings,
-    serve_registry: Callable[..., Any],
-    draw_uploads: Callable[..., Any],
-    tmp_path: Path,
-) -> None:
-    # Pictures so large that the training process is still at them when it is met.
-    registry = serve_registry(draw_uploads(labels(25), size_px=2500))
-    registry.request(NewJob(id=JOB))
-    (port,) = free_ports(1)
-    env = environment(kafka_settings, registry, tmp_path / "cache", port)
-    with process("trainer", port, env, tmp_path / "one.log") as first:
-        await until(lambda: bool(children_of(first)))
-        (child,) = children_of(first)
-        await until(lambda: any(r.phase == "features of the uploads" for r in registry.reports))
-        assert registry.outcomes == []
-        assert child.nice() >= 10
-        first.kill()
-        await until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
-    with process("trainer", port, env, tmp_path / "two.log") as second:
-        await until(lambda: bool(registry.outcomes))
-        assert second.stop() == 0
-    assert registry.jobs[JOB].attempt == 2
-    assert [outcome.state for outcome in registry.outcomes] == ["succeeded"]
-    assert len(registry.registered) == 1
-
-
-async def test_a_trainer_killed_at_handing_in_does_not_train_again(
-    kafka_settings: KafkaSettings,
-    serve_registry: Callable[..., Any],
-    draw_uploads: Callable[..., Any],
-    tmp_path: Path,
-) -> None:
-    registry = serve_registry(draw_uploads(labels(25)))
-    registry.holds_outcomes = True
-    registry.request(NewJob(id=JOB))
-    (port,) = free_ports(1)
-    env = environment(kafka_settings, registry, tmp_path / "cache", port)
-    with process("trainer", port, env, tmp_path / "one.log") as first:
-        await until(lambda: registry.refused_outcomes > 0)
-        first.kill()
-    registry.holds_outcomes = False
-    stuck = Stuck()
-    async with trainer(kafka_settings, registry, tmp_path / "cache", processes=stuck):
-        await until(lambda: bool(registry.outcomes))
-    assert stuck.started == 0
-    assert [outcome.state for outcome in registry.outcomes] == ["succeeded"]
-    first_bytes, second_bytes = registry.registered
-    assert first_bytes == second_bytes
-
-
-async def test_a_trainer_that_is_asked_to_leave_takes_its_training_along(
-    kafka_settings: KafkaSettings,
-    serve_registry: Callable[..., Any],
-    draw_uploads: Callable[..., Any],
-    tmp_path: Path,
-) -> None:
-    registry = serve_registry(draw_uploads(labels(25), size_px=2500))
-    registry.request(NewJob(id=JOB))
-    (port,) = free_ports(1)
-    env = environment(kafka_settings, registry, tmp_path / "cache", port)
-    with process("trainer", port, env, tmp_path / "one.log") as service:
-        await until(lambda: bool(children_of(service)))
-        (child,) = children_of(service)
-        assert service.stop() == 0
-        assert not child.is_running()
-    assert registry.outcomes == []
