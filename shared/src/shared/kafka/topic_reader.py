@@ -47,8 +47,9 @@ class TopicReader:
 
     async def run(self) -> None:
         """Read until cancelled."""
-        await self._start()
         try:
+            # Inside: also a reader that is cancelled while it starts closes its connections.
+            await self._start()
             ends = await self._seek()
             await self._mark_caught_up(ends)
             while True:

@@ -65,8 +65,8 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`; then finish what was taken, commit it, and leave the group."""
         self._consumer.subscribe([self._topic], listener=self)
-        await self._consumer.start()
         try:
+            await self._consumer.start()
             while not stop.is_set():
                 await self._take_batch()
             await self._drain()
