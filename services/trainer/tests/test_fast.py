@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from trainer.adapters.headed_graph import read_headed
 from trainer.adapters.line_progress import LineProgress
 from trainer.adapters.replay_file import load_replay
 from trainer.adapters.stored_images import StoredImages
+from trainer.core.heads import LinearHead
 from trainer.core.orders import CANDIDATE, ORDER_FILE, RESULT_FILE, JobOrder, JobResult
 from trainer.main.job import run_job
+from trainer.service.candidates import golden_error
 
 KNOWN = ("clear", "patchy", "white")
 
@@ -48,7 +51,6 @@ def run(tiny_bundle: Path, tmp_path: Path) -> Callable[..., tuple[JobResult, Pat
             version="child",
             code_version="test",
             ordered_at_ms=7,
-            threads=1,
         )
         (folder / ORDER_FILE).write_bytes(order.to_bytes())
         run_job(folder, LineProgress(io.StringIO(), SystemClock()))
@@ -168,6 +170,34 @@ def test_what_is_held_back_is_never_learned(
     assert len(after.held) > len(before.held)
 
 
+def test_an_upload_that_is_remembered_as_held_out_is_judged_once_and_not_learned(
+    run: Callable[..., Any], draw_uploads: Callable[..., Any], tiny_bundle: Path
+) -> None:
+    # The very pictures that the bundle was made of, and some that are new.
+    same, new = draw_uploads(["clear"] * 40, seed=0), draw_uploads(labels(10))
+    uploads = replace(
+        new, images=(*new.images, *same.images), contents=new.contents | same.contents
+    )
+    before = load_replay(tiny_bundle)
+    held = set(before.held.pictures.tolist()) & set(same.contents)
+    assert held
+    result, folder = run(uploads)
+    assert result.gate is not None
+    after = load_replay(folder / CANDIDATE)
+    assert not held & set(after.learned.pictures.tolist())
+    fresh_held = set(after.held.pictures.tolist()) - set(before.held.pictures.tolist())
+    assert result.gate.images == len(before.held) + len(fresh_held)
+
+
+def test_goldens_tell_another_network_and_another_preprocessing(tiny_bundle: Path) -> None:
+    graph = read_headed(tiny_bundle / "model.xml")
+    spec = verify_bundle(tiny_bundle).preprocessing
+    assert golden_error(tiny_bundle, graph, spec) < 1e-4
+    other = LinearHead(graph.head.kernel, graph.head.bias + np.array([3, 0, 0], np.float32))
+    assert golden_error(tiny_bundle, graph.with_head(other), spec) > 0.2
+    assert golden_error(tiny_bundle, graph, spec.model_copy(update={"target_std": 60.0})) == 1.0
+
+
 def files_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / CANDIDATE).iterdir()}
 
@@ -206,6 +236,39 @@ def test_nothing_to_learn_from_fails_with_one_sentence(
 ) -> None:
     result, _ = run(draw_uploads([]))
     assert result.error == "There is no upload that can be read."
+
+
+def joined(first: Any, second: Any) -> Any:
+    contents = first.contents | second.contents
+    return replace(first, images=(*first.images, *second.images), contents=contents)
+
+
+def test_what_was_learned_once_is_kept_and_not_learned_again(
+    run: Callable[..., Any], draw_uploads: Callable[..., Any]
+) -> None:
+    first = draw_uploads(labels(20))
+    result, folder = run(first)
+    again, _ = run(first, name="again", bundle=folder / CANDIDATE)
+    assert again.error is not None
+    assert "the current model has not met" in again.error
+    both = joined(first, draw_uploads(labels(10), seed=500))
+    more, last = run(both, name="more", bundle=folder / CANDIDATE)
+    assert more.metrics["uploads_learned"] <= 30
+    assert more.metrics["uploads_held_back"] > result.metrics["uploads_held_back"]
+    learned = set(load_replay(folder / CANDIDATE).learned.pictures.tolist())
+    assert learned <= set(load_replay(last / CANDIDATE).learned.pictures.tolist())
+
+
+def test_old_uploads_do_not_vouch_for_fresh_ones(
+    run: Callable[..., Any], draw_uploads: Callable[..., Any]
+) -> None:
+    first = draw_uploads(labels(60))
+    _, folder = run(first)
+    true = labels(30)
+    told = np.random.default_rng(3).permutation(true).tolist()
+    both = joined(first, draw_uploads(true, told=told, seed=500))
+    result, _ = run(both, name="more", bundle=folder / CANDIDATE)
+    assert not checks_of(result)["upload_label_agreement"].passed
 
 
 def test_a_full_training_that_is_not_configured_fails_with_one_sentence(

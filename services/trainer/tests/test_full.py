@@ -110,7 +110,6 @@ def _full(root: Path, weights: Path) -> Done:
         version="child",
         code_version="test",
         ordered_at_ms=7,
-        threads=1,
         data=str(root / "images"),
         weights=str(weights),
     )
@@ -150,7 +149,9 @@ def test_what_was_held_out_stays_so(done: Done) -> None:
     assert set(before.held.pictures.tolist()) <= set(after.held.pictures.tolist())
     names = np.array([one.sha256 for one in done.uploads])
     back = names[hold_back(np.zeros(len(names), np.int64), names.tolist())].tolist()
-    assert not after.pictures() & set(back)
+    kept = {*after.learned.pictures.tolist(), *after.held.pictures.tolist()}
+    assert not kept & set(back)
+    assert after.knows(names, ["patchy"] * len(names)).all()
     assert set(after.learned.labels.tolist()) == {0, 1, 2}
 
 

@@ -97,4 +97,21 @@ def test_it_does_not_grow_beyond_its_limits() -> None:
     limits = Limits(learned=3, held=2, looks=1, parent=1)
     after = extend(REPLAY, HEAD, ("x", "y"), rows("xyz"), rows("uvw"), limits)
     assert (len(after.learned), len(after.held)) == (3, 2)
+    assert after.knows(np.array(["x", "u"]), ["x", "x"]).all()
     assert limits.rows(train=2, kept=5) == 2 + 2 + 1 + 1
+
+
+def test_it_knows_a_picture_under_the_label_it_was_met_with() -> None:
+    after = extend(REPLAY, HEAD, ("x", "y"), rows("mn", [0, 1]), rows("o"), Limits())
+    pictures = np.array(["m", "n", "o", "m", "q"])
+    known = after.knows(pictures, ["x", "y", "x", "y", "x"])
+    assert known.tolist() == [True, True, True, False, False]
+    assert not REPLAY.knows(pictures, ["x"] * 5).any()
+
+
+def test_a_memory_from_before_there_were_lessons_can_be_read(tmp_path: Path) -> None:
+    store_replay(tmp_path, REPLAY)
+    with np.load(tmp_path / REPLAY_FILE) as stored:
+        arrays = {name: stored[name] for name in stored.files if name != "lessons"}
+    np.savez_compressed(tmp_path / REPLAY_FILE, **arrays)
+    assert not len(load_replay(tmp_path).lessons)

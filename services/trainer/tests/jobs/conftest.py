@@ -130,6 +130,7 @@ def _app(state: Registry) -> FastAPI:  # noqa: C901  one small route after the o
             return Response(status_code=503)
         told = JobOutcome.model_validate_json(await request.body())
         if state.leases[id_][0] != told.holder:
+            state.refused_outcomes += 1
             return _problem(409, "lease_lost")
         state.outcomes.append(told)
         return json(state.change(id_, state=told.state, gate=told.gate, error=told.error))

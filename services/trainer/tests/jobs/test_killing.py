@@ -136,4 +136,6 @@ async def test_a_trainer_that_is_asked_to_leave_takes_its_training_along(
         (child,) = children_of(service)
         assert service.stop() == 0
         assert not child.is_running()
+    # It was ended, it did not come to its end.
+    assert not list((tmp_path / "cache" / "jobs").glob("*/result.json"))
     assert registry.outcomes == []

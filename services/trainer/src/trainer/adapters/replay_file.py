@@ -17,6 +17,7 @@ _MISSING = "The bundle holds no replay memory; `python -m trainer replay` adds o
 def store_replay(bundle: Path, replay: Replay) -> None:
     """Write it as npz, the same memory to the same bytes."""
     arrays: dict[str, Any] = {"classes": np.array(replay.classes)}
+    arrays["lessons"] = replay.lessons
     for part in _PARTS:
         for column in _COLUMNS:
             arrays[f"{part}_{column}"] = getattr(getattr(replay, part), column)
@@ -31,7 +32,16 @@ def load_replay(bundle: Path) -> Replay:
                 part: Remembered(**{column: stored[f"{part}_{column}"] for column in _COLUMNS})
                 for part in _PARTS
             }
-            return Replay(tuple(stored["classes"].tolist()), **parts)
+            # A memory that was written before there were lessons has met no upload.
+            lessons = stored["lessons"] if "lessons" in stored else np.zeros(0, np.uint64)
+            return Replay(
+                tuple(stored["classes"].tolist()),
+                parts["learned"],
+                parts["held"],
+                parts["looks"],
+                parts["parent"],
+                lessons,
+            )
     except FileNotFoundError as error:
         raise ReplayError(_MISSING) from error
     except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:

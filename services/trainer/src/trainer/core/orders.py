@@ -37,7 +37,6 @@ class JobOrder(Message):
     version: Version
     code_version: str
     ordered_at_ms: int
-    threads: int
     data: str | None = None
     weights: str | None = None
 

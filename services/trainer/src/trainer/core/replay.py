@@ -3,20 +3,25 @@
 With it a new head is fitted and judged long after the pictures themselves are gone.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.core.arrays import Floats, Halves, Labels
+from trainer.core.arrays import Floats, Halves, Labels, Mask
 from trainer.core.heads import LinearHead
 
 Names: TypeAlias = NDArray[np.str_]
 """str [N]: the sha256 of a picture's file, or a patient's pseudonym."""
 
+Lessons: TypeAlias = NDArray[np.uint64]
+"""uint64 [M]: a picture under a label, hashed; small enough to remember every one."""
+
 REPLAY_FILE = "replay.npz"
+_LESSON_BYTES = 8
 
 
 class ReplayError(ValueError):
@@ -94,7 +99,8 @@ class Replay:
 
     learned: of what its head was fitted to. held: patients whom no head was ever fitted to.
     looks: some of these, each under one look of `corruptions`: for calibration and threshold.
-    parent: pictures of `held` with the features and the logits of the float parent.
+    parent: pictures of `held` with the features and the logits of the float parent. lessons: every
+    upload that this model, or one it comes from, has met, whether learned or held back.
     """
 
     classes: tuple[str, ...]
@@ -102,10 +108,25 @@ class Replay:
     held: Remembered
     looks: Remembered
     parent: Remembered
+    lessons: Lessons = field(default_factory=lambda: np.zeros(0, np.uint64))
 
-    def pictures(self) -> frozenset[str]:
-        """Name everything that is remembered."""
-        return frozenset([*self.learned.pictures.tolist(), *self.held.pictures.tolist()])
+    def knows(self, pictures: Names, labels: Sequence[str]) -> Mask:
+        """Tell which pictures were met under these labels, bool [N]; relabelled ones were not."""
+        return np.isin(lessons_of(pictures, labels), self.lessons)
+
+    def met(self, pictures: Names, labels: Sequence[str]) -> Lessons:
+        """Give the lessons with those of these pictures, sorted, each once."""
+        return np.union1d(self.lessons, lessons_of(pictures, labels))
+
+
+def lessons_of(pictures: Names, labels: Sequence[str]) -> Lessons:
+    """Hash pictures with the names of their labels, uint64 [N]."""
+    digests = (
+        hashlib.sha256(f"{picture} {label}".encode()).digest()
+        for picture, label in zip(pictures.tolist(), labels, strict=True)
+    )
+    first = b"".join(digest[:_LESSON_BYTES] for digest in digests)
+    return np.frombuffer(first, ">u8").astype(np.uint64)
 
 
 def choose(labels: Labels, pictures: Names, limit: int) -> Labels:
@@ -134,6 +155,7 @@ def extend(
     new head's.
     """
     known = [*learned.pictures.tolist(), *held.pictures.tolist()]
+    met_labels = [*learned.labels.tolist(), *held.labels.tolist()]
 
     def merged(old: Remembered, new: Remembered, limit: int) -> Remembered:
         return old.without(known).answered_by(head).joined(new.answered_by(head)).few(limit)
@@ -144,4 +166,5 @@ def extend(
         merged(replay.held, held, limits.held),
         replay.looks.answered_by(head),
         replay.parent.answered_by(head),
+        replay.met(np.array(known, np.str_), [classes[label] for label in met_labels]),
     )

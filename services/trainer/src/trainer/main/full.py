@@ -101,7 +101,13 @@ def _train(
             if not (target / name).exists() and name.endswith(".json"):
                 shutil.copyfile(Path(order.bundle) / name, target / name)  # what was kept stays so
         told = _with_parent(manifest, current)
-        return add_replay(target, told, images, dataset, merged.held_out, progress)[1]
+        uploads = order.snapshot.images
+        lessons = current.replay.met(
+            np.array([image.sha256 for image in uploads]), [image.label for image in uploads]
+        )
+        return add_replay(
+            target, told, images, dataset, merged.held_out, progress, lessons=lessons
+        )[1]
 
 
 def _views(cache: Path, key: str) -> Path:
@@ -124,7 +130,8 @@ def _trial(bundle: Path, current: Current, merged: Merged, images: Images) -> Tr
     pixels = Pixels(images, current.manifest.preprocessing)
     uploaded = np.arange(len(examples)) >= len(merged.remembered)
     pictures = np.array([example.sha256 for example in examples])
-    known = np.isin(pictures, sorted(current.replay.pictures()))
+    labels = [merged.dataset.classes[example.label] for example in examples]
+    known = current.replay.knows(pictures, labels)
     candidate = read_headed(bundle / current.manifest.engine.file)
     return Trial(
         np.array([example.label for example in examples], np.int64),

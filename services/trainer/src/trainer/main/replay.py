@@ -1,6 +1,7 @@
 """The root of the replay memory: added to a bundle, its weights untouched. Loads TensorFlow."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -15,7 +16,7 @@ from trainer.core.arrays import Mask
 from trainer.core.dataset import Dataset
 from trainer.core.keeping import in_order_of, without
 from trainer.core.recipe import Recipe
-from trainer.core.replay import Limits, Replay, ReplayError
+from trainer.core.replay import Lessons, Limits, Replay, ReplayError
 from trainer.core.splits import split_patients
 from trainer.main.source import NOTHING, Beside, open_folder
 from trainer.ports import Images, Progress
@@ -62,12 +63,16 @@ def add_replay(
     dataset: Dataset,
     held_out: Mask,
     progress: Progress,
+    *,
+    lessons: Lessons | None = None,
 ) -> tuple[Manifest, Replay]:
-    """Add the memory to a bundle's folder and hash its files anew."""
+    """Add the memory to a bundle's folder and hash its files anew. lessons: uploads it has met."""
     served = read_headed(bundle / manifest.engine.file)
     parent = HeadedGraph(to_openvino(keras.models.load_model(bundle / PARENT_FILE, compile=False)))
     pixels = Pixels(images, manifest.preprocessing)
     replay = Remembering(pixels, served, parent, progress).remember(dataset, held_out, Limits())
+    if lessons is not None:
+        replay = replace(replay, lessons=lessons)
     store_replay(bundle, replay)
     return write_manifest(bundle, manifest), replay
 

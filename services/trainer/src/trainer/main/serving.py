@@ -112,7 +112,6 @@ def _terms(settings: Settings, cache: Path) -> Terms:
         holder=settings.id,
         ttl_s=settings.lease_s,
         poll_s=settings.poll_s,
-        threads=settings.threads,
         cache=cache,
         code_version=version("pneumostream-trainer"),
         data=settings.data and settings.data.absolute(),

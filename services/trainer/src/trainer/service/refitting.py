@@ -1,14 +1,14 @@
 """The story of a fast training: a new head on the replay memory and the uploads, and its trial."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from shared.contracts.bundle import Manifest
 from shared.contracts.dataset import DatasetImage
 from shared.preprocessing import ImageError
-from trainer.core.arrays import Floats
+from trainer.core.arrays import Floats, Mask
 from trainer.core.dataset import Example, TooFewError
 from trainer.core.figures import Rule, all_figures
 from trainer.core.gate import Contestant, Trial
@@ -25,6 +25,7 @@ from trainer.service.remembering import pseudonym
 
 _PASSES = 3
 """Read, shown to the network, and three in ten of them to both graphs: about so often."""
+_NOTHING_NEW = "There is no upload to learn from that the current model has not met."
 _EXACT = 1e-2
 """How far features, kept as float16, times the head may lie from the graph's own logits."""
 
@@ -45,11 +46,18 @@ class Current:
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
-    """The labelled uploads as rows: what the head is fitted to, and what it is judged by."""
+    """The labelled uploads as rows.
+
+    learned: what the head is fitted to. known: what the current head was fitted to already: fitted
+    to it again at every training, it would come to know it by heart. held_back: what the model is
+    judged by; fresh: bool, those of them that no model before has met.
+    """
 
     learned: Remembered
+    known: Remembered
     held_back: Remembered
     held_back_examples: tuple[Example, ...]
+    fresh: Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +96,24 @@ class Refitting:
         classes = widened_classes(current.manifest.classes, images)
         self._progress.expect(_PASSES * len(images))
         examples = self._decodable(examples_of(images, classes, current.replay))
-        uploads = self._uploads(current, examples)
+        uploads = self._uploads(current, examples, classes)
         if not len(uploads.learned):
-            raise TooFewError("There is no upload to learn from.")
+            raise TooFewError(_NOTHING_NEW)
         self._progress.stage("fitting the head")
-        head = _fit(current, uploads.learned, len(classes))
+        head = _fit(current, uploads, len(classes))
         graph = current.graph.with_head(head)
         self._progress.stage("held-back uploads")
         held_back = self._answers(graph, uploads, head)
         old = current.replay.held.without(uploads.held_back.pictures.tolist())
         held = old.answered_by(head).joined(held_back)
         contestant = _decide(current, head, held, classes, version)
-        replay = extend(current.replay, head, classes, uploads.learned, uploads.held_back, Limits())
+        learned = uploads.learned.joined(uploads.known)
+        replay = extend(current.replay, head, classes, learned, uploads.held_back, Limits())
         return Refitted(
             graph,
             contestant,
             replay,
-            trial_of(current.replay, old, uploads.held_back, held.logits),
+            _trial(old, uploads, held.logits),
             tuple(np.bincount(uploads.learned.labels, minlength=len(classes)).tolist()),
             _metrics(contestant, replay, uploads),
         )
@@ -121,7 +130,9 @@ class Refitting:
             found.append(example)
         return tuple(found)
 
-    def _uploads(self, current: Current, examples: tuple[Example, ...]) -> Uploads:
+    def _uploads(
+        self, current: Current, examples: tuple[Example, ...], classes: tuple[str, ...]
+    ) -> Uploads:
         self._progress.stage("features of the uploads")
         if not examples:
             raise TooFewError("There is no upload that can be read.")
@@ -130,27 +141,24 @@ class Refitting:
         labels = np.array([example.label for example in examples], np.int64)
         groups = [example.patient for example in examples]
         mask = hold_back(labels, groups, frozenset(current.replay.held.patients.tolist()))
+        pictures = np.array([example.sha256 for example in examples])
+        known = current.replay.knows(pictures, [classes[label] for label in labels.tolist()])
         rows = Remembered(
             seen.astype(np.float16),
             current.graph.head.logits(seen),
             labels,
-            np.array([example.sha256 for example in examples]),
+            pictures,
             np.array(groups),
         )
         back = np.flatnonzero(mask)
         chosen = tuple(examples[row] for row in back.tolist())
         answers = self._ask(current.graph, chosen, len(current.manifest.classes))
-        held_back = rows.take(back)
         return Uploads(
-            rows.take(np.flatnonzero(~mask)),
-            Remembered(
-                held_back.features,
-                answers,
-                held_back.labels,
-                held_back.pictures,
-                held_back.patients,
-            ),
+            rows.take(np.flatnonzero(~mask & ~known)),
+            rows.take(np.flatnonzero(~mask & known)),
+            replace(rows.take(back), logits=answers),
             chosen,
+            ~known[back],
         )
 
     def _answers(self, graph: Headed, uploads: Uploads, head: LinearHead) -> Remembered:
@@ -190,31 +198,32 @@ def examples_of(
     return examples
 
 
-def _fit(current: Current, learned: Remembered, classes: int) -> LinearHead:
-    old = current.replay.learned.without(learned.pictures.tolist())
+def _fit(current: Current, uploads: Uploads, classes: int) -> LinearHead:
+    ours = [*uploads.learned.pictures.tolist(), *uploads.known.pictures.tolist()]
+    old = current.replay.learned.without(ours).joined(uploads.known)
     return refit_head(
         current.graph.head,
         old.features.astype(np.float32),
-        learned.features.astype(np.float32),
-        learned.labels,
+        uploads.learned.features.astype(np.float32),
+        uploads.learned.labels,
         classes,
         Pull(),
     )
 
 
-def trial_of(replay: Replay, old: Remembered, held_back: Remembered, logits: Floats) -> Trial:
+def _trial(old: Remembered, uploads: Uploads, logits: Floats) -> Trial:
     """Put both models' answers side by side: on what is remembered, then on held-back uploads.
 
     logits: the candidate's, in that order.
     """
-    uploaded = np.concatenate([np.zeros(len(old), np.bool_), np.ones(len(held_back), np.bool_)])
-    known = np.isin(held_back.pictures, sorted(replay.pictures()))
+    rows = old.joined(uploads.held_back)
+    nothing, held_back = np.zeros(len(old), np.bool_), len(uploads.held_back)
     return Trial(
-        np.concatenate([old.labels, held_back.labels]),
-        np.concatenate([old.patients, held_back.patients]),
-        uploaded,
-        np.concatenate([np.zeros(len(old), np.bool_), ~known]),
-        np.concatenate([old.logits, held_back.logits]),
+        rows.labels,
+        rows.patients,
+        np.concatenate([nothing, np.ones(held_back, np.bool_)]),
+        np.concatenate([nothing, uploads.fresh]),
+        rows.logits,
         logits,
     )
 

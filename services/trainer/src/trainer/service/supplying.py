@@ -24,13 +24,12 @@ class Terms:
     """On what terms a trainer works.
 
     holder: its name on a lease, which runs ttl_s. poll_s: how often it looks for work by itself.
-    threads: of the training process. data, weights: what mode full needs beside the uploads.
+    data, weights: what mode full needs beside the uploads.
     """
 
     holder: str
     ttl_s: float
     poll_s: float
-    threads: int
     cache: Path
     code_version: str
     data: Path | None
@@ -73,7 +72,6 @@ class Supplying:
             version=candidate_version(job, stamp),
             code_version=terms.code_version,
             ordered_at_ms=self._clock.now_ms(),
-            threads=terms.threads,
             data=None if terms.data is None else str(terms.data),
             weights=None if terms.weights is None else str(terms.weights),
         )
