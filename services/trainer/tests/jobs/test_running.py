@@ -198,6 +198,24 @@ async def test_a_registry_that_is_away_for_longer_than_a_lease_costs_nothing(
         assert stuck.stopped == 0
 
 
+class Unheard:
+    """A broker that never answers."""
+
+    async def publish(self, event: TrainEvent) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_broker_that_does_not_answer_holds_up_no_heartbeat(
+    kafka_settings: KafkaSettings, serve_registry: Callable[..., Any], tmp_path: Path
+) -> None:
+    registry, stuck = serve_registry(), Stuck()
+    registry.request(NewJob(id=JOB))
+    cache = tmp_path / "cache"
+    async with trainer(kafka_settings, registry, cache, processes=stuck, events=Unheard()):
+        await until(lambda: sum(r.phase == "stuck" for r in registry.reports) > 3)
+        assert registry.is_held(JOB)
+
+
 async def test_an_outcome_is_repeated_until_the_registry_takes_it(
     kafka_settings: KafkaSettings, serve_registry: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -55,6 +55,14 @@ class Lease:
 
     async def keep(self) -> LetGo:
         """Report until the job must be let go. A registry that is away is asked again."""
+        async with asyncio.TaskGroup() as tasks:
+            # Beside the reports: a broker that is away holds up none of them.
+            publishing = tasks.create_task(self._publish_changes())
+            let_go = await self._report_on()
+            publishing.cancel()
+        return let_go
+
+    async def _report_on(self) -> LetGo:
         while True:
             try:
                 job = await self._control.report_job(self._job.id, self._report())
@@ -66,7 +74,6 @@ class Lease:
             else:
                 if job.cancel_requested:
                     return LetGo(is_cancelled=True)
-            await self._publish()
             await asyncio.sleep(min(_LEAST_S, self._ttl_s / _BEATS_A_LEASE))
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._ttl_s / _BEATS_A_LEASE):
@@ -85,8 +92,15 @@ class Lease:
             metrics=line.metrics,
         )
 
-    async def _publish(self) -> None:
-        line = self._line
+    async def _publish_changes(self) -> None:
+        published: JobLine | None = None
+        while True:
+            if self._line != published:
+                published = self._line
+                await self._publish(published)
+            await asyncio.sleep(_LEAST_S)
+
+    async def _publish(self, line: JobLine) -> None:
         event = TrainEvent(
             id=self._job.id,
             state=line.state,
