@@ -9,6 +9,8 @@ MEMBERS := shared $(sort $(wildcard services/*)) deploy/embedded
 PROJECTS := $(wildcard $(addsuffix /pyproject.toml,$(MEMBERS)))
 # Set CHECKED to look at a part only: make lint CHECKED=services/gateway
 CHECKED ?= .
+# Processes that test at once, each with a broker of its own: make test JOBS=4
+JOBS ?= 2
 
 RUNTIME := $(VENV)/.installed
 TOOLS := $(VENV)/.installed-dev
@@ -66,7 +68,7 @@ imports: install-dev ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
 unit: install-dev ## pytest, with the broker that its fixtures start (TEST_BROKER=docker for a container)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 format: install-dev ## put the code in the one form
 	$(BIN)/ruff check --fix $(CHECKED)

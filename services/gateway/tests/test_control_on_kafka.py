@@ -14,7 +14,7 @@ from shared.contracts.dataset import parse_upload_headers
 from shared.contracts.models import ModelPromoted
 from shared.contracts.train import Job, TrainEvent
 from shared.kafka.admin import create_topics
-from shared.kafka.clients import new_consumer, new_producer
+from shared.kafka.clients import new_consumer, new_producer, started
 from shared.kafka.settings import KafkaSettings
 from shared.testing.images import new_jpeg
 
@@ -26,23 +26,19 @@ async def read_uploads(kafka_settings):
     topic = f"{kafka_settings.topic_prefix}uploads.labelled"
     consumer = new_consumer(kafka_settings, client_id="test")
     consumer.subscribe([topic])
-    await consumer.start()
-    ends = await consumer.end_offsets(consumer.assignment())
     records = []
-    async with asyncio.timeout(20):
+    async with started(consumer), asyncio.timeout(20):
+        ends = await consumer.end_offsets(consumer.assignment())
         while len(records) < sum(ends.values()):
             for batch in (await consumer.getmany(timeout_ms=100)).values():
                 records += batch
-    await consumer.stop()
     return records
 
 
 async def put(kafka_settings, topic, key, message):
-    producer = new_producer(kafka_settings, client_id="test")
-    await producer.start()
     name = f"{kafka_settings.topic_prefix}{topic}"
-    await producer.send_and_wait(name, key=key.encode(), value=message.to_bytes())
-    await producer.stop()
+    async with started(new_producer(kafka_settings, client_id="test")) as producer:
+        await producer.send_and_wait(name, key=key.encode(), value=message.to_bytes())
 
 
 def files(*contents):

@@ -2,9 +2,8 @@
 
 import pytest
 
-from shared.clock import new_id
-
 SHA = "ab" * 32
+UNKNOWN = "01990abc-0000-7000-8000-000000000000"
 NOWHERE = "http://127.0.0.1:1"
 
 DEEP = b'{"mode":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
@@ -27,13 +26,13 @@ BAD = {
     "an odd key": ("POST", "/retrain", {"headers": {"Idempotency-Key": "ü".encode()}}, 400),
     "no id": ("GET", "/v1/jobs/nonsense", {}, 404),
     "a number": ("GET", "/v1/jobs/1", {}, 404),
-    "a capital id": ("GET", f"/v1/jobs/{new_id().upper()}", {}, 404),
-    "an unknown job": ("GET", f"/v1/jobs/{new_id()}", {}, 404),
+    "a capital id": ("GET", f"/v1/jobs/{UNKNOWN.upper()}", {}, 404),
+    "an unknown job": ("GET", f"/v1/jobs/{UNKNOWN}", {}, 404),
     "a climbing job": ("GET", "/v1/jobs/..%2f..%2fetc", {}, 404),
     "no job to cancel": ("POST", "/v1/jobs/nonsense/cancel", {}, 404),
-    "an unknown job to cancel": ("POST", f"/v1/jobs/{new_id()}/cancel", {}, 404),
+    "an unknown job to cancel": ("POST", f"/v1/jobs/{UNKNOWN}/cancel", {}, 404),
     "no job to watch": ("GET", "/v1/jobs/nonsense/events", {}, 404),
-    "an unknown job to watch": ("GET", f"/v1/jobs/{new_id()}/events", {}, 404),
+    "an unknown job to watch": ("GET", f"/v1/jobs/{UNKNOWN}/events", {}, 404),
     "too long a list": ("GET", "/v1/jobs?limit=100000", {}, 400),
     "no limit": ("GET", "/v1/jobs?limit=x", {}, 400),
     "no image": ("GET", "/v1/dataset/images/nonsense", {}, 404),
@@ -79,9 +78,9 @@ async def test_what_is_bad_is_a_typed_problem(controlling, registry, case):
     [
         ("POST", "/retrain"),
         ("GET", "/v1/jobs"),
-        ("GET", f"/v1/jobs/{new_id()}"),
-        ("POST", f"/v1/jobs/{new_id()}/cancel"),
-        ("GET", f"/v1/jobs/{new_id()}/events"),
+        ("GET", f"/v1/jobs/{UNKNOWN}"),
+        ("POST", f"/v1/jobs/{UNKNOWN}/cancel"),
+        ("GET", f"/v1/jobs/{UNKNOWN}/events"),
         ("GET", "/v1/dataset"),
         ("GET", f"/v1/dataset/images/{SHA}"),
         ("DELETE", f"/v1/dataset/images/{SHA}"),

@@ -16,7 +16,7 @@ from shared.contracts.headers import parse_request_headers
 from shared.contracts.models import ModelPromoted, WorkerStatus
 from shared.contracts.predict import Expired, Failed, ModelRef, Succeeded
 from shared.kafka.admin import create_topics
-from shared.kafka.clients import STOP_TIMEOUT_S, new_consumer, new_producer
+from shared.kafka.clients import STOP_TIMEOUT_S, new_consumer, new_producer, started
 from shared.kafka.publisher import BrokerUnavailableError
 from shared.kafka.settings import KafkaSettings
 from shared.testing.images import new_jpeg
@@ -56,8 +56,6 @@ async def answering(kafka_settings, answer=succeeded, *, repeats=1):
     producer = new_producer(kafka_settings, client_id="stand-in")
     consumer = new_consumer(kafka_settings, client_id="stand-in")
     consumer.subscribe([f"{prefix}predict.requests"])
-    await producer.start()
-    await consumer.start()
     seen = []
 
     async def loop():
@@ -70,12 +68,11 @@ async def answering(kafka_settings, answer=succeeded, *, repeats=1):
                     f"{prefix}predict.results", key=headers.id.encode(), value=outcome.to_bytes()
                 )
 
-    task = asyncio.create_task(loop())
-    yield seen
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    await consumer.stop()
-    await producer.stop()
+    async with started(producer), started(consumer):
+        task = asyncio.create_task(loop())
+        yield seen
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def form(data, name="chest.jpeg", kind="image/jpeg", field="file"):
@@ -197,7 +194,7 @@ async def test_bad_input_is_refused_before_kafka(kafka_settings, request_body, s
 @pytest.mark.parametrize(
     ("method", "path", "headers", "status", "code"),
     [
-        ("GET", f"/v1/predictions/{new_id()}", {}, 404, "not_found"),
+        ("GET", "/v1/predictions/{new_id}", {}, 404, "not_found"),
         ("GET", "/v1/predictions/..%2f..%2fetc", {}, 404, "not_found"),
         ("GET", "/v1/predictions/nonsense", {}, 404, "not_found"),
         ("DELETE", "/predict", {}, 405, "method_not_allowed"),
@@ -208,7 +205,7 @@ async def test_bad_input_is_refused_before_kafka(kafka_settings, request_body, s
 )
 async def test_wrong_requests_are_problems(kafka_settings, method, path, headers, status, code):
     async with running_gateway(kafka_settings) as client:
-        response = await client.request(method, path, headers=headers)
+        response = await client.request(method, path.format(new_id=new_id()), headers=headers)
     assert (response.status_code, response.json()["code"]) == (status, code)
 
 

@@ -15,7 +15,7 @@ from shared.contracts.headers import RequestHeaders
 from shared.contracts.models import ModelRecord, WorkerStatus
 from shared.contracts.predict import parse_result
 from shared.contracts.topics import PREDICT_REQUESTS
-from shared.kafka.clients import new_consumer, new_producer
+from shared.kafka.clients import new_consumer, new_producer, started
 from shared.testing.bundles import new_manifest
 from shared.testing.images import new_jpeg
 
@@ -79,32 +79,24 @@ async def running_worker(kafka_settings, tmp_path, worker_id="worker-0"):
 
 
 async def send(kafka_settings, requests, *, raw=()):
-    producer = new_producer(kafka_settings, client_id="test")
-    await producer.start()
     topic = f"{kafka_settings.topic_prefix}predict.requests"
-    try:
+    async with started(new_producer(kafka_settings, client_id="test")) as producer:
         for headers, image in requests:
             await producer.send_and_wait(
                 topic, key=headers.id.encode(), value=image, headers=headers.to_kafka()
             )
         for headers, value in raw:
             await producer.send_and_wait(topic, key=b"x", value=value, headers=headers)
-    finally:
-        await producer.stop()
 
 
 async def outcomes(kafka_settings, count):
     consumer = new_consumer(kafka_settings, client_id="test")
     consumer.subscribe([f"{kafka_settings.topic_prefix}predict.results"])
-    await consumer.start()
     found = []
-    try:
-        async with asyncio.timeout(30):
-            while len(found) < count:
-                batches = await consumer.getmany(timeout_ms=200)
-                found += [parse_result(r.value) for rs in batches.values() for r in rs]
-    finally:
-        await consumer.stop()
+    async with started(consumer), asyncio.timeout(30):
+        while len(found) < count:
+            batches = await consumer.getmany(timeout_ms=200)
+            found += [parse_result(r.value) for rs in batches.values() for r in rs]
     return found
 
 
@@ -117,15 +109,12 @@ async def uncommitted(kafka_settings):
     """Records on the requests topic beyond the group's committed offsets."""
     topic = f"{kafka_settings.topic_prefix}predict.requests"
     consumer = new_consumer(kafka_settings, client_id="test", group_id="inference-worker")
-    await consumer.start()
-    try:
+    async with started(consumer):
         partitions = [TopicPartition(topic, p) for p in range(PREDICT_REQUESTS.partitions)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         committed = {p: await consumer.committed(p) or 0 for p in partitions}
         return sum(ends[p] - committed[p] for p in partitions)
-    finally:
-        await consumer.stop()
 
 
 async def test_each_request_is_answered_once_and_its_offset_committed(kafka_settings, tmp_path):
@@ -165,13 +154,11 @@ async def test_a_worker_that_leaves_puts_its_tombstone(kafka_settings, tmp_path)
         await asyncio.sleep(0.3)  # longer than the worker takes to notice that it is ready
     consumer = new_consumer(kafka_settings, client_id="test")
     consumer.subscribe([f"{kafka_settings.topic_prefix}workers.status"])
-    await consumer.start()
     records = []
-    async with asyncio.timeout(20):
+    async with started(consumer), asyncio.timeout(20):
         while not records or records[-1].value is not None:
             batches = await consumer.getmany(timeout_ms=200)
             records += [r for rs in batches.values() for r in rs]
-    await consumer.stop()
     assert {r.key for r in records} == {b"worker-7"}
     spoken = [WorkerStatus.model_validate_json(r.value) for r in records[:-1]]
     assert any(s.ready and s.version == "1" and s.partitions == 24 for s in spoken)

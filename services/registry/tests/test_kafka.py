@@ -20,7 +20,7 @@ from registry.settings import Settings
 from shared.contracts.models import ModelPromoted
 from shared.contracts.topics import MODELS_EVENTS
 from shared.kafka.admin import create_topics
-from shared.kafka.clients import new_consumer
+from shared.kafka.clients import new_consumer, started
 from shared.kafka.settings import KafkaSettings
 
 pytestmark = pytest.mark.kafka
@@ -34,14 +34,11 @@ NOWHERE = "127.0.0.1:1"
 @asynccontextmanager
 async def _reading(kafka: KafkaSettings) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
     consumer = new_consumer(kafka, client_id="test")
-    await consumer.start()
-    try:
+    async with started(consumer):
         partition = TopicPartition(f"{kafka.topic_prefix}{MODELS_EVENTS.name}", 0)
         consumer.assign([partition])
         await consumer.seek_to_beginning(partition)
         yield consumer, partition
-    finally:
-        await consumer.stop()
 
 
 async def _count(kafka: KafkaSettings) -> int:

@@ -19,7 +19,7 @@ from registry.settings import Settings
 from shared.contracts.models import ModelPromoted
 from shared.contracts.topics import MODELS_EVENTS, TRAIN_EVENTS, TopicSpec
 from shared.contracts.train import GateReport, JobOutcome, TrainEvent
-from shared.kafka.clients import new_consumer
+from shared.kafka.clients import new_consumer, started
 from shared.kafka.settings import KafkaSettings
 
 pytestmark = pytest.mark.kafka
@@ -83,18 +83,14 @@ asyncio.run(main())
 async def _read(kafka: KafkaSettings, topic: TopicSpec) -> list[bytes]:
     """Give all values of a topic."""
     consumer = new_consumer(kafka, client_id="test")
-    await consumer.start()
     values: list[bytes] = []
-    try:
+    async with started(consumer), asyncio.timeout(30):
         partition = TopicPartition(f"{kafka.topic_prefix}{topic.name}", 0)
         consumer.assign([partition])
         await consumer.seek_to_beginning(partition)
-        async with asyncio.timeout(30):
-            end = (await consumer.end_offsets([partition]))[partition]
-            while await consumer.position(partition) < end:
-                values.append((await consumer.getone()).value or b"")
-    finally:
-        await consumer.stop()
+        end = (await consumer.end_offsets([partition]))[partition]
+        while await consumer.position(partition) < end:
+            values.append((await consumer.getone()).value or b"")
     return values
 
 

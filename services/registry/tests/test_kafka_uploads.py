@@ -20,7 +20,7 @@ from registry.ports import UploadRecord
 from registry.settings import Settings
 from shared.contracts.topics import ALL_TOPICS, UPLOADS_LABELLED
 from shared.kafka.admin import create_topics
-from shared.kafka.clients import new_producer
+from shared.kafka.clients import new_producer, started
 from shared.kafka.publisher import BrokerUnavailableError
 from shared.kafka.settings import KafkaSettings
 from shared.testing.bundles import sha256_hex
@@ -57,13 +57,9 @@ async def _settled(kafka: KafkaSettings, count: int) -> None:
     topic = f"{kafka.topic_prefix}{UPLOADS_LABELLED.name}"
     partitions = [TopicPartition(topic, n) for n in range(UPLOADS_LABELLED.partitions)]
     consumer.assign(partitions)
-    await consumer.start()
-    try:
-        async with asyncio.timeout(60):
-            while sum([await consumer.committed(p) or 0 for p in partitions]) < count:
-                await asyncio.sleep(0.05)
-    finally:
-        await consumer.stop()
+    async with started(consumer), asyncio.timeout(60):
+        while sum([await consumer.committed(p) or 0 for p in partitions]) < count:
+            await asyncio.sleep(0.05)
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ from shared.contracts.topics import (
     WORKERS_STATUS,
     TopicSpec,
 )
-from shared.kafka.clients import new_consumer, new_producer, stop_client
+from shared.kafka.clients import new_consumer, new_producer, started, stop_client
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.topic_reader import StartAt, TopicReader
 from shared.observability.health import new_health_router
@@ -133,9 +133,17 @@ async def build(
         compute = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="compute"))
         loading = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
         registry = await stack.enter_async_context(new_registry_client(settings.registry_url))
-        producer = new_producer(settings.kafka, client_id=settings.id)
-        await producer.start()
-        stack.push_async_callback(stop_client, producer)
+        producer = await stack.enter_async_context(
+            started(new_producer(settings.kafka, client_id=settings.id))
+        )
+        consumer = new_consumer(
+            settings.kafka,
+            client_id=settings.id,
+            group_id=_GROUP,
+            fetch_max_wait_ms=_FETCH_MAX_WAIT_MS,
+        )
+        # Joins the group when it runs, which may never be.
+        stack.push_async_callback(stop_client, consumer)
         publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
         metrics_registry = CollectorRegistry()
         metrics = WorkerMetrics(metrics_registry)
@@ -171,12 +179,7 @@ async def build(
         yield Worker(
             service=service,
             predictions=PredictionConsumer(
-                new_consumer(
-                    settings.kafka,
-                    client_id=settings.id,
-                    group_id=_GROUP,
-                    fetch_max_wait_ms=_FETCH_MAX_WAIT_MS,
-                ),
+                consumer,
                 named(PREDICT_REQUESTS),
                 service,
                 KafkaOutcomes(publisher, named(PREDICT_RESULTS)),
@@ -187,7 +190,7 @@ async def build(
             ),
             models=models,
             models_reader=TopicReader(
-                new_consumer(settings.kafka, client_id=f"{settings.id}-models"),
+                lambda: new_consumer(settings.kafka, client_id=f"{settings.id}-models"),
                 named(MODELS_EVENTS),
                 models.on_model_promoted,
                 start_at=StartAt.BEGINNING,

@@ -1,6 +1,7 @@
 """Trainers killed at work and asked to leave: what becomes of the job and of its process."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ async def test_a_killed_trainer_leaves_no_process_and_its_job_is_done_by_the_nex
         (child,) = children_of(first)
         await until(lambda: any(r.phase == "reading the uploads" for r in registry.reports))
         assert registry.outcomes == []
-        assert child.nice() >= 10
+        assert os.sched_getscheduler(child.pid) == os.SCHED_IDLE
         first.kill()
         await until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
     with process("trainer", port, env, tmp_path / "two.log") as second:

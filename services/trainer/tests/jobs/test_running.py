@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 
 from shared.contracts.topics import TRAIN_EVENTS
 from shared.contracts.train import NewJob, TrainEvent
-from shared.kafka.clients import new_consumer
+from shared.kafka.clients import new_consumer, started
 from shared.kafka.settings import KafkaSettings
 from trainer.core.orders import JobLine
 from trainer.main.serving import build
@@ -52,15 +52,12 @@ async def until(holds: Callable[[], bool]) -> None:
 async def events(kafka: KafkaSettings) -> list[TrainEvent]:
     """Give what is there by now."""
     consumer = new_consumer(kafka, client_id="test")
-    await consumer.start()
-    try:
+    async with started(consumer):
         partition = TopicPartition(f"{kafka.topic_prefix}{TRAIN_EVENTS.name}", 0)
         consumer.assign([partition])
         (end,) = (await consumer.end_offsets([partition])).values()
         consumer.seek(partition, 0)
         return [TrainEvent.model_validate_json((await consumer.getone()).value) for _ in range(end)]
-    finally:
-        await consumer.stop()
 
 
 def labels(each: int) -> list[str]:

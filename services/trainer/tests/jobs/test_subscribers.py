@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.contracts.topics import TRAIN_COMMANDS
 from shared.contracts.train import TrainModel
-from shared.kafka.clients import new_consumer, new_producer
+from shared.kafka.clients import new_consumer, new_producer, started
 from shared.kafka.settings import KafkaSettings
 from trainer.main.serving import Trainer, build
 from trainer.settings import Settings
@@ -67,14 +67,11 @@ async def send(kafka: KafkaSettings, *records: tuple[bytes, list[tuple[str, byte
 
 async def committed(kafka: KafkaSettings) -> int | None:
     consumer: AIOKafkaConsumer = new_consumer(kafka, client_id="test", group_id=GROUP)
-    await consumer.start()
-    try:
+    async with started(consumer):
         offset: int | None = await consumer.committed(
             TopicPartition(f"{kafka.topic_prefix}{TRAIN_COMMANDS.name}", 0)
         )
         return offset
-    finally:
-        await consumer.stop()
 
 
 def command(job: str) -> bytes:

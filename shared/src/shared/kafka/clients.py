@@ -5,10 +5,13 @@ assignor for every group, because a group must agree on it.
 """
 
 import asyncio
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -21,7 +24,10 @@ _log = structlog.get_logger(__name__)
 SESSION_TIMEOUT_MS = 6_000
 STOP_TIMEOUT_S = 5.0
 _REQUEST_TIMEOUT_MS = 10_000
+_START_GRACE_S = 2.0
 _FETCH_MAX_BYTES = 32 * 1024 * 1024
+
+Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer)
 
 
 def new_producer(settings: KafkaSettings, *, client_id: str) -> AIOKafkaProducer:
@@ -57,16 +63,43 @@ def new_consumer(
     )
 
 
+@asynccontextmanager
+async def started(client: Client) -> AsyncIterator[Client]:
+    """Have a client started within the block, and closed after it, whatever happens.
+
+    Raises aiokafka.errors.KafkaError if the broker cannot be reached.
+    """
+    starting = asyncio.ensure_future(client.start())
+    try:
+        # Cancelled half-way, aiokafka leaves the connection that it began with to the collector.
+        await asyncio.shield(starting)
+        yield client
+    finally:
+        try:
+            await asyncio.wait({starting}, timeout=_START_GRACE_S)
+        finally:
+            starting.cancel()
+            await stop_client(client)
+
+
 async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     """Close a client, within a bound: an idempotent producer waits without end for a frozen broker.
 
     What was not confirmed by then was never promised to anybody.
     """
-    try:
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await client.stop()
-    except TimeoutError:
+    # Not `asyncio.timeout`: what stops in there may take the cancellation for its own.
+    stopping = asyncio.ensure_future(client.stop())
+    await asyncio.wait({stopping}, timeout=STOP_TIMEOUT_S)
+    if not stopping.done():
         _log.warning("a Kafka client did not close in time", timeout_s=STOP_TIMEOUT_S)
+        stopping.cancel()
+        await _connections(client).close()
+    elif not stopping.cancelled() and (error := stopping.exception()):
+        _log.warning("a Kafka client did not close well", error=repr(error))
+
+
+def _connections(client: AIOKafkaProducer | AIOKafkaConsumer) -> AIOKafkaClient:
+    return client.client if isinstance(client, AIOKafkaProducer) else client._client  # noqa: SLF001
 
 
 def new_broker(settings: KafkaSettings, *, client_id: str) -> KafkaBroker:

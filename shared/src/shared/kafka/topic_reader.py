@@ -12,6 +12,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import UnknownTopicOrPartitionError
 
+from shared.kafka.clients import started
+
 _log = structlog.get_logger(__name__)
 _RETRY_S = 0.5
 
@@ -33,13 +35,13 @@ class TopicReader:
 
     def __init__(
         self,
-        consumer: AIOKafkaConsumer,
+        new_consumer: Callable[[], AIOKafkaConsumer],
         topic: str,
         on_record: Callable[[Record], None],
         *,
         start_at: StartAt,
     ) -> None:
-        self._consumer = consumer
+        self._new_consumer = new_consumer
         self._topic = topic
         self._on_record = on_record
         self._start_at = start_at
@@ -47,44 +49,41 @@ class TopicReader:
 
     async def run(self) -> None:
         """Read until cancelled."""
-        try:
-            # Inside: also a reader that is cancelled while it starts closes its connections.
-            await self._start()
-            ends = await self._seek()
-            await self._mark_caught_up(ends)
-            while True:
-                batches = await self._consumer.getmany(timeout_ms=1_000)
-                for records in batches.values():
-                    for record in records:
-                        self._deliver(record)
-                if not self.caught_up.is_set():
-                    await self._mark_caught_up(ends)
-        finally:
-            await self._consumer.stop()
-
-    async def _start(self) -> None:
-        # Without a group, a subscription assigns every partition, those to come included.
-        self._consumer.subscribe([self._topic])
         while True:
             try:
-                await self._consumer.start()
+                await self._read()
             except UnknownTopicOrPartitionError:
                 # The topic job may still be at work when a service starts.
                 _log.info("waiting for the topic", topic=self._topic)
                 await asyncio.sleep(_RETRY_S)
-            else:
-                return
 
-    async def _seek(self) -> dict[TopicPartition, int]:
-        partitions = self._consumer.assignment()
-        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(partitions)
+    async def _read(self) -> None:
+        consumer = self._new_consumer()
+        # Without a group, a subscription assigns every partition, those to come included.
+        consumer.subscribe([self._topic])
+        async with started(consumer):
+            ends = await self._seek(consumer)
+            await self._mark_caught_up(consumer, ends)
+            while True:
+                batches = await consumer.getmany(timeout_ms=1_000)
+                for records in batches.values():
+                    for record in records:
+                        self._deliver(record)
+                if not self.caught_up.is_set():
+                    await self._mark_caught_up(consumer, ends)
+
+    async def _seek(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+        partitions = consumer.assignment()
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
         if self._start_at is StartAt.END:
             for partition, end in ends.items():
-                self._consumer.seek(partition, end)
+                consumer.seek(partition, end)
         return ends
 
-    async def _mark_caught_up(self, ends: dict[TopicPartition, int]) -> None:
-        positions = [await self._consumer.position(p) >= end for p, end in ends.items()]
+    async def _mark_caught_up(
+        self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]
+    ) -> None:
+        positions = [await consumer.position(p) >= end for p, end in ends.items()]
         if all(positions):
             self.caught_up.set()
 

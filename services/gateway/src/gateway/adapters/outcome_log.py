@@ -6,8 +6,7 @@ the store; a gateway that boots can answer ids of before, and none has to keep a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -17,6 +16,7 @@ from gateway.ports import Outcome
 from shared.clock import created_at_ms
 from shared.contracts.predict import parse_result
 from shared.contracts.topics import REQUESTS_RETENTION_MS
+from shared.kafka.clients import started
 from shared.kafka.publisher import BrokerUnavailableError
 from shared.kafka.topic_reader import Record
 
@@ -74,21 +74,16 @@ class KafkaOutcomeLog:
         if made_ms is None:
             return None
         try:
-            async with self._slots, asyncio.timeout(self._timeout_s), self._reader() as consumer:
+            async with (
+                self._slots,
+                asyncio.timeout(self._timeout_s),
+                started(self._new_reader()) as consumer,
+            ):
                 partitions = await self._producer.partitions_for(topic)
                 where = TopicPartition(topic, partition_of(id_.encode(), len(partitions)))
                 return await _scan(consumer, where, id_.encode(), made_ms, window_ms)
         except (KafkaError, TimeoutError) as error:
             raise BrokerUnavailableError(f"{topic}: {error!r}") from error
-
-    @asynccontextmanager
-    async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
-        consumer = self._new_reader()
-        try:
-            await consumer.start()
-            yield consumer
-        finally:
-            await consumer.stop()
 
 
 async def _scan(

@@ -3,15 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from gateway.settings import Settings
 from shared.control_client import ControlClient, new_control_client
-from shared.kafka.clients import new_consumer, new_producer, stop_client
-
-C = TypeVar("C", AIOKafkaProducer, AIOKafkaConsumer)
+from shared.kafka.clients import new_consumer, new_producer, started
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +28,16 @@ async def open_clients(settings: Settings) -> AsyncIterator[Clients]:
     Raises aiokafka.errors.KafkaError if the broker cannot be reached.
     """
     async with AsyncExitStack() as stack:
-
-        async def started(client: C) -> C:
-            await client.start()
-            stack.push_async_callback(stop_client, client)
-            return client
-
+        enter = stack.enter_async_context
         yield Clients(
-            requests=await started(new_producer(settings.kafka, client_id=settings.id)),
-            uploads=await started(new_producer(settings.kafka, client_id=f"{settings.id}-uploads")),
-            lookout=await started(new_consumer(settings.kafka, client_id=f"{settings.id}-probe")),
-            control=await stack.enter_async_context(
+            requests=await enter(started(new_producer(settings.kafka, client_id=settings.id))),
+            uploads=await enter(
+                started(new_producer(settings.kafka, client_id=f"{settings.id}-uploads"))
+            ),
+            lookout=await enter(
+                started(new_consumer(settings.kafka, client_id=f"{settings.id}-probe"))
+            ),
+            control=await enter(
                 new_control_client(settings.registry_url, timeout_s=settings.registry_timeout_s)
             ),
         )

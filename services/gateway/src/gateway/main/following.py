@@ -28,9 +28,13 @@ def new_readers(
     def new_reader(
         topic: TopicSpec, on_record: Callable[[Record], None], start_at: StartAt
     ) -> TopicReader:
-        consumer = new_consumer(settings.kafka, client_id=f"{settings.id}-{topic.name}")
-        name = topic.prefixed(settings.kafka.topic_prefix).name
-        return TopicReader(consumer, name, on_record, start_at=start_at)
+        client_id = f"{settings.id}-{topic.name}"
+        return TopicReader(
+            lambda: new_consumer(settings.kafka, client_id=client_id),
+            topic.prefixed(settings.kafka.topic_prefix).name,
+            on_record,
+            start_at=start_at,
+        )
 
     def announce(_: Record) -> None:
         plane.current.on_announced()

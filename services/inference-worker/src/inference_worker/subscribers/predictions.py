@@ -18,6 +18,7 @@ from inference_worker.core.requests import PredictRequest
 from inference_worker.ports import Outcome, OutcomePublisher
 from inference_worker.service import InferenceService
 from shared.contracts.headers import HeaderError, parse_request_headers
+from shared.kafka.clients import started
 from shared.kafka.publisher import BrokerUnavailableError
 
 _log = structlog.get_logger(__name__)
@@ -65,16 +66,15 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`; then finish what was taken, commit it, and leave the group."""
         self._consumer.subscribe([self._topic], listener=self)
-        try:
-            await self._consumer.start()
-            while not stop.is_set():
-                await self._take_batch()
-            await self._drain()
-        finally:
-            for task in self._batches:
-                task.cancel()
-            self.assigned = 0
-            await self._consumer.stop()
+        async with started(self._consumer):
+            try:
+                while not stop.is_set():
+                    await self._take_batch()
+                await self._drain()
+            finally:
+                for task in self._batches:
+                    task.cancel()
+                self.assigned = 0
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Answer and commit what was taken before another worker may read on from there."""

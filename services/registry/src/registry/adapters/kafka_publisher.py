@@ -37,19 +37,24 @@ def new_open_publisher(settings: KafkaSettings, *, timeout_s: float) -> OpenPubl
             linger_ms=0,
             request_timeout_ms=round(timeout_s * 1000),
         )
+        # Bounded by the request's time; cancelled, it would leave its first connection open.
+        starting = asyncio.ensure_future(producer.start())
         try:
-            await _start(producer, timeout_s)
+            await _connected(starting)
             yield KafkaPublisher(producer, timeout_s=timeout_s)
         finally:
-            await _stop(producer, timeout_s)
+            try:
+                await asyncio.wait({starting}, timeout=timeout_s)
+            finally:
+                starting.cancel()
+                await _stop(producer, timeout_s)
 
     return open_publisher
 
 
-async def _start(producer: AIOKafkaProducer, timeout_s: float) -> None:
+async def _connected(starting: "asyncio.Future[None]") -> None:
     try:
-        async with asyncio.timeout(timeout_s):
-            await producer.start()
+        await asyncio.shield(starting)
     except (KafkaError, TimeoutError, OSError) as error:
         raise BrokerUnavailableError(f"cannot connect: {error!r}") from error
 

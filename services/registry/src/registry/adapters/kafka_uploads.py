@@ -2,26 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
-import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from registry.ports import OpenUploads, UploadFeed, UploadRecord
 from shared.contracts.topics import UPLOADS_LABELLED
-from shared.kafka.clients import new_consumer
+from shared.kafka.clients import new_consumer, started
 from shared.kafka.publisher import BrokerUnavailableError
 from shared.kafka.settings import KafkaSettings
 from shared.kafka.topic_reader import Record
 
 GROUP = "registry"
 
-_log = structlog.get_logger(__name__)
 _POLL_MS = 1_000
 _MAX_RECORDS = 8
-_LEAVE_S = 5.0
-"""Time that leaving the group may take, seconds."""
 
 
 class KafkaUploads:
@@ -132,27 +128,13 @@ def new_open_uploads(
         consumer = new_consumer(settings, client_id="registry", group_id=group)
         topic = UPLOADS_LABELLED.prefixed(settings.topic_prefix).name
         consumer.subscribe([topic])
-        try:
+        async with AsyncExitStack() as stack:
             with _translated_errors():
                 async with asyncio.timeout(timeout_s):
-                    await consumer.start()
+                    await stack.enter_async_context(started(consumer))
             yield KafkaUploads(consumer, topic, timeout_s=timeout_s, quiet_polls=quiet_polls)
-        finally:
-            await _leave(consumer)
 
     return open_uploads
-
-
-async def _leave(consumer: AIOKafkaConsumer) -> None:
-    # Not `asyncio.timeout`: what stops in there may take the cancellation for its own.
-    stopping = asyncio.create_task(consumer.stop())
-    await asyncio.wait({stopping}, timeout=_LEAVE_S)
-    if not stopping.done():
-        _log.warning("consumer not closed in time")
-        await consumer._client.close()  # noqa: SLF001  else its connections would outlive it
-        stopping.cancel()
-    elif not stopping.cancelled() and (error := stopping.exception()):
-        _log.warning("consumer not closed well", error=repr(error))
 
 
 @contextmanager

@@ -12,15 +12,22 @@ from trainer.adapters.line_progress import LineProgress
 from trainer.adapters.parent_exit import exit_with_parent
 
 _NICE = 19
-"""Serving on the same machine comes first."""
 
 
 def run_job(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The job's folder.")],
 ) -> None:
     """Do the job whose order lies in a folder; ends with whoever holds its standard input."""
-    os.nice(_NICE)
+    _step_back()
     exit_with_parent(sys.stdin.fileno())
     from trainer.main.job import run_job as run  # noqa: PLC0415
 
     run(folder, LineProgress(sys.stdout, SystemClock()))
+
+
+def _step_back() -> None:
+    # Serving on the same machine comes first. A low priority alone would let this process finish
+    # its slice of some milliseconds while a request waits for the CPU (sched(7), SCHED_IDLE).
+    os.nice(_NICE)
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

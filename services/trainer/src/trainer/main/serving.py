@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter
 from shared.clock import Clock, SystemClock
 from shared.contracts.topics import TRAIN_COMMANDS, TRAIN_EVENTS
 from shared.control_client import new_control_client
-from shared.kafka.clients import new_broker, new_producer, stop_client
+from shared.kafka.clients import new_broker, new_producer, started
 from shared.kafka.publisher import KafkaPublisher
 from shared.observability.health import Readiness
 from shared.observability.serving import serve
@@ -75,9 +75,9 @@ async def build(
     # What the training process is told are whole paths.
     cache = settings.cache_dir.absolute()
     async with AsyncExitStack() as stack:
-        producer = new_producer(settings.kafka, client_id=settings.id)
-        await producer.start()
-        stack.push_async_callback(stop_client, producer)
+        producer = await stack.enter_async_context(
+            started(new_producer(settings.kafka, client_id=settings.id))
+        )
         publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
         registry = await stack.enter_async_context(new_registry_client(settings.registry_url))
         control = await stack.enter_async_context(new_control_client(settings.registry_url))
