@@ -6,6 +6,13 @@ import pytest
 from pydantic import ValidationError
 
 from shared.clock import created_at_ms, new_id
+from shared.contracts.dead_letters import (
+    MAX_STACK_CHARS,
+    Attempt,
+    Cause,
+    DeadLetter,
+    parse_dead_letter,
+)
 from shared.contracts.headers import HeaderError, RequestHeaders, parse_request_headers
 from shared.contracts.models import ModelPromoted, WorkerStatus
 from shared.contracts.predict import Expired, Failed, Succeeded, parse_result
@@ -45,8 +52,31 @@ def test_what_is_no_result_is_refused():
 
 
 def test_request_headers_survive_the_wire():
-    headers = RequestHeaders(ID, 1_795_459_746_524, "image/jpeg", 2, "00-abc-def-01")
+    headers = RequestHeaders(ID, 1_795_459_746_524, "image/jpeg", 2, "00-abc-def-01", 7, ID)
     assert parse_request_headers(headers.to_kafka()) == headers
+
+
+def test_a_dead_letter_survives_the_wire_with_the_end_of_its_stack():
+    attempt = Attempt(number=1, at_ms=5, worker="worker-0", error="RuntimeError: no")
+    letter = DeadLetter(RequestHeaders(ID, 9), Cause.INTERNAL, "x" * 9_000 + "end", (attempt,), 8)
+    read = parse_dead_letter(letter.to_kafka())
+    assert (read.request, read.cause, read.attempts) == (letter.request, letter.cause, (attempt,))
+    assert (read.dead_at_ms, len(read.stack), read.stack[-3:]) == (8, MAX_STACK_CHARS, "end")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [("cause", b"boredom"), ("attempts", b"[{}]"), ("dead-at", b"never"), ("id", b"\xff")],
+)
+def test_what_is_no_dead_letter_is_refused(changed):
+    letter = DeadLetter(RequestHeaders(ID, 9), Cause.INTERNAL, "", (), 8)
+    with pytest.raises(HeaderError):
+        parse_dead_letter(list((dict(letter.to_kafka()) | dict([changed])).items()))
+
+
+def test_what_others_put_beside_the_headers_of_a_request_disturbs_nobody():
+    headers = RequestHeaders(ID, 9)
+    assert parse_request_headers([*headers.to_kafka(), ("baggage", b"\xff")]) == headers
 
 
 @pytest.mark.parametrize(

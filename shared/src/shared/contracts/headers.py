@@ -8,6 +8,14 @@ from shared.contracts.predict import REQUEST_SCHEMA
 RawHeaders = Sequence[tuple[str, bytes]]
 
 
+_NAMES = frozenset(
+    (
+        *("id", "schema", "deadline", "content-type", "attempt", "traceparent"),
+        *("not-before", "redrive-of"),
+    )
+)
+
+
 class HeaderError(ValueError):
     """A record whose headers do not fit the contract. Nobody's request: it has no usable id."""
 
@@ -18,6 +26,8 @@ class RequestHeaders:
 
     deadline_ms: unix milliseconds after which nobody waits for the answer.
     attempt: 1 on first delivery, counted up by each retry.
+    not_before_ms: unix milliseconds before which a retry is not to be made.
+    redrive_of: the id of the dead letter that this request was made from.
     """
 
     id: str
@@ -25,6 +35,8 @@ class RequestHeaders:
     content_type: str = "application/octet-stream"
     attempt: int = 1
     traceparent: str | None = None
+    not_before_ms: int | None = None
+    redrive_of: str | None = None
 
     def to_kafka(self) -> list[tuple[str, bytes]]:
         """Encode for `AIOKafkaProducer.send(headers=...)`."""
@@ -37,13 +49,18 @@ class RequestHeaders:
         ]
         if self.traceparent is not None:
             pairs.append(("traceparent", self.traceparent))
+        if self.not_before_ms is not None:
+            pairs.append(("not-before", str(self.not_before_ms)))
+        if self.redrive_of is not None:
+            pairs.append(("redrive-of", self.redrive_of))
         return [(name, value.encode()) for name, value in pairs]
 
 
 def parse_request_headers(raw: RawHeaders) -> RequestHeaders:
     """Read the headers of a prediction request. Raises HeaderError on anything amiss."""
     try:
-        values = {name: value.decode() for name, value in raw}
+        values = {name: value.decode() for name, value in raw if name in _NAMES}
+        not_before = values.get("not-before")
         schema = values["schema"]
         headers = RequestHeaders(
             id=values["id"],
@@ -51,6 +68,8 @@ def parse_request_headers(raw: RawHeaders) -> RequestHeaders:
             content_type=values.get("content-type", "application/octet-stream"),
             attempt=int(values.get("attempt", "1")),
             traceparent=values.get("traceparent"),
+            not_before_ms=None if not_before is None else int(not_before),
+            redrive_of=values.get("redrive-of"),
         )
     except (KeyError, ValueError, AttributeError) as error:
         raise HeaderError(f"unreadable request headers: {error!r}") from error
