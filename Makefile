@@ -4,8 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := embedded gateway inference_worker registry shared trainer
-MEMBERS := shared $(sort $(wildcard services/*)) deploy/embedded
+PACKAGES := embedded gateway inference_worker operations registry shared trainer
+MEMBERS := shared $(sort $(wildcard services/*)) deploy/embedded deploy/operations
 PROJECTS := $(wildcard $(addsuffix /pyproject.toml,$(MEMBERS)))
 # Set CHECKED to look at a part only: make lint CHECKED=services/gateway
 CHECKED ?= .
@@ -18,10 +18,14 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up down status logs restart scale train test lint format-check types imports unit format lock lock-jars clean
+.PHONY: help install install-dev up down status logs restart scale audit train test lint format-check types imports unit format lock lock-jars clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+
+# Where the commands of operations find the broker: yours, or the embedded one.
+OPERATIONS = KAFKA_BOOTSTRAP_SERVERS=$${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${PNEUMO_KAFKA_PORT:-9092}} \
+	$(BIN)/python -m operations
 
 # --- run ---------------------------------------------------------------------------------------
 
@@ -46,6 +50,9 @@ restart: install ## restart one program (SERVICE=gateway)
 
 scale: install ## change the number of inference workers of a running stack (WORKERS=n)
 	@$(BIN)/python -m embedded scale $(or $(WORKERS),$(error say how many with WORKERS=))
+
+audit: install ## tell whether every accepted request was answered (SINCE=10m, WAIT=1)
+	@$(OPERATIONS) audit --since $(or $(SINCE),10m) $(if $(WAIT),--wait)
 
 train: install ## make models/baseline anew (DATA=folder of labelled pictures WEIGHTS=MobileNetV2 .h5, SEED=0)
 	@$(BIN)/python -m trainer train $(or $(DATA),$(error name the pictures with DATA=)) --seed $(or $(SEED),0) \

@@ -1,0 +1,36 @@
+"""What an audit keeps of a record: never the image."""
+
+from operations.core.audit import Accepted, Told
+from shared.clock import created_at_ms
+from shared.contracts.headers import parse_request_headers
+from shared.contracts.predict import Failed, Succeeded, parse_result
+from shared.kafka.topic_reader import Record
+
+
+def accepted_of(record: Record) -> Accepted:
+    """Read a record of `predict.requests`. Raises ValueError if it is no request."""
+    headers = parse_request_headers(record.headers)
+    return Accepted(headers.id, record.timestamp, headers.deadline_ms)
+
+
+def told_of(record: Record) -> Told:
+    """Read a record of `predict.results`. Raises ValueError if it is no outcome."""
+    if record.value is None:
+        raise ValueError("a record of predict.results without a value")
+    outcome = parse_result(record.value)
+    match outcome:
+        case Succeeded(label=label):
+            what = label
+        case Failed(code=code):
+            what = code.value
+        case _:
+            what = ""
+    asked_ms = created_at_ms(outcome.id)
+    return Told(outcome.id, record.timestamp, asked_ms, outcome.status, what)
+
+
+def dead_of(record: Record) -> str:
+    """Give the id of a record of `predict.dlq`. Raises ValueError if it has none."""
+    if record.key is None:
+        raise ValueError("a record of predict.dlq without a key")
+    return str(record.key, "utf-8")

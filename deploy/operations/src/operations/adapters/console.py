@@ -1,0 +1,40 @@
+"""What a person at a terminal reads, and the same for a program."""
+
+import json
+from dataclasses import asdict
+
+from rich.table import Table
+
+from operations.core.audit import Report
+
+_SHOWN_IDS = 20
+
+
+def report_table(report: Report) -> Table:
+    """Show an audit; of what is lost or contradicted the first ids."""
+    verdict = "every accepted request was answered" if report.sound else "NOT SOUND"
+    table = Table("what", "count", title=verdict)
+    table.add_row("accepted", str(report.accepted))
+    table.add_row("succeeded", str(report.succeeded))
+    for code, count in report.failed.items():
+        table.add_row(f"failed: {code}", str(count))
+    for name in ("expired", "pending"):
+        table.add_row(name, str(getattr(report, name)))
+    _add_ids(table, "lost", report.lost)
+    _add_ids(table, "contradicted", report.contradicted)
+    for name in ("repeated", "dead_letters", "unasked", "unreadable"):
+        table.add_row(name.replace("_", " "), str(getattr(report, name)))
+    table.add_row("longest answer", f"{report.longest_answer_ms / 1e3:.2f} s")
+    table.add_row("longest gap", f"{report.longest_gap_ms / 1e3:.2f} s")
+    return table
+
+
+def report_json(report: Report) -> str:
+    """Give an audit as one JSON object, its ids in full."""
+    return json.dumps({"sound": report.sound, **asdict(report)})
+
+
+def _add_ids(table: Table, name: str, ids: tuple[str, ...]) -> None:
+    table.add_row(name, str(len(ids)))
+    for id_ in ids[:_SHOWN_IDS]:
+        table.add_row("", id_)

@@ -1,0 +1,1 @@
+"""The composition roots: one file a command, the only places where parts meet."""
