@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from inference_worker.adapters.bundles import CachedBundles
 from inference_worker.adapters.cpus import available_cpus
 from inference_worker.adapters.engine_openvino import OpenVinoLoader
+from inference_worker.adapters.faults import Faults
 from inference_worker.adapters.metrics import WorkerMetrics
 from inference_worker.adapters.outcomes import KafkaOutcomes
 from inference_worker.adapters.priority import step_back
@@ -148,7 +149,16 @@ async def build(
         metrics_registry = CollectorRegistry()
         metrics = WorkerMetrics(metrics_registry)
         bundles = bundles or CachedBundles(registry, settings.cache_dir)
+        loader = loader or OpenVinoLoader(
+            threads=settings.inference_threads,
+            threads_alone=settings.inference_threads_alone or min(4, available_cpus()),
+            max_batch=settings.max_batch,
+        )
         service = InferenceService(compute, clock)
+        if settings.faults:
+            faults = Faults(asyncio.get_running_loop(), settings.simulated_ms)
+            service = InferenceService(compute, clock, decode=faults.decode)
+            loader = faults.wrap(loader)
         status = StatusReporter(
             settings.id,
             publisher,
@@ -164,12 +174,7 @@ async def build(
         models = ModelFollower(
             settings.model_name,
             bundles,
-            loader
-            or OpenVinoLoader(
-                threads=settings.inference_threads,
-                threads_alone=settings.inference_threads_alone or min(4, available_cpus()),
-                max_batch=settings.max_batch,
-            ),
+            loader,
             service,
             loading,
             _Observer(status, metrics),

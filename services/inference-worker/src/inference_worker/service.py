@@ -1,7 +1,7 @@
 """The story of a batch: who is still waiting, what the engine says, what they are told."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
@@ -12,7 +12,7 @@ from inference_worker.core.requests import PredictRequest, triage
 from inference_worker.core.verdicts import Verdict, decide_verdict
 from inference_worker.ports import Engine, Outcome, Pixels, Scores
 from shared.clock import Clock
-from shared.contracts.bundle import Manifest
+from shared.contracts.bundle import Manifest, PreprocessingSpec
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import Failed, ModelRef, Succeeded, Timings
 from shared.domain_guard import reasons_of
@@ -20,13 +20,17 @@ from shared.preprocessing import ImageError, preprocess
 
 _log = structlog.get_logger(__name__)
 
+Decode = Callable[[bytes, PreprocessingSpec], Pixels]
+"""Encoded image → float32 [S, S, 1]; as `shared.preprocessing.preprocess`."""
+
 
 class InferenceService:
     """Turns N requests into N outcomes; the engine can be exchanged between two batches."""
 
-    def __init__(self, compute: Executor, clock: Clock) -> None:
+    def __init__(self, compute: Executor, clock: Clock, *, decode: Decode = preprocess) -> None:
         self._compute = compute
         self._clock = clock
+        self._decode = decode
         self._engine: Engine | None = None
         self._in_flight = 0
 
@@ -64,14 +68,20 @@ class InferenceService:
         alone = self._in_flight == 1
         try:
             return await asyncio.get_running_loop().run_in_executor(
-                self._compute, partial(classify, engine, live, self._clock, alone=alone)
+                self._compute,
+                partial(classify, engine, live, self._clock, decode=self._decode, alone=alone),
             )
         finally:
             self._in_flight -= len(live)
 
 
 def classify(
-    engine: Engine, requests: Sequence[PredictRequest], clock: Clock, *, alone: bool = False
+    engine: Engine,
+    requests: Sequence[PredictRequest],
+    clock: Clock,
+    *,
+    decode: Decode,
+    alone: bool = False,
 ) -> list[Outcome]:
     """Decode and infer one batch; whatever is wrong with one image stays with that image.
 
@@ -81,7 +91,7 @@ def classify(
     outcomes: dict[str, Outcome] = {}
     decoded: list[tuple[PredictRequest, Pixels]] = []
     for request in requests:
-        pixels = _decode(request, engine)
+        pixels = _decode(request, engine, decode)
         if isinstance(pixels, Failed):
             outcomes[request.headers.id] = pixels
         else:
@@ -99,9 +109,9 @@ def classify(
     return list(outcomes.values())
 
 
-def _decode(request: PredictRequest, engine: Engine) -> Pixels | Failed:
+def _decode(request: PredictRequest, engine: Engine, decode: Decode) -> Pixels | Failed:
     try:
-        return preprocess(request.image, engine.manifest.preprocessing)
+        return decode(request.image, engine.manifest.preprocessing)
     except ImageError as error:
         return Failed(id=request.headers.id, code=error.code, detail=error.detail)
     except Exception:  # noqa: BLE001

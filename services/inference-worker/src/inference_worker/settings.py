@@ -36,5 +36,9 @@ class Settings(BaseSettings):
     reconcile_every_s: float = Field(default=30.0, gt=0)
     """How often the registry is asked for the current model, in case an event was missed."""
     status_interval_s: float = Field(default=5.0, gt=0)
+    faults: bool = False
+    """Let marked images do harm (adapters/faults.py): for tests, never in production."""
+    simulated_ms: float = Field(default=0.0, ge=0)
+    """With `faults`: each image takes this long, and no engine computes; 0: the engine does."""
     log_level: str = "INFO"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
