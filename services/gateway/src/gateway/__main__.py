@@ -1,5 +1,7 @@
-"""`python -m gateway`."""
+"""`python -m gateway`: serve; `python -m gateway keys`: keep API keys."""
 
-from gateway.main import run
+import sys
 
-run()
+from gateway.cli.arguments import main
+
+main(sys.argv[1:])

@@ -1,5 +1,7 @@
 """Every variable of the gateway: type, unit, default. Read by `main` alone."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -50,6 +52,11 @@ class Settings(BaseSettings):
     """Clients that watch a job at once, at most."""
     stream_beat_s: float = Field(default=15.0, gt=0)
     """After so long without an event, a stream says that it is still there."""
+
+    keys_file: Path | None = None
+    """API keys, as `python -m gateway keys` writes them; None: everything is open."""
+    insecure: bool = False
+    """Serve other machines without API keys."""
 
     log_level: str = "INFO"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)

@@ -1,5 +1,6 @@
 """The HTTP application over the parts."""
 
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
@@ -10,6 +11,7 @@ from gateway.http.measuring import MeasuringMiddleware
 from gateway.http.predictions import new_outcomes_router, new_predictions_router
 from gateway.http.status import new_status_router
 from gateway.main.control_plane import new_control_routers
+from gateway.main.gate import new_gate
 from gateway.main.parts import Parts
 from gateway.settings import Settings
 from shared.clock import Clock
@@ -17,11 +19,20 @@ from shared.observability.health import new_health_router
 
 
 def new_http_side(settings: Settings, parts: Parts, clock: Clock) -> ASGIApp:
-    """Make every route, and count and time what they answer."""
+    """Make every route, see who may enter, and count and time what is answered."""
     metrics_registry = CollectorRegistry()
     metrics = GatewayMetrics(metrics_registry)
+    app = new_routes(settings, parts, clock, metrics_registry)
+    gate = new_gate(app, settings, clock)
+    return MeasuringMiddleware(gate, metrics.observe, clock.monotonic_s)
+
+
+def new_routes(
+    settings: Settings, parts: Parts, clock: Clock, metrics_registry: CollectorRegistry
+) -> FastAPI:
+    """Make every route there is."""
     limits = HttpLimits(settings.default_wait_s, settings.max_wait_s, settings.max_image_bytes)
-    app = new_app(
+    return new_app(
         # Routes are tried in order: the hot ones first.
         new_predictions_router(parts.predictions, limits),
         new_outcomes_router(parts.predictions),
@@ -35,4 +46,3 @@ def new_http_side(settings: Settings, parts: Parts, clock: Clock) -> ASGIApp:
         new_health_router(parts.readiness, metrics_registry),
         *new_control_routers(settings, parts.control, parts.cluster, clock),
     )
-    return MeasuringMiddleware(app, metrics.observe, clock.monotonic_s)

@@ -13,6 +13,7 @@ from gateway.main.clients import open_clients
 from gateway.main.control_plane import new_control_plane, new_labelled_images
 from gateway.main.data_plane import new_prediction_service
 from gateway.main.following import new_readers
+from gateway.main.gate import refuse_unsafe_start
 from gateway.main.http_side import new_http_side
 from gateway.main.parts import Parts
 from gateway.service.predictions import PredictionService
@@ -80,8 +81,9 @@ async def serve_gateway(settings: Settings, stop: asyncio.Event) -> None:
         following.cancel()
 
 
-def run() -> None:
+def run(*, insecure: bool = False) -> None:
     """Run as a process, from the environment, until SIGINT or SIGTERM."""
-    settings = Settings()
+    settings = Settings(insecure=True) if insecure else Settings()
+    refuse_unsafe_start(settings)
     configure_logs(settings.id, level=settings.log_level)
     run_service(lambda stop: serve_gateway(settings, stop))

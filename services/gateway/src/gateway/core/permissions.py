@@ -1,0 +1,100 @@
+"""What each route asks of a key: the only table, and everything that is not in it is for nobody."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What a key may be good for; none includes another."""
+
+    PREDICT = "predict"
+    UPLOAD = "upload"
+    TRAIN = "train"
+    ADMIN = "admin"
+
+
+class Public(StrEnum):
+    """What needs no scope. ANY_KEY: every valid key will do. OPEN: none is needed."""
+
+    OPEN = "open"
+    ANY_KEY = "any key"
+
+
+Need = Scope | Public
+
+ROUTES: Mapping[str, Mapping[str, Need]] = {
+    "/predict": {"POST": Scope.PREDICT},
+    "/v1/predictions": {"POST": Scope.PREDICT},
+    "/v1/predictions/{id}": {"GET": Scope.PREDICT},
+    "/upload-data": {"POST": Scope.UPLOAD},
+    "/v1/uploads": {"POST": Scope.UPLOAD},
+    "/retrain": {"POST": Scope.TRAIN},
+    "/v1/jobs": {"GET": Public.ANY_KEY, "POST": Scope.TRAIN},
+    "/v1/jobs/{id}": {"GET": Public.ANY_KEY},
+    "/v1/jobs/{id}/events": {"GET": Public.ANY_KEY},
+    "/v1/jobs/{id}/cancel": {"POST": Scope.TRAIN},
+    "/v1/dataset": {"GET": Public.ANY_KEY},
+    "/v1/dataset/images/{sha256}": {
+        "GET": Public.ANY_KEY,
+        "PATCH": Scope.ADMIN,
+        "DELETE": Scope.ADMIN,
+    },
+    "/v1/models": {"GET": Public.ANY_KEY},
+    "/v1/models/current": {"GET": Public.ANY_KEY},
+    "/v1/models/rollback": {"POST": Scope.ADMIN},
+    "/v1/models/{version}": {"GET": Public.ANY_KEY},
+    "/v1/models/{version}/promote": {"POST": Scope.ADMIN},
+    "/status": {"GET": Public.ANY_KEY},
+    "/metrics": {"GET": Public.ANY_KEY},
+    "/docs": {"GET": Public.ANY_KEY},
+    "/docs/oauth2-redirect": {"GET": Public.ANY_KEY},
+    "/redoc": {"GET": Public.ANY_KEY},
+    "/openapi.json": {"GET": Public.ANY_KEY},
+    "/health/live": {"GET": Public.OPEN},
+    "/health/ready": {"GET": Public.OPEN},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A route of the table. path: its template, as metrics name it."""
+
+    path: str
+    need: Need
+
+
+@dataclass(frozen=True, slots=True)
+class WrongMethod:
+    """A path of the table under a method that it has not."""
+
+    path: str
+    allowed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """No path of the table."""
+
+
+_VARIABLE = re.compile(r"\\\{[a-z0-9]+\\\}")
+_PATTERNS = tuple(
+    (re.compile(_VARIABLE.sub("[^/]+", re.escape(path))), path) for path in ROUTES if "{" in path
+)
+
+
+def find_route(method: str, path: str) -> Known | WrongMethod | Absent:
+    """Look a request up; a fixed path goes before one with a variable. HEAD asks what GET asks."""
+    template = _template_of(path)
+    if template is None:
+        return Absent()
+    needs = ROUTES[template]
+    need = needs.get("GET" if method == "HEAD" else method)
+    return WrongMethod(template, tuple(sorted(needs))) if need is None else Known(template, need)
+
+
+def _template_of(path: str) -> str | None:
+    if path in ROUTES and "{" not in path:
+        return path
+    return next((template for pattern, template in _PATTERNS if pattern.fullmatch(path)), None)
