@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from gateway.core.backlog import Mark
 from gateway.core.faults import Fault
 from gateway.core.uploads import Candidate, Part, Rejected
 from shared.contracts.dataset import UploadHeaders
@@ -50,6 +51,18 @@ class BrokerProbe(Protocol):
     @property
     def reachable(self) -> bool:
         """Whether the last look, at most a few seconds ago, found it."""
+        ...
+
+
+class LagWatcher(Protocol):
+    """Wants to know how far the workers are behind."""
+
+    def mark(self) -> Mark:
+        """Begin a look at their lag."""
+        ...
+
+    def looked(self, lag: int, since: Mark) -> None:
+        """Take in what the look that began at `since` has found, in records."""
         ...
 
 

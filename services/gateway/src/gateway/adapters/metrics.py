@@ -1,6 +1,14 @@
 """What the gateway counts."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from collections.abc import Callable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from gateway.adapters.group_lag import Followed
+from gateway.core.admission import Reason
+from gateway.core.workload import LoadReport
 
 _BUCKETS = (
     0.002,
@@ -46,3 +54,53 @@ class GatewayMetrics:
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route, str(status)).inc()
         self._seconds.labels(known, route).observe(seconds)
+
+
+class LoadCollector(Collector):
+    """What is held and what is before the workers, asked for when somebody scrapes."""
+
+    def __init__(
+        self, report: Callable[[], LoadReport], lags: Callable[[], Mapping[Followed, int]]
+    ) -> None:
+        self._report = report
+        self._lags = lags
+
+    def collect(self) -> Iterator[Metric]:
+        """Give every metric with its value of this moment."""
+        report = self._report()
+        yield _gauge("in_flight", "Requests of this gateway without an outcome.", report.in_flight)
+        yield _gauge("in_flight_bytes", "Bytes of images held for them.", report.in_flight_bytes)
+        yield _gauge("backlog", "Requests accepted and not answered, all gateways.", report.backlog)
+        yield _gauge(
+            "estimated_wait_seconds", "How long the backlog takes the workers.", report.wait_s
+        )
+        yield _counts(
+            "rejected", "Predictions refused, by reason.", "reason", tuple(Reason), report.rejected
+        )
+        yield _counts(
+            "deadlines_exceeded",
+            "Predictions answered 504: no answer in time, or expired before a worker began.",
+            "reason",
+            ("no_answer", "expired"),
+            report.late,
+        )
+        lag = GaugeMetricFamily(
+            "pneumo_consumer_lag", "Records not yet committed.", labels=["topic", "group"]
+        )
+        for followed, records in self._lags().items():
+            lag.add_metric([followed.topic, followed.group], records)
+        yield lag
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"pneumo_{name}", text, value)
+
+
+def _counts(
+    name: str, text: str, label: str, known: tuple[str, ...], found: Mapping[str, int]
+) -> Metric:
+    # Those that never happened are 0, so that a rate over them is one from the start.
+    family = CounterMetricFamily(f"pneumo_{name}", text, labels=[label])
+    for value in known:
+        family.add_metric([value], found.get(value, 0))
+    return family

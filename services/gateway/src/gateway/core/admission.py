@@ -1,8 +1,25 @@
-"""Whether a prediction request may enter, decided before its body is on Kafka."""
+"""Whether a prediction request may enter, decided before its body is read and again after."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from math import ceil
 
 from shared.contracts.errors import ErrorCode
+
+WAIT_SHARE = 0.7
+"""How much of a client's time the wait may take: batches and partitions are not all alike."""
+
+MAX_RETRY_S = 30
+"""A wait that nobody can foretell, foretold."""
+
+
+class Reason(StrEnum):
+    """Why a request stays out; a label of `pneumo_rejected_total`."""
+
+    BROKER = "broker"
+    IN_FLIGHT = "in_flight"
+    BYTES = "bytes"
+    WAIT = "wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +32,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What it holds now."""
+    """What it holds now, and what is before it.
+
+    wait_s: how long the backlog takes the workers, seconds; infinite if they give no sign.
+    stalled: whether they have given none for a while, so that `wait_s` is a guess.
+    """
 
     in_flight: int
     in_flight_bytes: int
     broker_reachable: bool
+    wait_s: float = 0.0
+    stalled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +56,44 @@ class Admit:
 class Refuse:
     """Stay out, and try again after that many seconds."""
 
+    reason: Reason
     code: ErrorCode
     detail: str
     retry_after_s: int
 
 
+_BROKER_AWAY = Refuse(
+    Reason.BROKER, ErrorCode.BROKER_UNAVAILABLE, "The message broker cannot be reached.", 5
+)
+
+
 def admit(
     *, image_bytes: int, wait_s: float, now_ms: int, load: Load, limits: Limits
 ) -> Admit | Refuse:
-    """Weigh one request of `image_bytes` against what is held and what is reachable."""
+    """Weigh one request of `image_bytes` against what is held, reachable and waiting.
+
+    image_bytes: 0 while not known. wait_s: seconds that its client waits.
+    """
     if not load.broker_reachable:
-        return Refuse(ErrorCode.BROKER_UNAVAILABLE, "The message broker cannot be reached.", 5)
-    full = load.in_flight >= limits.max_in_flight
-    heavy = load.in_flight_bytes + image_bytes > limits.max_in_flight_bytes
-    if full or heavy:
-        return Refuse(ErrorCode.OVERLOADED, "Too many requests are waiting for an answer.", 1)
+        return _BROKER_AWAY
+    if load.in_flight >= limits.max_in_flight:
+        return _full(Reason.IN_FLIGHT)
+    if load.in_flight_bytes + image_bytes > limits.max_in_flight_bytes:
+        return _full(Reason.BYTES)
+    over_s = load.wait_s - WAIT_SHARE * wait_s
+    # With nothing else to learn from, one goes in: its outcome says that workers are back.
+    scout = load.stalled and load.in_flight == 0
+    if over_s > 0 and not scout:
+        return _too_long(over_s)
     return Admit(deadline_ms=now_ms + int(wait_s * 1000))
+
+
+def _full(reason: Reason) -> Refuse:
+    detail = "Too many requests are waiting for an answer."
+    return Refuse(reason, ErrorCode.OVERLOADED, detail, 1)
+
+
+def _too_long(over_s: float) -> Refuse:
+    detail = "An answer would take longer than you wait."
+    retry_after_s = ceil(min(over_s, MAX_RETRY_S))
+    return Refuse(Reason.WAIT, ErrorCode.OVERLOADED, detail, retry_after_s)

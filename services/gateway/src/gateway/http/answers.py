@@ -36,10 +36,10 @@ def answer(outcome: Outcome, *, extra: Mapping[str, object] | None = None) -> Re
             )
 
 
-def refusal(refused: Refuse) -> Response:
+def refusal(refused: Refuse, headers: Mapping[str, str] | None = None) -> Response:
     """Give a refusal its HTTP form."""
-    headers = {"Retry-After": str(refused.retry_after_s)}
-    return problem(refused.code, refused.detail, headers=headers)
+    retry = {"Retry-After": str(refused.retry_after_s)}
+    return problem(refused.code, refused.detail, headers=retry | dict(headers or {}))
 
 
 def json_response(

@@ -58,8 +58,10 @@ def new_predictions_router(service: PredictionService, limits: HttpLimits) -> AP
         openapi_extra={"requestBody": {"required": True, "content": _MULTIPART}},
     )
     async def predict(request: Request) -> Response:
-        upload = await read_image(request, max_bytes=limits.max_image_bytes)
         waits = Preferences(respond_async=False, wait_s=limits.default_wait_s)
+        if refused := _at_the_door(service, request, waits, limits):
+            return refused
+        upload = await read_image(request, max_bytes=limits.max_image_bytes)
         return await _predict(service, upload, waits, {"filename": upload.filename})
 
     @router.post(
@@ -72,6 +74,8 @@ def new_predictions_router(service: PredictionService, limits: HttpLimits) -> AP
     )
     async def create_prediction(request: Request) -> Response:
         preferences = _preferences(request, limits)
+        if refused := _at_the_door(service, request, preferences, limits):
+            return refused
         upload = await read_image(request, max_bytes=limits.max_image_bytes)
         if preferences.respond_async:
             return await _submit(service, upload, preferences)
@@ -112,6 +116,25 @@ def _preferences(request: Request, limits: HttpLimits) -> Preferences:
         )
     except ValueError as error:
         raise ProblemError(ErrorCode.MALFORMED_REQUEST, str(error)) from error
+
+
+def _at_the_door(
+    service: PredictionService, request: Request, waits: Preferences, limits: HttpLimits
+) -> Response | None:
+    # What announces more than is allowed is refused for that, by whoever reads it.
+    announced = min(_announced_bytes(request), limits.max_image_bytes)
+    refused = service.refusal(announced, waits.wait_s)
+    if refused is None:
+        return None
+    # A client that asks before it sends its body may never send it: its connection then ends here.
+    # Everybody else's body is read past by the server, and kept nowhere.
+    asks_first = request.headers.get("expect", "").lower() == "100-continue"
+    return refusal(refused, {"Connection": "close"} if asks_first else {})
+
+
+def _announced_bytes(request: Request) -> int:
+    announced = request.headers.get("content-length", "")
+    return int(announced) if announced.isdecimal() else 0
 
 
 async def _predict(

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from gateway.settings import Settings
 from shared.control_client import ControlClient, new_control_client
@@ -13,11 +14,15 @@ from shared.kafka.clients import new_consumer, new_producer, started
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """requests: for predictions alone. uploads: its own, since a producer sends one at a time."""
+    """requests: for predictions alone. uploads: its own, since a producer sends one at a time.
+
+    lookout: reads nothing; asks for metadata and ends. groups: asks for committed offsets.
+    """
 
     requests: AIOKafkaProducer
     uploads: AIOKafkaProducer
     lookout: AIOKafkaConsumer
+    groups: AIOKafkaAdminClient
     control: ControlClient
 
 
@@ -37,7 +42,20 @@ async def open_clients(settings: Settings) -> AsyncIterator[Clients]:
             lookout=await enter(
                 started(new_consumer(settings.kafka, client_id=f"{settings.id}-probe"))
             ),
+            groups=await enter(_new_admin(settings)),
             control=await enter(
                 new_control_client(settings.registry_url, timeout_s=settings.registry_timeout_s)
             ),
         )
+
+
+@asynccontextmanager
+async def _new_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(
+        **settings.kafka.client_options(), client_id=f"{settings.id}-groups"
+    )
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()

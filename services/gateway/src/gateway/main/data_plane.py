@@ -1,17 +1,34 @@
 """The parts that serve predictions; none of them knows the registry."""
 
+from gateway.adapters.group_lag import Followed, KafkaGroupLag
 from gateway.adapters.outcome_log import KafkaOutcomeLog
 from gateway.adapters.requests import KafkaRequests
 from gateway.core.admission import Limits
 from gateway.core.outcome_cache import OutcomeCache
 from gateway.main.clients import Clients
-from gateway.ports import BrokerProbe
+from gateway.ports import BrokerProbe, LagWatcher
 from gateway.service.predictions import PredictionService
 from gateway.settings import Settings
 from shared.clock import Clock
-from shared.contracts.topics import PREDICT_REQUESTS, PREDICT_RESULTS
+from shared.contracts.topics import PREDICT_REQUESTS, PREDICT_RESULTS, PREDICT_RETRY
 from shared.kafka.clients import new_consumer
 from shared.kafka.publisher import KafkaPublisher
+
+_WORKERS = "inference-worker"
+_RETRIES = "inference-worker-retry"
+
+
+def new_group_lag(settings: Settings, clients: Clients, watcher: LagWatcher) -> KafkaGroupLag:
+    """Make the eye on the workers' groups."""
+    prefix = settings.kafka.topic_prefix
+    return KafkaGroupLag(
+        clients.requests,
+        clients.lookout,
+        clients.groups,
+        watcher,
+        Followed(PREDICT_REQUESTS.prefixed(prefix).name, _WORKERS),
+        Followed(PREDICT_RETRY.prefixed(prefix).name, _RETRIES),
+    )
 
 
 def new_prediction_service(

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
-from gateway.adapters.metrics import GatewayMetrics
+from gateway.adapters.metrics import GatewayMetrics, LoadCollector
 from gateway.http.app import new_app
 from gateway.http.limits import HttpLimits
 from gateway.http.measuring import MeasuringMiddleware
@@ -22,6 +22,7 @@ def new_http_side(settings: Settings, parts: Parts, clock: Clock) -> ASGIApp:
     """Make every route, see who may enter, and count and time what is answered."""
     metrics_registry = CollectorRegistry()
     metrics = GatewayMetrics(metrics_registry)
+    metrics_registry.register(LoadCollector(parts.predictions.report, lambda: parts.lag.lags))
     app = new_routes(settings, parts, clock, metrics_registry)
     gate = new_gate(app, settings, clock)
     return MeasuringMiddleware(gate, metrics.observe, clock.monotonic_s)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.adapters.broker_probe import KafkaProbe
+from gateway.adapters.group_lag import KafkaGroupLag
 from gateway.main.control_plane import ControlPlane
 from gateway.service.predictions import PredictionService
 from gateway.subscribers.cluster import ClusterView
@@ -11,12 +12,13 @@ from shared.kafka.topic_reader import TopicReader
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Made and connected; the probe and the readers do not run yet."""
+    """Made and connected; the probe, the eye on the lag and the readers do not run yet."""
 
     predictions: PredictionService
     control: ControlPlane
     cluster: ClusterView
     probe: KafkaProbe
+    lag: KafkaGroupLag
     readers: tuple[TopicReader, ...]
 
     def readiness(self) -> dict[str, bool]:

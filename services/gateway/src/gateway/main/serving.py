@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from gateway.adapters.broker_probe import KafkaProbe
 from gateway.main.clients import open_clients
 from gateway.main.control_plane import new_control_plane, new_labelled_images
-from gateway.main.data_plane import new_prediction_service
+from gateway.main.data_plane import new_group_lag, new_prediction_service
 from gateway.main.following import new_readers
 from gateway.main.gate import refuse_unsafe_start
 from gateway.main.http_side import new_http_side
@@ -51,6 +51,7 @@ class Gateway:
         """Follow the topics and the registry until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.parts.probe.run())
+            tasks.create_task(self.parts.lag.run())
             tasks.create_task(self.parts.control.follow(self.parts.cluster.note_retrained))
             for reader in self.parts.readers:
                 tasks.create_task(reader.run())
@@ -69,7 +70,8 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncItera
             images = new_labelled_images(settings, clients)
             control = new_control_plane(settings, clients.control, images, cluster, compute)
             readers = new_readers(settings, predictions, control, cluster)
-            parts = Parts(predictions, control, cluster, probe, readers)
+            lag = new_group_lag(settings, clients, predictions)
+            parts = Parts(predictions, control, cluster, probe, lag, readers)
             yield Gateway(new_http_side(settings, parts, clock), parts)
 
 

@@ -1,15 +1,22 @@
 """The story of a prediction: admitted, published, awaited, answered."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gateway.core.admission import Admit, Limits, Load, Refuse, admit
+from gateway.core.backlog import Mark
 from gateway.core.outcome_cache import OutcomeCache
 from gateway.core.waiters import Waiters, Wake
+from gateway.core.workload import LoadReport, Workload
 from gateway.ports import BrokerProbe, Outcome, OutcomeLog, RequestPublisher
 from shared.clock import Clock, created_at_ms, new_id
 from shared.contracts.headers import RequestHeaders
+from shared.contracts.predict import Expired
 from shared.contracts.topics import RESULTS_RETENTION_MS
+from shared.kafka.publisher import BrokerUnavailableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +68,19 @@ class PredictionService:
         self._limits = limits
         self._cache = cache
         self._waiters: Waiters[asyncio.Future[Outcome]] = Waiters()
-        self._in_flight = 0
+        self._workload = Workload(clock.monotonic_s())
         self._in_flight_bytes = 0
+        self._rejected: Counter[str] = Counter()
+        self._late: Counter[str] = Counter()
         self.predictions = 0
+
+    def refusal(self, image_bytes: int, wait_s: float) -> Refuse | None:
+        """Say whether a request would be refused, before its body is read.
+
+        image_bytes: as its client announces them, 0 if it does not.
+        """
+        admitted = self._admit(image_bytes, wait_s)
+        return admitted if isinstance(admitted, Refuse) else None
 
     async def predict(self, image: bytes, content_type: str, wait_s: float) -> Outcome | Refuse:
         """Have one encoded image classified.
@@ -71,33 +88,37 @@ class PredictionService:
         Raises DeadlineExceededError after `wait_s`, BrokerUnavailableError if it could not be
         accepted.
         """
-        admitted = self._admit(image, wait_s)
+        admitted = self._admit(len(image), wait_s)
         if isinstance(admitted, Refuse):
             return admitted
         id_ = new_id()
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         # The waiter stands before the record does: a fast worker must find it.
         self._waiters.expect(id_, future)
-        self._in_flight += 1
-        self._in_flight_bytes += len(image)
         try:
-            async with asyncio.timeout(wait_s):
-                await self._publish(id_, image, content_type, admitted.deadline_ms)
-                return await future
+            with self._holding(image):
+                async with asyncio.timeout(wait_s):
+                    await self._publish(id_, image, content_type, admitted.deadline_ms)
+                    return await future
         except TimeoutError as error:
+            self._late["no_answer"] += 1
             raise DeadlineExceededError(id_) from error
         finally:
             self._waiters.give_up(id_)
-            self._in_flight -= 1
-            self._in_flight_bytes -= len(image)
+            self._workload.give_up(id_)
 
     async def submit(self, image: bytes, content_type: str, wait_s: float) -> Accepted | Refuse:
         """Accept one encoded image and do not wait. Raises BrokerUnavailableError."""
-        admitted = self._admit(image, wait_s)
+        admitted = self._admit(len(image), wait_s)
         if isinstance(admitted, Refuse):
             return admitted
         id_ = new_id()
-        await self._publish(id_, image, content_type, admitted.deadline_ms)
+        try:
+            with self._holding(image):
+                await self._publish(id_, image, content_type, admitted.deadline_ms)
+        except BrokerUnavailableError:
+            self._workload.give_up(id_)
+            raise
         return Accepted(id_, admitted.deadline_ms)
 
     async def find(self, id_: str) -> Outcome | Pending | Unknown:
@@ -108,6 +129,8 @@ class PredictionService:
         made_ms = created_at_ms(id_)
         if made_ms is None or self._clock.now_ms() - made_ms > RESULTS_RETENTION_MS:
             return Unknown(id_)
+        if not self._broker.reachable:
+            raise BrokerUnavailableError("known to be away")
         found = await self._outcome_log.find_outcome(id_)
         if found is not None:
             return found
@@ -115,21 +138,60 @@ class PredictionService:
 
     def settle(self, outcome: Outcome) -> None:
         """Take in an outcome from the results topic, whoever made the request."""
+        expired = isinstance(outcome, Expired)
         self._cache.add(outcome)
+        self._workload.answer(outcome.id, self._clock.monotonic_s(), inferred=not expired)
         self.predictions += outcome.status == "succeeded"
         decision = self._waiters.settle(outcome.id)
         if isinstance(decision, Wake) and not decision.waiter.done():
+            self._late["expired"] += expired
             decision.waiter.set_result(outcome)
 
-    def _admit(self, image: bytes, wait_s: float) -> Admit | Refuse:
-        return admit(
-            image_bytes=len(image),
-            wait_s=wait_s,
-            now_ms=self._clock.now_ms(),
-            load=Load(self._in_flight, self._in_flight_bytes, self._broker.reachable),
-            limits=self._limits,
+    def mark(self) -> Mark:
+        """Begin a look at the workers' lag."""
+        return self._workload.mark()
+
+    def looked(self, lag: int, since: Mark) -> None:
+        """Take in what the look that began at `since` has found."""
+        self._workload.looked(lag, since, self._clock.monotonic_s())
+
+    def report(self) -> LoadReport:
+        """Tell what is held, what is before the workers, and who was turned away."""
+        return LoadReport(
+            in_flight=self._workload.in_flight(self._clock.now_ms()),
+            in_flight_bytes=self._in_flight_bytes,
+            backlog=self._workload.size,
+            wait_s=self._workload.wait(self._clock.monotonic_s()).seconds,
+            rejected=dict(self._rejected),
+            late=dict(self._late),
         )
+
+    def _admit(self, image_bytes: int, wait_s: float) -> Admit | Refuse:
+        now_ms = self._clock.now_ms()
+        wait = self._workload.wait(self._clock.monotonic_s())
+        load = Load(
+            self._workload.in_flight(now_ms),
+            self._in_flight_bytes,
+            self._broker.reachable,
+            wait.seconds,
+            stalled=wait.stalled,
+        )
+        admitted = admit(
+            image_bytes=image_bytes, wait_s=wait_s, now_ms=now_ms, load=load, limits=self._limits
+        )
+        if isinstance(admitted, Refuse):
+            self._rejected[admitted.reason] += 1
+        return admitted
 
     async def _publish(self, id_: str, image: bytes, content_type: str, deadline_ms: int) -> None:
         headers = RequestHeaders(id=id_, deadline_ms=deadline_ms, content_type=content_type)
+        self._workload.accept(id_, deadline_ms)
         await self._publisher.publish(headers, image)
+
+    @contextmanager
+    def _holding(self, image: bytes) -> Iterator[None]:
+        self._in_flight_bytes += len(image)
+        try:
+            yield
+        finally:
+            self._in_flight_bytes -= len(image)

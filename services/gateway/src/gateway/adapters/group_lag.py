@@ -1,0 +1,85 @@
+"""How far consumer groups are behind, looked at in the background."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from gateway.ports import LagWatcher
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A topic, and the group that consumes it."""
+
+    topic: str
+    group: str
+
+
+class KafkaGroupLag:
+    """Looks every `interval_s`; a look that takes too long, or finds no broker, tells nothing.
+
+    `main` is what `watcher` is told of; the others are for people to see.
+    """
+
+    def __init__(
+        self,
+        producer: AIOKafkaProducer,
+        consumer: AIOKafkaConsumer,
+        admin: AIOKafkaAdminClient,
+        watcher: LagWatcher,
+        main: Followed,
+        *others: Followed,
+        interval_s: float = 0.5,
+        timeout_s: float = 2.0,
+    ) -> None:
+        self._producer = producer
+        self._consumer = consumer
+        self._admin = admin
+        self._watcher = watcher
+        self._main = main
+        self._others = others
+        self._interval_s = interval_s
+        self._timeout_s = timeout_s
+        self._lags: dict[Followed, int] = {}
+
+    @property
+    def lags(self) -> Mapping[Followed, int]:
+        """Records behind, as last seen; empty before the first look."""
+        return self._lags
+
+    async def run(self) -> None:
+        """Look until cancelled; the clients are started."""
+        while True:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await self._look()
+            except (KafkaError, TimeoutError):
+                pass  # the probe says so
+            await asyncio.sleep(self._interval_s)
+
+    async def _look(self) -> None:
+        for followed in (self._main, *self._others):
+            since = self._watcher.mark()
+            lag = await self._lag_of(followed)
+            self._lags[followed] = lag
+            if followed == self._main:
+                self._watcher.looked(lag, since)
+
+    async def _lag_of(self, followed: Followed) -> int:
+        numbers = await self._producer.partitions_for(followed.topic)
+        partitions = [TopicPartition(followed.topic, n) for n in numbers]
+        ends = await self._consumer.end_offsets(partitions)
+        commits = await self._admin.list_consumer_group_offsets(
+            followed.group, partitions=partitions
+        )
+        done = {p: commits[p].offset for p in partitions}  # -1: never committed
+        behind = [p for p in partitions if ends[p] > done[p]]
+        if not behind:
+            return 0
+        # What retention has deleted, nobody will answer.
+        firsts = await self._consumer.beginning_offsets(behind)
+        return sum(ends[p] - max(done[p], firsts[p]) for p in behind)

@@ -1,0 +1,89 @@
+"""How many outcomes a second the workers give, as far as the outcomes themselves can tell."""
+
+from collections import deque
+from dataclasses import dataclass
+from math import exp2, inf
+
+WINDOW_S = 2.0
+"""Over which outcomes are counted; as long as this without one is a stall."""
+
+SLICE_S = 0.25
+_BUSY_WAIT_S = 0.1
+_MAX_HALVINGS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Slice:
+    span_s: float
+    outcomes: int
+    lowest: int
+
+
+class ServiceRate:
+    """Measured while work was waiting, held while there was none; monotonic seconds come in.
+
+    Outcomes a second say what workers *can* do only while something waits for them; else they say
+    what was asked. By Little's law, `lowest backlog / outcomes a second` is the wait that was
+    there throughout the window: a rate counts from a tenth of a second of it on. What was reached
+    without it is at least possible, and raises a rate that is lower.
+    """
+
+    def __init__(self, now_s: float) -> None:
+        self._slices: deque[_Slice] = deque()
+        self._began_s = now_s
+        self._outcomes = 0
+        self._lowest: float = inf
+        self._rate: float | None = None
+        self._alive_s = now_s
+
+    def note(self, now_s: float, *, backlog: int, answered: int = 0) -> None:
+        """Take in `answered` outcomes after which `backlog` requests are left."""
+        self._outcomes += answered
+        self._lowest = min(self._lowest, backlog)
+        if answered or not backlog:
+            self._alive_s = now_s
+        if now_s - self._began_s >= SLICE_S:
+            self._close(now_s, backlog)
+
+    def show_life(self, now_s: float) -> None:
+        """Take in that workers do work, of a kind that tells nothing of how fast they infer."""
+        self._alive_s = now_s
+
+    def is_stalled(self, now_s: float) -> bool:
+        """Whether requests wait and nothing has come back for a whole window."""
+        return now_s - self._alive_s > WINDOW_S
+
+    def per_second(self, now_s: float) -> float | None:
+        """Give outcomes a second; None while nothing is known, halved for each second of a stall.
+
+        A rebalance takes some seconds, after which things are as before: the rate that was
+        measured is kept, and only believed less and less until something comes back.
+        """
+        if self._rate is None:
+            return None
+        stalled_s = max(0.0, now_s - self._alive_s - WINDOW_S)
+        return self._rate * exp2(-min(stalled_s, _MAX_HALVINGS))
+
+    def _close(self, now_s: float, backlog: int) -> None:
+        lowest = int(min(self._lowest, backlog))
+        self._slices.append(_Slice(now_s - self._began_s, self._outcomes, lowest))
+        self._began_s, self._outcomes, self._lowest = now_s, 0, inf
+        span_s = sum(s.span_s for s in self._slices)
+        while span_s - self._slices[0].span_s >= WINDOW_S:
+            span_s -= self._slices.popleft().span_s
+        if span_s >= WINDOW_S:
+            self._learn(span_s)
+
+    def _learn(self, span_s: float) -> None:
+        outcomes = sum(s.outcomes for s in self._slices)
+        if outcomes == 0:
+            # A stall, or idleness. What comes after it is not to be averaged with it.
+            self._slices.clear()
+        elif self._slices[-1].outcomes:  # else it may be about to become one
+            self._measure(outcomes / span_s)
+
+    def _measure(self, found: float) -> None:
+        lowest = min(s.lowest for s in self._slices)
+        busy = lowest >= max(1.0, found * _BUSY_WAIT_S)
+        if busy or (self._rate is not None and found > self._rate):
+            self._rate = found

@@ -1,0 +1,209 @@
+"""The backlog, the service rate, and what admission makes of them."""
+
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.admission import MAX_RETRY_S, WAIT_SHARE, Admit, Limits, Load, Reason, admit
+from gateway.core.backlog import Backlog
+from gateway.core.service_rate import SLICE_S, WINDOW_S, ServiceRate
+from gateway.core.unanswered import Unanswered
+from gateway.core.workload import Workload
+from shared.contracts.errors import ErrorCode
+
+LIMITS = Limits(max_in_flight=1_000, max_in_flight_bytes=10**9)
+
+
+def weigh(load, wait_s=10.0):
+    return admit(image_bytes=1, wait_s=wait_s, now_ms=0, load=load, limits=LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "client_s", "retry_after_s"),
+    [
+        (0, 1, None),
+        (10 * WAIT_SHARE, 10, None),
+        (10 * WAIT_SHARE + 0.1, 10, 1),
+        (10 * WAIT_SHARE + 3.2, 10, 4),
+        (1.9, 2, 1),
+        (1_000, 10, MAX_RETRY_S),
+        (inf, 10, MAX_RETRY_S),
+    ],
+)
+def test_who_would_wait_too_long_is_told_when_to_come_back(wait_s, client_s, retry_after_s):
+    found = weigh(Load(5, 0, True, wait_s), client_s)
+    if retry_after_s is None:
+        assert found == Admit(client_s * 1000)
+    else:
+        assert (found.reason, found.code) == (Reason.WAIT, ErrorCode.OVERLOADED)
+        assert found.retry_after_s == retry_after_s
+
+
+@given(wait_s=st.floats(0, 25), client_s=st.floats(0.1, 60))
+def test_after_retry_after_the_wait_has_fallen_below(wait_s, client_s):
+    found = weigh(Load(1, 0, True, wait_s), client_s)
+    if isinstance(found, Admit):
+        assert wait_s <= WAIT_SHARE * client_s
+    else:
+        later_s = max(0.0, wait_s - found.retry_after_s)
+        assert isinstance(weigh(Load(1, 0, True, later_s), client_s), Admit)
+
+
+@pytest.mark.parametrize(
+    ("load", "reason"),
+    [
+        (Load(0, 0, True, inf, stalled=True), None),
+        (Load(1, 0, True, inf, stalled=True), Reason.WAIT),
+        (Load(0, 0, True, inf, stalled=False), Reason.WAIT),
+        (Load(1_000, 0, True), Reason.IN_FLIGHT),
+        (Load(1, 10**9, True), Reason.BYTES),
+        (Load(0, 0, False, stalled=True), Reason.BROKER),
+    ],
+)
+def test_one_scout_goes_in_while_nothing_comes_back(load, reason):
+    assert getattr(weigh(load), "reason", None) == reason
+
+
+def test_the_backlog_is_the_lag_and_what_happened_since():
+    backlog = Backlog()
+    assert backlog.size(at_least=0) == 0
+    backlog.accept()
+    began = backlog.mark()
+    backlog.accept()  # while the look is under way: perhaps in the lag as well, never forgotten
+    backlog.looked(10, began)
+    assert backlog.size(at_least=0) == 11
+    for _ in range(4):
+        backlog.answer()
+    assert backlog.size(at_least=0) == 7
+    assert backlog.size(at_least=9) == 9
+    backlog.looked(0, backlog.mark())
+    backlog.answer()
+    assert backlog.size(at_least=0) == 0
+
+
+EVENT = st.one_of(st.just("accept"), st.just("answer"), st.integers(0, 1_000))
+
+
+@given(events=st.lists(EVENT), at_least=st.integers(0, 100))
+def test_the_backlog_counts_from_the_newest_look(events, at_least):
+    backlog, expected = Backlog(), 0
+    for event in events:
+        if event == "accept":
+            backlog.accept()
+            expected += 1
+        elif event == "answer":
+            backlog.answer()
+            expected -= 1
+        else:
+            backlog.looked(event, backlog.mark())
+            expected = event
+    assert backlog.size(at_least=at_least) == max(expected, at_least, 0)
+
+
+def test_requests_count_until_answered_given_up_or_past_their_deadline():
+    own = Unanswered()
+    for id_, deadline_ms in (("a", 10), ("b", 20), ("c", 30), ("d", 30)):
+        own.add(id_, deadline_ms)
+    own.remove("c")
+    own.remove("c")
+    own.expire(9)
+    assert len(own) == 3
+    own.expire(10)
+    assert len(own) == 2
+    own.expire(30)
+    assert len(own) == 0
+    own.add("e", 40)
+    own.expire(39)
+    assert len(own) == 1
+
+
+def run(rate, *, per_second, seconds, backlog, from_s=0.0):
+    """Let outcomes come evenly, with so much left after each; give the time after them."""
+    for n in range(1, int(per_second * seconds) + 1):
+        rate.note(from_s + n / per_second, backlog=backlog, answered=1)
+    return from_s + seconds
+
+
+def idle(rate, *, seconds, backlog, from_s):
+    for n in range(1, int(seconds / SLICE_S) + 1):
+        rate.note(from_s + n * SLICE_S, backlog=backlog)
+    return from_s + seconds
+
+
+def test_nothing_is_known_until_work_has_waited_for_a_whole_window():
+    rate = ServiceRate(0.0)
+    now_s = run(rate, per_second=20, seconds=10, backlog=0)
+    assert rate.per_second(now_s) is None
+    now_s = run(rate, per_second=100, seconds=2 * WINDOW_S, backlog=100, from_s=now_s)
+    assert rate.per_second(now_s) == pytest.approx(100, rel=0.05)
+
+
+@given(
+    first=st.integers(20, 400),
+    second=st.integers(20, 400),
+    idle_s=st.integers(0, 60),
+)
+def test_the_rate_follows_what_busy_workers_do_and_is_held_while_idle(first, second, idle_s):
+    rate = ServiceRate(0.0)
+    now_s = run(rate, per_second=first, seconds=5, backlog=500)
+    now_s = run(rate, per_second=second, seconds=5, backlog=500, from_s=now_s)
+    now_s = idle(rate, seconds=idle_s, backlog=0, from_s=now_s)
+    now_s = run(rate, per_second=10, seconds=3, backlog=0, from_s=now_s)
+    assert rate.per_second(now_s) == pytest.approx(second, rel=0.1)
+
+
+def test_more_than_was_thought_possible_is_possible():
+    rate = ServiceRate(0.0)
+    now_s = run(rate, per_second=50, seconds=4, backlog=50)
+    now_s = run(rate, per_second=90, seconds=4, backlog=0, from_s=now_s)
+    assert rate.per_second(now_s) == pytest.approx(90, rel=0.05)
+
+
+def test_in_a_stall_the_rate_is_believed_less_and_less_and_afterwards_as_before():
+    rate = ServiceRate(0.0)
+    now_s = run(rate, per_second=100, seconds=5, backlog=50)
+    known = rate.per_second(now_s)
+    idle(rate, seconds=10, backlog=50, from_s=now_s)
+    assert not rate.is_stalled(now_s + WINDOW_S)
+    assert rate.is_stalled(now_s + WINDOW_S + 0.1)
+    assert rate.per_second(now_s + WINDOW_S) == known
+    assert rate.per_second(now_s + WINDOW_S + 3) == pytest.approx(known / 8)
+    assert rate.per_second(now_s + 10**6) > 0
+    rate.note(now_s + 10.01, backlog=49, answered=1)
+    assert rate.per_second(now_s + 10.01) == known
+    now_s = run(rate, per_second=100, seconds=5, backlog=40, from_s=now_s + 10.01)
+    assert rate.per_second(now_s) == pytest.approx(100, rel=0.1)
+
+
+def test_what_expires_shows_life_and_nothing_of_speed():
+    workload = Workload(0.0)
+    now_s = 0.0
+    workload.looked(10_000, workload.mark(), now_s)
+    for n in range(500):
+        now_s = n / 100
+        workload.answer(f"{n}", now_s, inferred=True)
+    before = workload.wait(now_s).seconds
+    assert before == pytest.approx(9_500 / 100, rel=0.05)
+    for n in range(5_000):
+        workload.answer(f"x{n}", now_s + n / 1_000, inferred=False)
+    after = workload.wait(now_s + 5)
+    assert after.seconds == pytest.approx(4_500 / 100, rel=0.05)
+    assert not after.stalled
+
+
+def test_a_wait_is_unknown_optimistically_then_real_then_over():
+    workload = Workload(0.0)
+    workload.looked(1_000, workload.mark(), 0.0)
+    assert workload.wait(1.0).seconds == 0
+    assert workload.wait(WINDOW_S + 1).stalled
+    for n in range(500):
+        workload.answer(f"{n}", 3 + n / 100, inferred=True)
+    assert workload.wait(8.0).seconds == pytest.approx(5, rel=0.05)
+    workload.accept("mine", 20_000)
+    workload.looked(0, workload.mark(), 8.0)
+    assert workload.size == 1
+    assert workload.in_flight(19_999) == 1
+    assert workload.in_flight(20_000) == 0
+    assert workload.wait(8.0).seconds == 0
