@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up down status logs restart scale audit train test lint format-check types imports unit format lock lock-jars clean
+.PHONY: help install install-dev up down status logs restart scale audit dlq train test lint format-check types imports unit format lock lock-jars clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,9 @@ scale: install ## change the number of inference workers of a running stack (WOR
 
 audit: install ## tell whether every accepted request was answered (SINCE=10m, WAIT=1)
 	@$(OPERATIONS) audit --since $(or $(SINCE),10m) $(if $(WAIT),--wait)
+
+dlq: install ## work on dead letters (DLQ="list --since 1h", "show ID", "redrive ID", "purge ID")
+	@$(OPERATIONS) dlq $(or $(DLQ),list)
 
 train: install ## make models/baseline anew (DATA=folder of labelled pictures WEIGHTS=MobileNetV2 .h5, SEED=0)
 	@$(BIN)/python -m trainer train $(or $(DATA),$(error name the pictures with DATA=)) --seed $(or $(SEED),0) \

@@ -5,11 +5,13 @@ import logging
 import typer
 
 from operations.cli.audit import audit
+from operations.cli.dlq import dlq_app
 
 _HELP = "What operators do with the topics: the auditor, and the dead letters."
 
 app = typer.Typer(help=_HELP, pretty_exceptions_enable=False, add_completion=False)
 app.command()(audit)
+app.add_typer(dlq_app, name="dlq")
 
 
 @app.callback()

@@ -1,12 +1,26 @@
 """What the stories need from outside, one or two methods each."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from operations.core.dead_letters import Mark, Place
+from shared.contracts.dead_letters import DeadLetter
+from shared.contracts.headers import RequestHeaders
 
 T = TypeVar("T")
 
 
 class TopicUnreadableError(Exception):
     """The broker went away, or the topic is not there. Retriable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter as it lies in the topic, its stack and its image included."""
+
+    letter: DeadLetter
+    image: bytes
 
 
 class Log(Protocol[T]):
@@ -22,4 +36,28 @@ class Log(Protocol[T]):
 
         In partition order. Raises TopicUnreadableError.
         """
+        ...
+
+
+class DeadLetters(Protocol):
+    """Single records of `predict.dlq`."""
+
+    async def fetch(self, place: Place) -> Letter:
+        """Read one dead letter whole. Raises TopicUnreadableError."""
+        ...
+
+    async def note(self, id_: str, mark: Mark, at_ms: int, new_id: str = "") -> None:
+        """Put a note under a dead letter's id. Raises BrokerUnavailableError."""
+        ...
+
+    async def delete_before(self, offsets: Mapping[int, int]) -> None:
+        """Delete the front of each partition. Raises TopicUnreadableError."""
+        ...
+
+
+class Requests(Protocol):
+    """Where prediction requests go."""
+
+    async def publish(self, headers: RequestHeaders, image: bytes) -> None:
+        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
         ...

@@ -4,10 +4,9 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from operations.adapters.console import report_json, report_table
-from operations.cli.ending import AsJson, kafka_settings, one_sentence, span_ms
+from operations.cli.ending import AsJson, kafka_settings, one_sentence, say, span_ms
 from operations.core.audit import Report
 from operations.main.audit import new_auditor
 from shared.clock import SystemClock
@@ -35,11 +34,7 @@ def audit(
     with one_sentence(settings):
         reading = _audit(settings, span, grace_ms=grace_ms, follow_s=follow_ms / 1e3, wait=wait)
         report = asyncio.run(reading)
-    console = Console(soft_wrap=True)
-    if as_json:
-        console.print_json(report_json(report))
-    else:
-        console.print(report_table(report))
+    say(report_json(report) if as_json else report_table(report), as_json=as_json)
     raise typer.Exit(0 if report.sound else 1)
 
 

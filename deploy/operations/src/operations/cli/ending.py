@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from rich.console import Console
 
 from operations.core.spans import parse_span_ms
 from operations.ports import TopicUnreadableError
+from operations.service.dead_letters import UnknownDeadLetterError
 from shared.kafka.publisher import BrokerUnavailableError
 from shared.kafka.settings import KafkaSettings
+
+_PIPE_WIDTH = 160
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 
@@ -38,8 +42,19 @@ def one_sentence(settings: KafkaSettings) -> Iterator[None]:
     """End with 1 and a sentence where the broker cannot be read or written."""
     try:
         yield
+    except UnknownDeadLetterError as error:
+        raise fail(str(error)) from error
     except (TopicUnreadableError, BrokerUnavailableError, OSError) as error:
         raise fail(f"cannot reach Kafka at {settings.bootstrap_servers}: {error}") from error
+
+
+def say(what: object, *, as_json: bool) -> None:
+    """Print a table for a person, a document for a program; wide where no terminal bounds it."""
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    if as_json:
+        console.print_json(str(what))
+    else:
+        console.print(what)
 
 
 def fail(sentence: str) -> typer.Exit:

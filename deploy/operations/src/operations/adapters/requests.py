@@ -1,0 +1,18 @@
+"""Redriven images onto `predict.requests`."""
+
+from shared.contracts.headers import RequestHeaders
+from shared.kafka.publisher import Publisher
+
+
+class KafkaRequests:
+    """Publishes a request as a gateway does: under its id."""
+
+    def __init__(self, publisher: Publisher, topic: str) -> None:
+        self._publisher = publisher
+        self._topic = topic
+
+    async def publish(self, headers: RequestHeaders, image: bytes) -> None:
+        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        await self._publisher.publish(
+            self._topic, key=headers.id, value=image, headers=headers.to_kafka()
+        )
