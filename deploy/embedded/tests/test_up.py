@@ -1,5 +1,6 @@
 """`up` from outside, as a person at a terminal has it; stand-ins play the services."""
 
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from embedded.stack.supervisord import Supervisord
 
 pytestmark = pytest.mark.kafka
 
+STAND_IN = Path(__file__).with_name("stand_in.py")
 SCRIPT = Path(__file__).with_name("stand_in_stack.py")
 TIMEOUT_S = 60
 Start = Callable[..., subprocess.Popen[str]]
@@ -25,7 +27,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    names = ("GATEWAY", "REGISTRY", "TRAINER", "KAFKA", "KAFKA_CONTROLLER", "WORKER")
+    names = ("GATEWAY", "REGISTRY", "TRAINER", "KAFKA", "KAFKA_CONTROLLER", "WORKER", "PROMETHEUS")
     ports = zip(names, free_ports(len(names)), strict=True)
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "manifest.json").write_text("{}")
@@ -79,9 +81,9 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
     pytest.fail(f"{words!r} did not come: {''.join(lines)}")
 
 
-def command(name: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def command(*words: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "embedded", name],
+        [sys.executable, "-m", "embedded", *words],
         env=dict(environment),
         capture_output=True,
         text=True,
@@ -113,10 +115,10 @@ def test_a_second_up_is_refused_and_down_stops_the_first(
     second = start(on_shared_broker)
     assert "runs already" in second.communicate(timeout=TIMEOUT_S)[0]
     assert second.returncode == 1
-    assert "inference-worker-0" in command("status", on_shared_broker).stdout
-    assert command("down", on_shared_broker).stdout == "Everything is stopped.\n"
+    assert "inference-worker-0" in command("status", environment=on_shared_broker).stdout
+    assert command("down", environment=on_shared_broker).stdout == "Everything is stopped.\n"
     assert up.wait(TIMEOUT_S) == 0
-    assert "does not run" in command("status", on_shared_broker).stderr
+    assert "does not run" in command("status", environment=on_shared_broker).stderr
 
 
 def test_down_stops_what_a_killed_up_left(on_shared_broker: dict[str, str], start: Start) -> None:
@@ -124,7 +126,7 @@ def test_down_stops_what_a_killed_up_left(on_shared_broker: dict[str, str], star
     read_until(up, "Ctrl-C stops everything")
     up.kill()
     up.wait(TIMEOUT_S)
-    assert command("down", on_shared_broker).stdout == "Everything is stopped.\n"
+    assert command("down", environment=on_shared_broker).stdout == "Everything is stopped.\n"
     assert find_orphans(Path(on_shared_broker["PNEUMO_DATA"])) == []
 
 
@@ -147,7 +149,31 @@ def test_a_killed_worker_comes_back_and_up_says_so(
             break
 
 
-@pytest.mark.parametrize("changed", ["port", "bundle", "sample", "trainer"])
+def test_prometheus_is_told_of_every_worker_that_scaling_adds(
+    on_shared_broker: dict[str, str], start: Start, tmp_path: Path
+) -> None:
+    port, folder = on_shared_broker["PNEUMO_PROMETHEUS_PORT"], tmp_path / "bin"
+    folder.mkdir()
+    binary = folder / "prometheus"
+    binary.write_text(f"#!/bin/sh\nexec {sys.executable} {STAND_IN} {port}\n")
+    binary.chmod(0o755)
+    observed = on_shared_broker | {"OBSERVE": "1", "PATH": f"{folder}:/bin"}
+    targets = tmp_path / "data" / "prometheus" / "targets" / "inference-worker.json"
+    up = start(observed)
+    assert f"127.0.0.1:{port}" in read_until(up, "Ctrl-C stops everything")
+    assert [each["labels"]["instance"] for each in json.loads(targets.read_text())] == [
+        "inference-worker-0"
+    ]
+    assert command("scale", "2", environment=observed).returncode == 0
+    assert [each["labels"]["instance"] for each in json.loads(targets.read_text())] == [
+        "inference-worker-0",
+        "inference-worker-1",
+    ]
+    status = command("status", environment=observed).stdout
+    assert any("prometheus" in line and "yes" in line for line in status.splitlines())
+
+
+@pytest.mark.parametrize("changed", ["port", "bundle", "sample", "trainer", "observe"])
 def test_what_stands_in_the_way_is_one_sentence_and_nothing_is_left(
     on_shared_broker: dict[str, str], kafka_broker: str, start: Start, changed: str
 ) -> None:
@@ -157,6 +183,7 @@ def test_what_stands_in_the_way_is_one_sentence_and_nothing_is_left(
         "bundle": ({"PNEUMO_REGISTRY_SEED_BUNDLE": "/nowhere"}, "model bundle is missing"),
         "sample": ({"SAMPLE": "/nowhere.jpeg"}, "is not a file"),
         "trainer": ({}, "trainer did not become ready: it crashed"),
+        "observe": ({"OBSERVE": "1", "PATH": "/nowhere"}, "needs the program prometheus on PATH"),
     }[changed]
     up = start(on_shared_broker | variables, *([changed] if changed == "trainer" else []))
     printed, _ = up.communicate(timeout=TIMEOUT_S)

@@ -69,5 +69,9 @@ def _parser() -> argparse.ArgumentParser:
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
-    name = name if name.startswith(("KAFKA_", "PNEUMO_", "WORKERS", "SAMPLE")) else f"PNEUMO_{name}"
+    name = (
+        name
+        if name.startswith(("KAFKA_", "PNEUMO_", "WORKERS", "SAMPLE", "OBSERVE"))
+        else f"PNEUMO_{name}"
+    )
     return f"{name}={first['input']} is not usable: {first['msg']}."

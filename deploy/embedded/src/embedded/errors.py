@@ -42,6 +42,10 @@ class MissingFileError(EmbeddedError):
     """A file that the stack cannot do without is not there."""
 
 
+class MissingBinaryError(EmbeddedError):
+    """A program that was asked for is not installed on this machine."""
+
+
 class SampleRefusedError(EmbeddedError):
     """The gateway did not answer the sample radiograph with a prediction."""
 

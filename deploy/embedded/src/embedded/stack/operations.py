@@ -10,6 +10,7 @@ from embedded.errors import EmbeddedError
 from embedded.log_tail import last_lines
 from embedded.ports import ensure_free
 from embedded.stack.lock import stop_holder
+from embedded.stack.observing import PROMETHEUS, observing_programs, write_targets
 from embedded.stack.programs import KAFKA, WORKER, Program, service_programs, worker_program
 from embedded.stack.readiness import is_ready
 from embedded.stack.reporter import Reporter
@@ -63,6 +64,8 @@ def scale(settings: StackSettings, reporter: Reporter, workers: int) -> None:
         if program.name not in running:
             ensure_free(program.ports[0].number, program.ports[0].setting)
     added, removed = supervisord.replace_programs(f"{WORKER}-", wanted)
+    if PROMETHEUS in running:
+        write_targets(settings, _programs(settings, supervisord.processes()))
     changes = [f"+ {name}" for name in added] + [f"- {name}" for name in removed]
     reporter.say(f"{workers} inference workers ({', '.join(changes) or 'as before'}).")
 
@@ -104,7 +107,9 @@ def _new_lines(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
 def _programs(settings: StackSettings, running: dict[str, ProcessState]) -> list[Program]:
     # More workers may run than the setting says: `scale` came in between.
     indices = [int(n.rpartition("-")[2]) for n in running if n.startswith(f"{WORKER}-")]
-    return [*service_programs(settings), *(worker_program(settings, i) for i in indices)]
+    services = [p for p in service_programs(settings) if p.name in running]
+    workers = [worker_program(settings, i) for i in indices if i >= settings.workers]
+    return [*services, *workers, *observing_programs(settings, running)]
 
 
 def _row(state: ProcessState, program: Program | None, client: httpx.Client) -> tuple[str, ...]:
@@ -112,5 +117,5 @@ def _row(state: ProcessState, program: Program | None, client: httpx.Client) -> 
     pid = str(state.pid or "")
     if program is None:
         return (state.name, state.state.lower(), pid, age, "", "")
-    ready = "yes" if is_ready(client, program.address) else "no"
+    ready = "yes" if is_ready(client, program) else "no"
     return (state.name, state.state.lower(), pid, age, program.address, ready)

@@ -34,11 +34,18 @@ class Program:
     """Higher stops earlier."""
     stop_wait_s: int = 20
     """Time to finish what is in hand before SIGKILL, seconds."""
+    ready_path: str = "/health/ready"
+    """Where it says 200 once it is ready."""
 
     @property
     def address(self) -> str:
         """Give where it answers, as people type it."""
         return f"http://{LOOPBACK}:{self.ports[0].number}"
+
+    @property
+    def ready_address(self) -> str:
+        """Give where it says whether it is ready."""
+        return f"{self.address}{self.ready_path}"
 
 
 def kafka_program(settings: StackSettings, command: Sequence[str]) -> Program:

@@ -11,8 +11,6 @@ from embedded.log_tail import last_lines
 from embedded.stack.programs import Program
 from embedded.stack.supervisord import ProcessState, Supervisord
 
-READY_PATH = "/health/ready"
-
 _POLL_S = 0.1
 _ASK_TIMEOUT_S = 2.0
 _CRASHES_TOLERATED = 2
@@ -48,20 +46,20 @@ def wait_until_ready(
     with httpx.Client(timeout=_ASK_TIMEOUT_S, trust_env=False) as client:
         while waiting:
             ensure_alive(supervisord, [program.name for program in waiting], crashes)
-            for program in [p for p in waiting if is_ready(client, p.address)]:
+            for program in [p for p in waiting if is_ready(client, p)]:
                 waiting.remove(program)
                 on_ready(program)
             if waiting and time.monotonic() > give_up:
-                reason = f"no 200 from {waiting[0].address}{READY_PATH} within {timeout_s:.0f} s"
+                reason = f"no 200 from {waiting[0].ready_address} within {timeout_s:.0f} s"
                 raise _not_ready(supervisord, waiting[0].name, reason)
             if waiting:
                 time.sleep(_POLL_S)
 
 
-def is_ready(client: httpx.Client, address: str) -> bool:
+def is_ready(client: httpx.Client, program: Program) -> bool:
     """Ask a program once whether it is ready."""
     try:
-        return client.get(f"{address}{READY_PATH}").status_code == httpx.codes.OK
+        return client.get(program.ready_address).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
 

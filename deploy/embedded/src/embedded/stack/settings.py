@@ -29,6 +29,9 @@ class StackSettings(BaseSettings):
     worker_port: int = Field(default=8010, ge=1, le=65535)
     kafka_port: int = Field(default=9092, ge=1, le=65535)
     kafka_controller_port: int = Field(default=9093, ge=1, le=65535)
+    prometheus_port: int = Field(default=9090, ge=1, le=65535)
+    node_exporter_port: int = Field(default=9100, ge=1, le=65535)
+    observe: bool = Field(default=False, validation_alias=AliasChoices("OBSERVE", "PNEUMO_OBSERVE"))
     start_timeout_s: float = Field(default=90.0, gt=0)
     workers: int = Field(
         default=2, ge=1, le=64, validation_alias=AliasChoices("WORKERS", "PNEUMO_WORKERS")

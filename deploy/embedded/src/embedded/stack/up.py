@@ -14,6 +14,13 @@ from embedded.kafka.readiness import wait_for_kafka
 from embedded.log_tail import last_lines
 from embedded.ports import ensure_free
 from embedded.stack.lock import already_running, hold_lock
+from embedded.stack.observing import (
+    NODE_EXPORTER,
+    PROMETHEUS,
+    find_binaries,
+    observing_programs,
+    prepare_prometheus,
+)
 from embedded.stack.orphans import end_orphans
 from embedded.stack.programs import (
     GATEWAY,
@@ -73,7 +80,8 @@ def _bring_up(
     services: Sequence[Program],
 ) -> None:
     sample = find_sample(settings)
-    programs = [*_broker_program(settings, reporter), *services]
+    observers = _observers(settings, reporter)
+    programs = [*_broker_program(settings, reporter), *services, *observers]
     _ensure_can_start(settings, programs)
     supervisord.start(programs)
     kafka = KafkaSettings(bootstrap_servers=settings.bootstrap_servers)
@@ -82,11 +90,12 @@ def _bring_up(
     with reporter.step("topics"):
         _create_topics(kafka)
     _start_services(settings, reporter, supervisord, services)
+    _start_observers(settings, reporter, supervisord, [*services, *observers])
     gateway = next(program for program in services if program.name == GATEWAY)
     with reporter.step(f"sample {sample.name} through {gateway.address}/predict"):
         answer = predict_sample(gateway.address, sample)
     reporter.answer(answer)
-    reporter.table(("program", "address"), _addresses(kafka, services))
+    reporter.table(("program", "address"), _addresses(kafka, [*services, *observers]))
 
 
 def _broker_program(settings: StackSettings, reporter: Reporter) -> list[Program]:
@@ -95,6 +104,18 @@ def _broker_program(settings: StackSettings, reporter: Reporter) -> list[Program
     with reporter.downloads() as downloads:
         command = prepare_broker(settings.broker, downloads.file)
     return [kafka_program(settings, command)]
+
+
+def _observers(settings: StackSettings, reporter: Reporter) -> Sequence[Program]:
+    if not settings.observe:
+        return ()
+    binaries = find_binaries()
+    if NODE_EXPORTER not in binaries:
+        reporter.say(
+            "Nobody watches the disk: prometheus-node-exporter is not on PATH "
+            "(Debian and Ubuntu: apt install prometheus-node-exporter)."
+        )
+    return observing_programs(settings, binaries)
 
 
 def _ensure_can_start(settings: StackSettings, programs: Sequence[Program]) -> None:
@@ -144,6 +165,23 @@ def _start_services(
             supervisord.start_program(program.name)
         with reporter.step(", ".join(program.name for program in wave)):
             wait_until_ready(supervisord, wave, timeout_s=settings.start_timeout_s)
+
+
+def _start_observers(
+    settings: StackSettings,
+    reporter: Reporter,
+    supervisord: Supervisord,
+    programs: Sequence[Program],
+) -> None:
+    # After the services: what they do must never wait for who looks at them.
+    observers = [program for program in programs if program.name in (PROMETHEUS, NODE_EXPORTER)]
+    if not observers:
+        return
+    prepare_prometheus(settings, programs)
+    for program in observers:
+        supervisord.start_program(program.name)
+    with reporter.step(", ".join(program.name for program in observers)):
+        wait_until_ready(supervisord, observers, timeout_s=settings.start_timeout_s)
 
 
 def _addresses(kafka: KafkaSettings, services: Sequence[Program]) -> list[tuple[str, str]]:
