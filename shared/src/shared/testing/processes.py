@@ -37,6 +37,11 @@ class ServiceProcess:
         return self._process.pid
 
     @property
+    def ended(self) -> bool:
+        """Whether it has come to an end, of itself or not."""
+        return self._process.poll() is not None
+
+    @property
     def log(self) -> str:
         """What it has written so far."""
         return self._log.read_text(errors="replace")
