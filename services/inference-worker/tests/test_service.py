@@ -10,8 +10,10 @@ from inference_worker.core.requests import PredictRequest
 from inference_worker.ports import Scores
 from inference_worker.service import InferenceService
 from shared.clock import SystemClock
+from shared.contracts.dead_letters import Cause
 from shared.contracts.errors import ErrorCode
 from shared.contracts.headers import RequestHeaders
+from shared.preprocessing import preprocess
 from shared.testing.bundles import new_manifest
 from shared.testing.images import new_jpeg
 
@@ -22,7 +24,8 @@ class CountingEngine:
     manifest = new_manifest(classes=("healthy", "sick"), version="1")
     strangeness = None
 
-    def __init__(self, *, fails_on: int | None = None):
+    def __init__(self, *, fails_on: int | None = None, error=None):
+        self._error = error or RuntimeError("engine on fire")
         self.batches: list[int] = []
         self.alone: list[bool] = []
         self._fails_on = fails_on
@@ -31,7 +34,7 @@ class CountingEngine:
         self.batches.append(len(pixels))
         self.alone.append(alone)
         if self._fails_on is not None and len(pixels) >= self._fails_on:
-            raise RuntimeError("engine on fire")
+            raise self._error
         logits = np.tile(np.array([0.0, 9.0], np.float32), (len(pixels), 1))
         return Scores(logits, self.strangeness and np.tile(self.strangeness, (len(pixels), 1)))
 
@@ -103,10 +106,35 @@ async def test_a_failing_batch_is_tried_one_by_one(service):
     assert engine.batches == [3, 1, 1, 1]
 
 
-async def test_an_engine_that_always_fails_is_a_typed_failure(service):
-    service.swap(CountingEngine(fails_on=1))
-    outcomes = await service.answer([request("a", new_jpeg()), request("b", new_jpeg())])
-    assert [o.code for o in outcomes] == [ErrorCode.INFERENCE_FAILED] * 2
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (RuntimeError("engine on\nfire"), Cause.INFERENCE_FAILED),
+        (ValueError("engine on fire"), Cause.INFERENCE_FAILED),
+        (TypeError("engine on fire"), Cause.INTERNAL),
+    ],
+)
+async def test_an_engine_that_fails_on_an_image_alone_may_be_asked_again(service, error, cause):
+    service.swap(CountingEngine(fails_on=1, error=error))
+    failed = await service.answer([request("a", new_jpeg()), request("b", new_jpeg())])
+    assert [f.request.headers.id for f in failed] == ["a", "b"]
+    assert {f.cause for f in failed} == {cause}
+    assert {f.error for f in failed} == {f"{type(error).__name__}: engine on fire"}
+    assert all("in predict" in f.stack for f in failed)
+
+
+async def test_a_bug_in_decoding_stays_with_its_image():
+    def decode(image, spec):
+        if image == b"trap":
+            raise KeyError("a bug")
+        return preprocess(image, spec)
+
+    with ThreadPoolExecutor(1) as pool:
+        service = InferenceService(pool, FixedClock(), decode=decode)
+        service.swap(CountingEngine())
+        failed, good = await service.answer([request("trap", b"trap"), request("b", new_jpeg())])
+    assert (failed.cause, failed.error) == (Cause.INTERNAL, "KeyError: 'a bug'")
+    assert good.status == "succeeded"
 
 
 async def test_nothing_is_answered_before_a_model_is_loaded(service):

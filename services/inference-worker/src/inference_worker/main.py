@@ -5,7 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -14,21 +14,27 @@ from inference_worker.adapters.bundles import CachedBundles
 from inference_worker.adapters.cpus import available_cpus
 from inference_worker.adapters.engine_openvino import OpenVinoLoader
 from inference_worker.adapters.faults import Faults
+from inference_worker.adapters.letters import KafkaLetters
 from inference_worker.adapters.metrics import WorkerMetrics
+from inference_worker.adapters.offsets import KafkaOffsets
 from inference_worker.adapters.outcomes import KafkaOutcomes
 from inference_worker.adapters.priority import step_back
 from inference_worker.adapters.status import StatusReporter
+from inference_worker.core.handovers import new_mark
 from inference_worker.ports import BundleSource, EngineLoader, Outcome
 from inference_worker.service import InferenceService
 from inference_worker.settings import Settings
+from inference_worker.subscribers.answering import Answering
 from inference_worker.subscribers.models import ModelFollower
-from inference_worker.subscribers.predictions import PredictionConsumer
-from shared.clock import Clock, SystemClock
+from inference_worker.subscribers.predictions import Pace, PredictionConsumer
+from shared.clock import Clock, SystemClock, new_id
 from shared.contracts.models import ModelRecord
 from shared.contracts.topics import (
     MODELS_EVENTS,
+    PREDICT_DLQ,
     PREDICT_REQUESTS,
     PREDICT_RESULTS,
+    PREDICT_RETRY,
     WORKERS_STATUS,
     TopicSpec,
 )
@@ -42,6 +48,9 @@ from shared.observability.serving import serve
 from shared.registry_client import new_registry_client
 
 _GROUP = "inference-worker"
+_RETRY_GROUP = "inference-worker-retry"
+_MAX_WAITING = 64
+"""Retries that a worker holds at once, each until it is due."""
 _READY_POLL_S = 0.1
 _FETCH_MAX_WAIT_MS = 50
 """A partition whose records wait here for 100 ms is left out of aiokafka's next fetch, and what
@@ -71,6 +80,7 @@ class Worker:
 
     service: InferenceService
     predictions: PredictionConsumer
+    retries: PredictionConsumer
     models: ModelFollower
     models_reader: TopicReader
     status: StatusReporter
@@ -102,7 +112,9 @@ class Worker:
             await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
             aside.append(tasks.create_task(self.models.follow()))
             if not stop.is_set():
-                await self.predictions.run(stop)
+                async with asyncio.TaskGroup() as consuming:
+                    consuming.create_task(self.predictions.run(stop))
+                    consuming.create_task(self.retries.run(stop))
             for task in (*aside, loading, stopping):
                 task.cancel()
         await self.status.leave()
@@ -137,14 +149,6 @@ async def build(
         producer = await stack.enter_async_context(
             started(new_producer(settings.kafka, client_id=settings.id))
         )
-        consumer = new_consumer(
-            settings.kafka,
-            client_id=settings.id,
-            group_id=_GROUP,
-            fetch_max_wait_ms=_FETCH_MAX_WAIT_MS,
-        )
-        # Joins the group when it runs, which may never be.
-        stack.push_async_callback(stop_client, consumer)
         publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
         metrics_registry = CollectorRegistry()
         metrics = WorkerMetrics(metrics_registry)
@@ -181,17 +185,54 @@ async def build(
             reconcile_every_s=settings.reconcile_every_s,
             step_back=step_back,
         )
+        answering = Answering(
+            service,
+            KafkaOutcomes(publisher, named(PREDICT_RESULTS)),
+            KafkaLetters(publisher, retries=named(PREDICT_RETRY), dead_letters=named(PREDICT_DLQ)),
+            clock,
+            metrics,
+            worker_id=settings.id,
+            max_attempts=settings.max_attempts,
+            on_answered=on_answered,
+        )
+        mark, alone = new_mark(settings.id, new_id()), asyncio.Lock()
+
+        def consume(
+            topic: TopicSpec, group_id: str, pace: Pace, **options: int
+        ) -> PredictionConsumer:
+            consumer = new_consumer(
+                settings.kafka, client_id=settings.id, group_id=group_id, **options
+            )
+            # Joins the group when it runs, which may never be.
+            stack.push_async_callback(stop_client, consumer)
+            offsets = KafkaOffsets(settings.kafka, client_id=settings.id, group_id=group_id)
+            return PredictionConsumer(
+                consumer,
+                named(topic),
+                answering,
+                offsets,
+                metrics,
+                clock,
+                pace,
+                mark=mark,
+                alone=alone,
+            )
+
+        at_once = Pace(
+            max_batch=settings.max_batch,
+            max_batches_in_flight=settings.max_batches_in_flight,
+            waits=False,
+            stuck_after_s=settings.stuck_after_s,
+        )
         yield Worker(
             service=service,
-            predictions=PredictionConsumer(
-                consumer,
-                named(PREDICT_REQUESTS),
-                service,
-                KafkaOutcomes(publisher, named(PREDICT_RESULTS)),
-                max_batch=settings.max_batch,
-                max_batches_in_flight=settings.max_batches_in_flight,
-                on_answered=on_answered,
-                on_unreadable=metrics.record_unreadable,
+            predictions=consume(
+                PREDICT_REQUESTS, _GROUP, at_once, fetch_max_wait_ms=_FETCH_MAX_WAIT_MS
+            ),
+            retries=consume(
+                PREDICT_RETRY,
+                _RETRY_GROUP,
+                replace(at_once, max_batch=1, max_batches_in_flight=_MAX_WAITING, waits=True),
             ),
             models=models,
             models_reader=TopicReader(

@@ -8,16 +8,26 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_worker.core.handovers import Committed
+from inference_worker.core.requests import PredictRequest
+from inference_worker.core.retries import TryAgain
 from shared.contracts.bundle import Manifest
+from shared.contracts.dead_letters import Attempt, Cause, DeadLetter
 from shared.contracts.models import ModelRecord
 from shared.contracts.predict import Expired, Failed, Succeeded
 
 Pixels = NDArray[np.float32]
 Outcome = Succeeded | Failed | Expired
+Partition = tuple[str, int]
+"""Topic and number, as aiokafka's TopicPartition, which is such a tuple."""
 
 
 class ModelRefusedError(Exception):
     """The bundle is whole or not, but it must not be served; the running model stays."""
+
+
+class StuckConsumerError(Exception):
+    """A consumer gets nothing although there is more; only a fresh process is known to help."""
 
 
 class ModelUnavailableError(Exception):
@@ -88,4 +98,57 @@ class OutcomePublisher(Protocol):
 
     async def publish(self, outcomes: Sequence[Outcome]) -> None:
         """Return when the broker has confirmed each. Raises BrokerUnavailableError."""
+        ...
+
+
+class LetterPublisher(Protocol):
+    """Puts requests that failed where they are tried again, or where an operator finds them."""
+
+    async def try_again(
+        self, request: PredictRequest, fate: TryAgain, attempts: Sequence[Attempt]
+    ) -> None:
+        """Return when the broker has confirmed it. Raises BrokerUnavailableError."""
+        ...
+
+    async def give_up(self, letter: DeadLetter, image: bytes) -> None:
+        """Return when the broker has confirmed it. Raises BrokerUnavailableError."""
+        ...
+
+
+class OffsetSource(Protocol):
+    """What the broker knows of offsets; (topic, partition) names a partition.
+
+    Every method is bounded in time and raises BrokerUnavailableError.
+    """
+
+    async def committed(self, partitions: Sequence[Partition]) -> dict[Partition, Committed]:
+        """Give what the group committed last."""
+        ...
+
+    async def bounds(self, partitions: Sequence[Partition]) -> dict[Partition, tuple[int, int]]:
+        """Give the first offset held and the offset of the record to come."""
+        ...
+
+
+class AnswerCounts(Protocol):
+    """Counts what becomes of records beside their outcomes."""
+
+    def record_unreadable(self) -> None:
+        """Count a record that is no request."""
+        ...
+
+    def retried(self) -> None:
+        """Count a request that is to be tried again."""
+        ...
+
+    def dead_lettered(self, cause: Cause) -> None:
+        """Count a request given up."""
+        ...
+
+    def tried_with_care(self) -> None:
+        """Count a record taken alone because its partition's last owner died."""
+        ...
+
+    def waiting(self, requests: int) -> None:
+        """Note how many more (or fewer) requests wait for their next attempt."""
         ...

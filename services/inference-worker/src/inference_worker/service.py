@@ -4,28 +4,35 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
+from traceback import format_exception
+from typing import TypeVar
 
 import numpy as np
 import structlog
 
 from inference_worker.core.requests import PredictRequest, triage
+from inference_worker.core.retries import FailedAttempt, one_line
 from inference_worker.core.verdicts import Verdict, decide_verdict
 from inference_worker.ports import Engine, Outcome, Pixels, Scores
 from shared.clock import Clock
 from shared.contracts.bundle import Manifest, PreprocessingSpec
-from shared.contracts.errors import ErrorCode
+from shared.contracts.dead_letters import Cause
 from shared.contracts.predict import Failed, ModelRef, Succeeded, Timings
 from shared.domain_guard import reasons_of
 from shared.preprocessing import ImageError, preprocess
 
 _log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+Result = Outcome | FailedAttempt
+"""How an attempt ended: in an outcome, which is terminal, or in a failure that may pass."""
+
 Decode = Callable[[bytes, PreprocessingSpec], Pixels]
 """Encoded image → float32 [S, S, 1]; as `shared.preprocessing.preprocess`."""
 
 
 class InferenceService:
-    """Turns N requests into N outcomes; the engine can be exchanged between two batches."""
+    """Turns N requests into N results; the engine can be exchanged between two batches."""
 
     def __init__(self, compute: Executor, clock: Clock, *, decode: Decode = preprocess) -> None:
         self._compute = compute
@@ -47,8 +54,8 @@ class InferenceService:
         before, self._engine = self._engine, engine
         return before
 
-    async def answer(self, requests: Sequence[PredictRequest]) -> list[Outcome]:
-        """Give exactly one outcome for each request; expired ones are never decoded.
+    async def answer(self, requests: Sequence[PredictRequest]) -> list[Result]:
+        """Give exactly one result for each request; expired ones are never decoded.
 
         Raises RuntimeError if no model is loaded: nothing may be consumed before.
         """
@@ -58,11 +65,11 @@ class InferenceService:
         sorted_out = triage(requests, self._clock.now_ms())
         if not sorted_out.live:
             return list(sorted_out.expired)
-        return [*sorted_out.expired, *await self._compute_outcomes(engine, sorted_out.live)]
+        return [*sorted_out.expired, *await self._compute_results(engine, sorted_out.live)]
 
-    async def _compute_outcomes(
+    async def _compute_results(
         self, engine: Engine, live: Sequence[PredictRequest]
-    ) -> list[Outcome]:
+    ) -> list[Result]:
         self._in_flight += len(live)
         # Under load every core has a batch of its own; a lone image would leave the others idle.
         alone = self._in_flight == 1
@@ -82,20 +89,20 @@ def classify(
     *,
     decode: Decode,
     alone: bool = False,
-) -> list[Outcome]:
+) -> list[Result]:
     """Decode and infer one batch; whatever is wrong with one image stays with that image.
 
     alone: see Engine.predict.
     """
     started_s, started_ms = clock.monotonic_s(), clock.now_ms()
-    outcomes: dict[str, Outcome] = {}
+    results: list[Result] = []
     decoded: list[tuple[PredictRequest, Pixels]] = []
     for request in requests:
         pixels = _decode(request, engine, decode)
-        if isinstance(pixels, Failed):
-            outcomes[request.headers.id] = pixels
-        else:
+        if isinstance(pixels, np.ndarray):
             decoded.append((request, pixels))
+        else:
+            results.append(pixels)
     decoded_s = clock.monotonic_s()
     verdicts = _infer(engine, [pixels for _, pixels in decoded], alone=alone)
     inferred_s = clock.monotonic_s()
@@ -105,37 +112,49 @@ def classify(
             decode_ms=round((decoded_s - started_s) * 1e3, 3),
             infer_ms=round((inferred_s - decoded_s) * 1e3, 3),
         )
-        outcomes[request.headers.id] = _conclude(request, verdict, engine, timings)
-    return list(outcomes.values())
+        results.append(_conclude(request, verdict, engine, timings))
+    return results
 
 
-def _decode(request: PredictRequest, engine: Engine, decode: Decode) -> Pixels | Failed:
-    try:
-        return decode(request.image, engine.manifest.preprocessing)
-    except ImageError as error:
-        return Failed(id=request.headers.id, code=error.code, detail=error.detail)
-    except Exception:  # noqa: BLE001
-        # The one boundary around a single message: a bug met here must not touch its neighbours.
-        _log.exception("decoding failed unexpectedly", id=request.headers.id)
-        return Failed(
-            id=request.headers.id, code=ErrorCode.INTERNAL, detail="Decoding failed unexpectedly."
-        )
+def _decode(
+    request: PredictRequest, engine: Engine, decode: Decode
+) -> Pixels | Failed | FailedAttempt:
+    pixels = _caught(partial(decode, request.image, engine.manifest.preprocessing))
+    if isinstance(pixels, ImageError):
+        return Failed(id=request.headers.id, code=pixels.code, detail=pixels.detail)
+    return _failed(request, Cause.INTERNAL, pixels) if isinstance(pixels, Exception) else pixels
 
 
 def _infer(
     engine: Engine, images: Sequence[Pixels], *, alone: bool = False
-) -> list[Verdict | None]:
+) -> list[Verdict | Exception]:
     if not images:
         return []
-    try:
-        scores = engine.predict(np.stack(images), alone=alone)
-        return [_verdict(scores, n, engine.manifest) for n in range(len(images))]
-    except (RuntimeError, ValueError):
-        if len(images) == 1:
-            _log.exception("inference failed")
-            return [None]
+    verdicts = _caught(partial(_verdicts, engine, images, alone=alone))
+    if not isinstance(verdicts, Exception):
+        return [*verdicts]
+    if len(images) == 1:
+        return [verdicts]
     # Which one was it? Each alone: the others still get their answer.
     return [row for image in images for row in _infer(engine, [image])]
+
+
+def _verdicts(engine: Engine, images: Sequence[Pixels], *, alone: bool) -> list[Verdict]:
+    scores = engine.predict(np.stack(images), alone=alone)
+    return [_verdict(scores, n, engine.manifest) for n in range(len(images))]
+
+
+def _caught(work: Callable[[], T]) -> T | Exception:
+    """Do it, or give the error: a bug met in one message must not touch its neighbours."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001  the one boundary around a single message
+        return error
+
+
+def _failed(request: PredictRequest, cause: Cause, error: Exception) -> FailedAttempt:
+    _log.error("attempt failed", id=request.headers.id, cause=cause, exc_info=error)
+    return FailedAttempt(request, cause, one_line(error), "".join(format_exception(error)))
 
 
 def _verdict(scores: Scores, n: int, manifest: Manifest) -> Verdict:
@@ -144,15 +163,15 @@ def _verdict(scores: Scores, n: int, manifest: Manifest) -> Verdict:
 
 
 def _conclude(
-    request: PredictRequest, verdict: Verdict | None, engine: Engine, timings: Timings
-) -> Outcome:
-    id_, manifest = request.headers.id, engine.manifest
-    if verdict is None:
-        return Failed(
-            id=id_, code=ErrorCode.INFERENCE_FAILED, detail="The model failed on this image."
-        )
+    request: PredictRequest, verdict: Verdict | Exception, engine: Engine, timings: Timings
+) -> Result:
+    if isinstance(verdict, RuntimeError | ValueError):
+        return _failed(request, Cause.INFERENCE_FAILED, verdict)
+    if isinstance(verdict, Exception):
+        return _failed(request, Cause.INTERNAL, verdict)
+    manifest = engine.manifest
     return Succeeded(
-        id=id_,
+        id=request.headers.id,
         label=verdict.label,
         confidence=verdict.confidence,
         probabilities=verdict.probabilities,

@@ -32,6 +32,12 @@ class Settings(BaseSettings):
     """Threads a worker computes batches with; scale by workers, not by threads."""
     inference_threads_alone: int = Field(default=0, ge=0)
     """Threads for an image that is alone in its worker; 0: all CPUs of the container, at most 4."""
+    max_attempts: int = Field(default=3, ge=1, le=8)
+    """Attempts on one request, the first included, before it becomes a dead letter."""
+    stuck_after_s: float = Field(default=10.0, gt=0)
+    """A consumer that gets nothing for twice this long, although there is more, ends the worker."""
+    loop_stuck_after_s: float = Field(default=30.0, ge=0)
+    """An event loop that has not turned for this long ends the worker; 0: never."""
     publish_timeout_s: float = Field(default=5.0, gt=0)
     reconcile_every_s: float = Field(default=30.0, gt=0)
     """How often the registry is asked for the current model, in case an event was missed."""

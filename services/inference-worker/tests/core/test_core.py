@@ -63,6 +63,7 @@ def test_calibrated_probabilities_sum_to_one_and_keep_their_order(logits, temper
 
 def test_offsets_commit_only_up_to_the_first_unanswered_record():
     ledger: OffsetLedger[str] = OffsetLedger()
+    ledger.begin("p", 0)
     for offset in (5, 6, 9):  # compaction and transactions leave gaps
         ledger.take("p", offset)
     ledger.settle("p", 6)
@@ -76,8 +77,9 @@ def test_offsets_commit_only_up_to_the_first_unanswered_record():
 
 def test_a_revoked_partition_is_never_committed():
     ledger: OffsetLedger[str] = OffsetLedger()
+    ledger.begin("p", 0)
     ledger.take("p", 1)
-    ledger.forget(["p"])
+    ledger.forget()
     ledger.settle("p", 1)
     assert ledger.advance() == {}
 
@@ -85,6 +87,7 @@ def test_a_revoked_partition_is_never_committed():
 @given(st.permutations(range(8)))
 def test_whatever_the_order_of_answers_everything_is_committed_once_at_the_end(order):
     ledger: OffsetLedger[int] = OffsetLedger()
+    ledger.begin(0, 0)
     for offset in range(8):
         ledger.take(0, offset)
     reached = 0

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from inference_worker.ports import Outcome
+from shared.contracts.dead_letters import Cause
 from shared.contracts.predict import Succeeded
 
 _STAGE_BUCKETS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8)
@@ -48,6 +49,23 @@ class WorkerMetrics:
             "pneumo_model_swaps_total", "Models loaded or refused.", ["result"], registry=registry
         )
 
+        self._retries = Counter(
+            "pneumo_retries_total", "Requests put back to be tried again.", registry=registry
+        )
+        self._dead_letters = Counter(
+            "pneumo_dead_letters_total", "Requests given up.", ["cause"], registry=registry
+        )
+        for cause in Cause:
+            self._dead_letters.labels(cause)
+        self._careful = Counter(
+            "pneumo_careful_records_total",
+            "Records tried alone, because the last owner of their partition died.",
+            registry=registry,
+        )
+        self._waiting = Gauge(
+            "pneumo_retries_waiting", "Requests held until their next attempt.", registry=registry
+        )
+
     def batch_answered(self, outcomes: Sequence[Outcome]) -> None:
         """Count one batch whose outcomes the broker has confirmed."""
         self._batch.observe(len(outcomes))
@@ -61,6 +79,22 @@ class WorkerMetrics:
     def record_unreadable(self) -> None:
         """Count a record that is no request."""
         self._unreadable.inc()
+
+    def retried(self) -> None:
+        """Count a request that is to be tried again."""
+        self._retries.inc()
+
+    def dead_lettered(self, cause: Cause) -> None:
+        """Count a request given up."""
+        self._dead_letters.labels(cause).inc()
+
+    def tried_with_care(self) -> None:
+        """Count a record taken alone because its partition's last owner died."""
+        self._careful.inc()
+
+    def waiting(self, requests: int) -> None:
+        """Note how many more (or fewer) requests wait for their next attempt."""
+        self._waiting.inc(requests)
 
     def model_swapped(self, version: str) -> None:
         """Note which version serves from now on."""

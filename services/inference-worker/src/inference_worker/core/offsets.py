@@ -1,9 +1,15 @@
 """Which offsets may be committed while batches finish out of order."""
 
-from collections.abc import Iterable
+from enum import Enum, auto
 from typing import Generic, TypeVar
 
 P = TypeVar("P")
+
+
+class _State(Enum):
+    TAKEN = auto()
+    SETTLED = auto()
+    DROPPED = auto()
 
 
 class OffsetLedger(Generic[P]):
@@ -14,33 +20,58 @@ class OffsetLedger(Generic[P]):
     """
 
     def __init__(self) -> None:
-        self._pending: dict[P, dict[int, bool]] = {}
+        self._pending: dict[P, dict[int, _State]] = {}
+        self._next: dict[P, int] = {}
+
+    def begin(self, partition: P, offset: int) -> None:
+        """Note a partition that is owned from now on, and what it is read from."""
+        self._pending[partition] = {}
+        self._next[partition] = offset
 
     def take(self, partition: P, offset: int) -> None:
         """Note a record handed to the service; offsets of a partition come in order."""
-        self._pending.setdefault(partition, {})[offset] = False
+        self._pending[partition][offset] = _State.TAKEN
 
     def settle(self, partition: P, offset: int) -> None:
         """Note that a record's outcome is confirmed. Unknown offsets (revoked) are ignored."""
+        self._mark(partition, offset, _State.SETTLED)
+
+    def drop(self, partition: P, offset: int) -> None:
+        """Note that a record was given back untried: never committed, yet in nobody's hands."""
+        self._mark(partition, offset, _State.DROPPED)
+
+    def _mark(self, partition: P, offset: int, state: _State) -> None:
         offsets = self._pending.get(partition)
         if offsets is not None and offset in offsets:
-            offsets[offset] = True
+            offsets[offset] = state
 
     def advance(self) -> dict[P, int]:
         """Give the next offset to read, for each partition that moved since the last call."""
         moved: dict[P, int] = {}
         for partition, offsets in self._pending.items():
             done = 0
-            for settled in offsets.values():
-                if not settled:
+            for state in offsets.values():
+                if state is not _State.SETTLED:
                     break
                 done += 1
             for offset in list(offsets)[:done]:
                 del offsets[offset]
                 moved[partition] = offset + 1
+        self._next |= moved
         return moved
 
-    def forget(self, partitions: Iterable[P]) -> None:
-        """Drop partitions that now belong to another worker."""
-        for partition in partitions:
-            self._pending.pop(partition, None)
+    def standing(self) -> dict[P, tuple[int, bool]]:
+        """Give, for each owned partition, the next offset to read and whether all is at rest.
+
+        At rest: no record of it is still being tried.
+        """
+        self.advance()
+        return {
+            partition: (offset, _State.TAKEN not in self._pending[partition].values())
+            for partition, offset in self._next.items()
+        }
+
+    def forget(self) -> None:
+        """Drop every partition: each may now belong to another worker."""
+        self._pending.clear()
+        self._next.clear()

@@ -3,17 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.contracts.dead_letters import Attempt
 from shared.contracts.headers import RequestHeaders
 from shared.contracts.predict import Expired
 
 
 @dataclass(frozen=True, slots=True)
 class PredictRequest:
-    """headers and the encoded image; enqueued_ms: when the broker's record was made, unix ms."""
+    """headers and the encoded image; enqueued_ms: when the broker's record was made, unix ms.
+
+    attempts: those that failed before.
+    """
 
     headers: RequestHeaders
     image: bytes
     enqueued_ms: int
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,37 +1,51 @@
-"""`predict.requests` in, outcomes out, offsets committed last.
+"""Requests in, outcomes out, offsets committed last.
 
 A consumer loop of our own on the one path where it pays: no wait after an empty poll, batches
 overlap, and an unreadable record costs itself alone (docs/decisions/0002).
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from inference_worker.core.offsets import OffsetLedger
-from inference_worker.core.requests import PredictRequest
-from inference_worker.ports import Outcome, OutcomePublisher
-from inference_worker.service import InferenceService
-from shared.contracts.headers import HeaderError, parse_request_headers
+from inference_worker.ports import AnswerCounts, OffsetSource
+from inference_worker.subscribers.answering import Answering, Record
+from inference_worker.subscribers.care import CarefulLane
+from inference_worker.subscribers.commits import Commits
+from inference_worker.subscribers.progress import SelfCheck
+from inference_worker.subscribers.takeover import Takeover, survey
+from inference_worker.subscribers.waiting import Waiting
+from shared.clock import Clock
 from shared.kafka.clients import started
 from shared.kafka.publisher import BrokerUnavailableError
 
 _log = structlog.get_logger(__name__)
 _POLL_MS = 250
-_DRAIN_S = 8.0
-_COMMIT_EVERY_S = 0.05
-_RETRY_PUBLISH_S = 0.5
+_DRAIN_S = 6.0
+_AGAIN_S = 0.5
+_ZONES_ONLY_S = 0.05
 
-Record: TypeAlias = ConsumerRecord[bytes, bytes]
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much is taken at once.
+
+    waits: a request is held until its `not-before`; batches are of one then.
+    stuck_after_s: between two looks at whether the consumer still gets what there is.
+    """
+
+    max_batch: int
+    max_batches_in_flight: int
+    waits: bool
+    stuck_after_s: float
 
 
 class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Member of the workers' group: takes what is there at once, answers it, then commits.
+    """Member of a group of workers: takes what is there at once, answers it, then commits.
 
     Results are confirmed by the broker before their requests' offsets are committed; commits run
     beside the work, at most one in flight, because waiting for one costs a batch its time.
@@ -41,139 +55,190 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self,
         consumer: AIOKafkaConsumer,
         topic: str,
-        service: InferenceService,
-        publisher: OutcomePublisher,
+        answering: Answering,
+        offsets: OffsetSource,
+        counts: AnswerCounts,
+        clock: Clock,
+        pace: Pace,
         *,
-        max_batch: int,
-        max_batches_in_flight: int,
-        on_answered: Callable[[Sequence[Outcome]], None],
-        on_unreadable: Callable[[], None],
+        mark: str,
+        alone: asyncio.Lock,
     ) -> None:
+        """mark: of this process, on its commits. alone: see CarefulLane."""
         self._consumer = consumer
         self._topic = topic
-        self._service = service
-        self._publisher = publisher
-        self._max_batch = max_batch
-        self._slots = asyncio.Semaphore(max_batches_in_flight)
-        self._on_answered = on_answered
-        self._on_unreadable = on_unreadable
-        self._ledger: OffsetLedger[TopicPartition] = OffsetLedger()
-        self._batches: set[asyncio.Task[None]] = set()
-        self._committing: asyncio.Task[None] | None = None
+        self._answering = answering
+        self._offsets = offsets
+        self._pace = pace
+        self._mark = mark
+        self._slots = asyncio.Semaphore(pace.max_batches_in_flight)
         self._leaving = asyncio.Event()
+        self._commits = Commits(consumer, mark, self._leaving)
+        self._lane = CarefulLane(consumer, answering, counts, alone, self._leaving, mark=mark)
+        self._waiting = Waiting(clock, counts, self._leaving) if pace.waits else None
+        self._fast: set[TopicPartition] = set()
+        self._work: set[asyncio.Task[None]] = set()
+        self._takeover: asyncio.Task[None] | None = None
+        self._broken = asyncio.Event()
+        self._error: BaseException | None = None
+        self._polls = 0
+        self._polling = False
         self.assigned = 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume until `stop`; then finish what was taken, commit it, and leave the group."""
+        """Consume until `stop`; then finish what was taken, commit it, and leave the group.
+
+        Raises StuckConsumerError, and whatever is a bug: the process must end then.
+        """
         self._consumer.subscribe([self._topic], listener=self)
         async with started(self._consumer):
             try:
-                while not stop.is_set():
-                    await self._take_batch()
-                await self._drain()
+                await self._work_until(stop)
+                await self._leave()
             finally:
-                for task in self._batches:
-                    task.cancel()
                 self.assigned = 0
+                for task in self._work:
+                    task.cancel()
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Answer and commit what was taken before another worker may read on from there."""
-        await self._drain()
-        self._ledger.forget(revoked)
-        self.assigned = 0
+        _log.debug("partitions revoked", topic=self._topic, partitions=len(revoked))
+        await self._leave()
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """Note how many partitions this worker serves."""
-        self.assigned = len(assigned)
-        _log.info("partitions assigned", partitions=len(assigned))
+        """Take nothing of these before it is known how their last owner ended."""
+        # Before the first await: nothing of the new assignment can have been fetched yet.
+        self._consumer.pause(*assigned)
+        self._leaving.clear()
+        self._takeover = self._begin(self._take_over(sorted(assigned)))
 
-    async def _take_batch(self) -> None:
-        await self._slots.acquire()
-        taken = False
+    async def _work_until(self, stop: asyncio.Event) -> None:
+        check = SelfCheck(
+            self._consumer,
+            self._offsets,
+            every_s=self._pace.stuck_after_s,
+            polls=lambda: self._polls + self._lane.polls,
+            is_free=lambda: self._polling,
+        )
+        forever = (self._take_batches(), check.run(), self._until_broken(), stop.wait())
+        tasks = [asyncio.ensure_future(coroutine) for coroutine in forever]
         try:
-            polled = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=self._max_batch)
-            records = [record for records in polled.values() for record in records]
-            if records:
-                self._start_batch(records)
-                taken = True
-        except KafkaError as error:
-            _log.warning("polling failed", error=repr(error))
-            await asyncio.sleep(_RETRY_PUBLISH_S)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            if not taken:
-                self._slots.release()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _start_batch(self, records: Sequence[Record]) -> None:
-        for record in records:
-            self._ledger.take(TopicPartition(record.topic, record.partition), record.offset)
-        task = asyncio.create_task(self._answer(records))
-        self._batches.add(task)
-        task.add_done_callback(self._finish_batch)
+    async def _until_broken(self) -> None:
+        await self._broken.wait()
+        if self._error is not None:
+            raise self._error
 
-    def _finish_batch(self, task: "asyncio.Task[None]") -> None:
-        self._batches.discard(task)
-        self._slots.release()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # Uncommitted: after the restart that a supervisor gives, it is delivered again.
-            _log.error("batch failed", exc_info=error)
+    async def _take_over(self, partitions: Sequence[TopicPartition]) -> None:
+        found: list[Takeover] = []
+
+        async def mark() -> None:
+            found[:] = [await survey(self._offsets, partitions, self._mark)]
+            await self._commits.own(found[0].starts)
+
+        if not await self._insist(mark):
+            return
+        (takeover,) = found
+        self._lane.expect(takeover.zones)
+        self._fast = set(takeover.starts)
+        self._consumer.resume(*partitions)
+        self.assigned = len(partitions)
+        _log.info("partitions assigned", topic=self._topic, partitions=len(partitions))
+        if takeover.zones:
+            await self._lane.clear(takeover.zones, self._waiting, self._cleared)
+
+    async def _cleared(self, partition: TopicPartition, offset: int) -> bool:
+        marked = await self._insist(lambda: self._commits.own({partition: offset}))
+        if marked:
+            self._fast.add(partition)
+        return marked
+
+    async def _insist(self, ask: Callable[[], Awaitable[None]]) -> bool:
+        """Ask the broker until it answers; False if we leave before: then we know nothing."""
+        while not self._leaving.is_set():
+            try:
+                await ask()
+            except (KafkaError, BrokerUnavailableError) as error:
+                _log.warning("partitions not taken over yet", error=repr(error))
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return not self._leaving.is_set()
+        return False
+
+    async def _take_batches(self) -> None:
+        while True:
+            await self._slots.acquire()
+            records: list[Record] = []
+            self._polling = True
+            try:
+                records = await self._poll()
+            except KafkaError as error:
+                _log.warning("polling failed", error=repr(error))
+                await asyncio.sleep(_AGAIN_S)
+            finally:
+                self._polling = False
+                if not records:
+                    self._slots.release()
+            if records:
+                self._polls += 1
+                self._commits.take(records)
+                self._begin(self._answer(records)).add_done_callback(self._free_slot)
+
+    async def _poll(self) -> list[Record]:
+        if not self._lane.unfinished:
+            polled = await self._consumer.getmany(
+                timeout_ms=_POLL_MS, max_records=self._pace.max_batch
+            )
+        elif self._fast:
+            polled = await self._consumer.getmany(
+                *self._fast, timeout_ms=_POLL_MS, max_records=self._pace.max_batch
+            )
+        else:
+            await asyncio.sleep(_ZONES_ONLY_S)
+            return []
+        for partition in self._lane.unfinished.keys() & polled.keys():
+            # This poll began before the partition was found to need care.
+            self._consumer.seek(partition, polled.pop(partition)[0].offset)
+        return [record for records in polled.values() for record in records]
 
     async def _answer(self, records: Sequence[Record]) -> None:
-        requests = [r for r in map(self._parse, records) if r is not None]
-        if requests:
-            outcomes = await self._service.answer(requests)
-            await self._publish(outcomes)
-            self._on_answered(outcomes)
-        for record in records:
-            self._ledger.settle(TopicPartition(record.topic, record.partition), record.offset)
-        self._commit_soon()
+        requests = self._answering.read(records)
+        if self._waiting is not None and not await self._waiting.until_all_due(requests):
+            self._commits.drop(records)
+            return
+        await self._answering.answer(requests)
+        self._commits.settle(records)
 
-    def _parse(self, record: Record) -> PredictRequest | None:
-        try:
-            headers = parse_request_headers(record.headers)
-        except HeaderError as error:
-            _log.error(
-                "record is no request",
-                partition=record.partition,
-                offset=record.offset,
-                error=str(error),
-            )
-            self._on_unreadable()
-            return None
-        return PredictRequest(headers, record.value or b"", record.timestamp)
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._finish)
+        return task
 
-    async def _publish(self, outcomes: Sequence[Outcome]) -> None:
-        while True:
-            try:
-                await self._publisher.publish(outcomes)
-            except BrokerUnavailableError as error:
-                # Readers of results de-duplicate by id, so publishing all of them again is safe.
-                _log.warning("results not confirmed, trying again", error=str(error))
-                await asyncio.sleep(_RETRY_PUBLISH_S)
-            else:
-                return
+    def _finish(self, task: "asyncio.Task[None]") -> None:
+        self._work.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Uncommitted: after the restart that a supervisor gives, it is delivered again.
+            _log.error("a bug outside of any one message", exc_info=error)
+            self._error = error
+            self._broken.set()
 
-    def _commit_soon(self) -> None:
-        if self._committing is None or self._committing.done():
-            self._committing = asyncio.create_task(self._commit())
+    def _free_slot(self, _: "asyncio.Task[None]") -> None:
+        self._slots.release()
 
-    async def _commit(self) -> None:
-        # A commit a batch would cost the broker as much as the batch; a crash between two commits
-        # only repeats what readers de-duplicate.
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._leaving.wait(), _COMMIT_EVERY_S)
-        while offsets := self._ledger.advance():
-            try:
-                await self._consumer.commit(offsets)
-            except KafkaError as error:
-                # Lost by a rebalance or a broker away: the records come again, nothing is lost.
-                _log.warning("commit failed", error=repr(error))
-                return
-
-    async def _drain(self) -> None:
-        if self._batches:
-            await asyncio.wait(self._batches, timeout=_DRAIN_S)
+    async def _leave(self) -> None:
         self._leaving.set()
-        if self._committing is not None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._committing), timeout=_DRAIN_S)
-        self._leaving.clear()
+        self.assigned = 0
+        if self._work:
+            await asyncio.wait(self._work, timeout=_DRAIN_S)
+        if self._takeover is not None:
+            self._takeover.cancel()
+        await self._commits.leave(self._lane.unfinished)
+        self._lane.expect({})

@@ -1,0 +1,71 @@
+"""What the commit that the last owner of a partition left says about its end.
+
+docs/architecture/terminal-answers.md, docs/decisions/0005
+"""
+
+from dataclasses import dataclass
+
+MAX_CAREFUL = 64
+"""Records of one partition that a worker may have had in its hands when it died."""
+
+CLEAN = "clean"
+"""Metadata of the last commit of a worker that gave its partition back in good order."""
+
+_TRYING = "trying"
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A partition's committed offset and its metadata; offset below 0: none was ever made."""
+
+    offset: int
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """Offsets [start, until) to be taken with care.
+
+    condemned: the offset of the record that the last owner died of, not to be tried again.
+    tried_by: who died of it.
+    """
+
+    start: int
+    until: int
+    condemned: int | None = None
+    tried_by: str = ""
+
+
+def new_mark(worker_id: str, life: str) -> str:
+    """Give the metadata of a worker's ordinary commits. life: an id of this process alone."""
+    return f"{worker_id}@{life}"
+
+
+def trying(mark: str) -> str:
+    """Give the metadata to commit before a record is tried alone."""
+    return f"{_TRYING} {mark}"
+
+
+def is_orderly(committed: Committed, mark: str) -> bool:
+    """Tell whether nobody died over this partition: it was left clean, or the owner was I."""
+    return committed.offset >= 0 and committed.metadata in (CLEAN, mark)
+
+
+def first_offset(committed: Committed, beginning: int) -> int:
+    """Give the offset to read on from; beginning: of what the partition still holds."""
+    return max(committed.offset, beginning)
+
+
+def decide_zone(committed: Committed, mark: str, *, beginning: int, end: int) -> Zone | None:
+    """Name what may have been in the hands of an owner that died; None: nothing.
+
+    end: of the partition, now: what came later was in nobody's hands.
+    """
+    start = first_offset(committed, beginning)
+    until = min(end, start + MAX_CAREFUL)
+    if is_orderly(committed, mark) or start >= until:
+        return None
+    word, _, by = committed.metadata.partition(" ")
+    if word != _TRYING or by == mark:
+        return Zone(start, until)
+    return Zone(start, until, condemned=committed.offset, tried_by=by.partition("@")[0])

@@ -1,0 +1,123 @@
+"""From records to what is confirmed about them: outcomes, retries, dead letters."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+import structlog
+from aiokafka import ConsumerRecord
+
+from inference_worker.core.requests import PredictRequest
+from inference_worker.core.retries import (
+    FailedAttempt,
+    TryAgain,
+    attempts_with,
+    decide_fate,
+    failed_outcome,
+)
+from inference_worker.ports import AnswerCounts, LetterPublisher, Outcome, OutcomePublisher
+from inference_worker.service import InferenceService
+from shared.clock import Clock
+from shared.contracts.dead_letters import Cause, DeadLetter, parse_attempts
+from shared.contracts.headers import HeaderError, parse_request_headers
+from shared.kafka.publisher import BrokerUnavailableError
+
+_log = structlog.get_logger(__name__)
+_PUBLISH_AGAIN_S = 0.5
+_CRASH = "the worker ended while it tried this image alone"
+
+Record: TypeAlias = ConsumerRecord[bytes, bytes]
+
+
+class Answering:
+    """Has every request end in an outcome, or in a record that will.
+
+    Nothing returns before the broker has confirmed it, in this order: retry or dead letter, then
+    outcome. The caller may then commit.
+    """
+
+    def __init__(
+        self,
+        service: InferenceService,
+        outcomes: OutcomePublisher,
+        letters: LetterPublisher,
+        clock: Clock,
+        counts: AnswerCounts,
+        *,
+        worker_id: str,
+        max_attempts: int,
+        on_answered: Callable[[Sequence[Outcome]], None],
+    ) -> None:
+        self._service = service
+        self._outcomes = outcomes
+        self._letters = letters
+        self._clock = clock
+        self._counts = counts
+        self._worker_id = worker_id
+        self._max_attempts = max_attempts
+        self._on_answered = on_answered
+
+    def read(self, records: Sequence[Record]) -> list[PredictRequest]:
+        """Give the requests among these records; the others are logged and counted."""
+        return [request for request in map(self._read, records) if request is not None]
+
+    async def answer(self, requests: Sequence[PredictRequest]) -> None:
+        """Try these requests once, together."""
+        if not requests:
+            return
+        results = await self._service.answer(requests)
+        await self._tell([result for result in results if not isinstance(result, FailedAttempt)])
+        failed = [result for result in results if isinstance(result, FailedAttempt)]
+        if failed:
+            await asyncio.gather(*(self._decide(attempt, self._worker_id) for attempt in failed))
+
+    async def condemn(self, requests: Sequence[PredictRequest], tried_by: str) -> None:
+        """Give up, untried, what another worker died of. tried_by: that worker's id."""
+        for request in requests:
+            crash = FailedAttempt(request, Cause.WORKER_CRASHED, _CRASH)
+            _log.error("an image ended its worker", id=request.headers.id, worker=tried_by)
+            await self._decide(crash, tried_by or "unknown")
+
+    def _read(self, record: Record) -> PredictRequest | None:
+        try:
+            headers = parse_request_headers(record.headers)
+            attempts = parse_attempts(record.headers) if headers.attempt > 1 else ()
+        except HeaderError as error:
+            _log.error(
+                "record is no request",
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                error=str(error),
+            )
+            self._counts.record_unreadable()
+            return None
+        return PredictRequest(headers, record.value or b"", record.timestamp, attempts)
+
+    async def _decide(self, failed: FailedAttempt, worker: str) -> None:
+        request, now_ms = failed.request, self._clock.now_ms()
+        attempts = attempts_with(failed, worker=worker, at_ms=now_ms)
+        fate = decide_fate(request.headers, failed.cause, now_ms, max_attempts=self._max_attempts)
+        if isinstance(fate, TryAgain):
+            await _confirmed(lambda: self._letters.try_again(request, fate, attempts))
+            self._counts.retried()
+            return
+        letter = DeadLetter(request.headers, fate.cause, failed.stack, attempts, now_ms)
+        await _confirmed(lambda: self._letters.give_up(letter, request.image))
+        self._counts.dead_lettered(fate.cause)
+        await self._tell([failed_outcome(request.headers.id, fate.cause)])
+
+    async def _tell(self, outcomes: Sequence[Outcome]) -> None:
+        if outcomes:
+            await _confirmed(lambda: self._outcomes.publish(outcomes))
+            self._on_answered(outcomes)
+
+
+async def _confirmed(publish: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            return await publish()
+        except BrokerUnavailableError as error:
+            # Readers of results de-duplicate by id, so publishing all of them again is safe.
+            _log.warning("not confirmed, publishing again", error=str(error))
+            await asyncio.sleep(_PUBLISH_AGAIN_S)

@@ -1,0 +1,114 @@
+"""Records that may have killed a worker: one at a time, each after a word that it is tried."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from inference_worker.core.handovers import Zone, trying
+from inference_worker.ports import AnswerCounts
+from inference_worker.subscribers.answering import Answering, Record
+from inference_worker.subscribers.waiting import Waiting
+
+_log = structlog.get_logger(__name__)
+_POLL_MS = 250
+_AGAIN_S = 0.5
+
+
+class CarefulLane:
+    """Takes the zones of dead owners one record after the other, while other partitions go on.
+
+    alone: held for each record, shared by all lanes of the process; who is found dead while the
+    word `trying` stands died of this one record.
+    """
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        answering: Answering,
+        counts: AnswerCounts,
+        alone: asyncio.Lock,
+        leaving: asyncio.Event,
+        *,
+        mark: str,
+    ) -> None:
+        self._consumer = consumer
+        self._answering = answering
+        self._counts = counts
+        self._alone = alone
+        self._leaving = leaving
+        self._word = trying(mark)
+        self.unfinished: dict[TopicPartition, int] = {}
+        """Partitions with a zone, and the next offset of each; the lane alone may poll them."""
+        self.polls = 0
+
+    def expect(self, zones: Mapping[TopicPartition, Zone]) -> None:
+        """Note the zones to clear, and forget all others."""
+        self.unfinished = {partition: zone.start for partition, zone in zones.items()}
+
+    async def clear(
+        self,
+        zones: Mapping[TopicPartition, Zone],
+        waiting: Waiting | None,
+        on_cleared: Callable[[TopicPartition, int], Awaitable[bool]],
+    ) -> None:
+        """Work off every expected zone, until we leave.
+
+        on_cleared: awaited with each partition and the offset behind its zone; True: it is done.
+        """
+        _log.warning(
+            "the last owner of partitions died: taking with care what it may have held",
+            partitions=len(zones),
+            records=sum(zone.until - zone.start for zone in zones.values()),
+        )
+        for partition, zone in zones.items():
+            while self.unfinished[partition] < zone.until and not self._leaving.is_set():
+                record = await self._next(partition)
+                if record is not None and await self._take(partition, record, zone, waiting):
+                    self.unfinished[partition] = record.offset + 1
+            if not self._leaving.is_set() and await on_cleared(
+                partition, self.unfinished[partition]
+            ):
+                del self.unfinished[partition]
+
+    async def _next(self, partition: TopicPartition) -> Record | None:
+        try:
+            polled = await self._consumer.getmany(partition, timeout_ms=_POLL_MS, max_records=1)
+            for record in polled.get(partition, ()):
+                self.polls += 1
+                return record
+            # Retention may have taken the rest of the zone.
+            self.unfinished[partition] = await self._consumer.position(partition)
+        except KafkaError as error:
+            _log.warning("polling failed", error=repr(error))
+            await asyncio.sleep(_AGAIN_S)
+        return None
+
+    async def _take(
+        self, partition: TopicPartition, record: Record, zone: Zone, waiting: Waiting | None
+    ) -> bool:
+        requests = self._answering.read([record])
+        if record.offset == zone.condemned:
+            await self._answering.condemn(requests, zone.tried_by)
+            return True
+        if waiting is not None and not await waiting.until_all_due(requests):
+            return False
+        async with self._alone:
+            if not await self._announce(partition, record.offset):
+                return False
+            self._counts.tried_with_care()
+            await self._answering.answer(requests)
+        return True
+
+    async def _announce(self, partition: TopicPartition, offset: int) -> bool:
+        while not self._leaving.is_set():
+            try:
+                await self._consumer.commit({partition: (offset, self._word)})
+            except KafkaError as error:
+                _log.warning("commit before a careful attempt failed", error=repr(error))
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return True
+        return False

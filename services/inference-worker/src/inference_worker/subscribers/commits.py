@@ -1,0 +1,103 @@
+"""Offsets of owned partitions: committed beside the work, and with a last word at the end."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from inference_worker.core.handovers import CLEAN
+from inference_worker.core.offsets import OffsetLedger
+from inference_worker.subscribers.answering import Record
+
+_log = structlog.get_logger(__name__)
+_COMMIT_EVERY_S = 0.05
+_LAST_WORD_S = 2.0
+
+
+class Commits:
+    """Commits what is answered, at most one commit in flight, never past an unanswered record.
+
+    Every commit but the last carries this worker's mark, so that whoever reads it knows that its
+    maker was at work.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, mark: str, leaving: asyncio.Event) -> None:
+        self._consumer = consumer
+        self._mark = mark
+        self._leaving = leaving
+        self._ledger: OffsetLedger[TopicPartition] = OffsetLedger()
+        self._committing: asyncio.Task[None] | None = None
+
+    async def own(self, starts: Mapping[TopicPartition, int]) -> None:
+        """Put the mark on these partitions, to be read from these offsets on.
+
+        Until then nothing may be taken: an owner that died unmarked would pass for an orderly one.
+        Raises KafkaError.
+        """
+        for partition, offset in starts.items():
+            self._ledger.begin(partition, offset)
+        if starts:
+            await self._consumer.commit({p: (o, self._mark) for p, o in starts.items()})
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Note records that are tried from now on."""
+        for record in records:
+            self._ledger.take(_partition(record), record.offset)
+
+    def settle(self, records: Sequence[Record]) -> None:
+        """Have the offsets of answered records committed soon."""
+        for record in records:
+            self._ledger.settle(_partition(record), record.offset)
+        if self._committing is None or self._committing.done():
+            self._committing = asyncio.create_task(self._commit())
+
+    def drop(self, records: Sequence[Record]) -> None:
+        """Note records that are given back untried."""
+        for record in records:
+            self._ledger.drop(_partition(record), record.offset)
+
+    async def leave(self, unfinished: Mapping[TopicPartition, int]) -> None:
+        """Say the last word on every owned partition: clean, unless something is still tried.
+
+        unfinished: partitions not taken over to the end, and their next offset; they stay marked.
+        """
+        await self._finish_commit()
+        words = {
+            partition: (offset, CLEAN if at_rest else self._mark)
+            for partition, (offset, at_rest) in self._ledger.standing().items()
+        }
+        words |= {partition: (offset, self._mark) for partition, offset in unfinished.items()}
+        self._ledger.forget()
+        try:
+            async with asyncio.timeout(_LAST_WORD_S):
+                if words:
+                    await self._consumer.commit(words)
+        except (KafkaError, TimeoutError) as error:
+            # The next owner is careful then, and some records come again: nothing is lost.
+            _log.warning("left without a last word", error=repr(error))
+
+    async def _finish_commit(self) -> None:
+        if self._committing is not None:
+            await asyncio.wait({self._committing}, timeout=_LAST_WORD_S)
+            # Sent later, it would speak for partitions that are another's by then.
+            self._committing.cancel()
+
+    async def _commit(self) -> None:
+        # A commit a batch would cost the broker as much as the batch; a crash between two commits
+        # only repeats what readers de-duplicate.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._leaving.wait(), _COMMIT_EVERY_S)
+        while offsets := self._ledger.advance():
+            try:
+                await self._consumer.commit({p: (o, self._mark) for p, o in offsets.items()})
+            except KafkaError as error:
+                # Lost by a rebalance or a broker away: the records come again, nothing is lost.
+                _log.warning("commit failed", error=repr(error))
+                return
+
+
+def _partition(record: Record) -> TopicPartition:
+    return TopicPartition(record.topic, record.partition)
