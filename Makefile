@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := embedded gateway inference_worker operations registry shared trainer
+PACKAGES := embedded gateway grafana inference_worker operations registry shared trainer
 MEMBERS := shared $(sort $(wildcard services/*)) deploy/embedded deploy/operations
 PROJECTS := $(wildcard $(addsuffix /pyproject.toml,$(MEMBERS)))
 # Set CHECKED to look at a part only: make lint CHECKED=services/gateway
@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up down status logs restart scale audit dlq train test lint format-check types imports unit format lock lock-jars clean
+.PHONY: help install install-dev up down status logs restart scale audit dlq train test test-faults lint format-check types imports unit format dashboards lock lock-jars clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -78,7 +78,11 @@ imports: install-dev ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
 unit: install-dev ## pytest, with the broker that its fixtures start (TEST_BROKER=docker for a container)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	@echo "The slow faults are left out here: make test-faults runs every one of them."
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not faults"
+
+test-faults: install-dev ## every fault of docs/architecture/faults.md, one after the other (half an hour)
+	$(BIN)/python -m pytest tests/faults
 
 format: install-dev ## put the code in the one form
 	$(BIN)/ruff check --fix $(CHECKED)
@@ -95,6 +99,9 @@ lock: ## write the requirement files anew (needs uv)
 	for service in gateway inference-worker registry trainer; do \
 		$(COMPILE) shared/pyproject.toml services/$$service/pyproject.toml requirements.in \
 			-c requirements.txt -o services/$$service/requirements.txt || exit 1; done
+
+dashboards: install-dev ## write Grafana's dashboards anew, from grafana/boards
+	$(BIN)/python -m grafana build
 
 lock-jars: install-dev ## write the lock of the broker's jars anew
 	$(BIN)/python -m embedded.kafka.lock_jars

@@ -1,0 +1,1 @@
+"""Grafana's dashboards as code: questions and their PromQL, drawn into committed JSON."""

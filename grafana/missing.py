@@ -1,0 +1,18 @@
+"""Metrics that panels ask for and no service exports, each with the reason. To be empty."""
+
+from collections.abc import Mapping
+
+from grafana import metrics as m
+
+MISSING: Mapping[str, str] = {
+    m.SWAP_SECONDS: "the worker counts swaps and does not time them",
+    m.MEMORY: "no service registers prometheus_client's ProcessCollector",
+    m.CPU_SECONDS: "no service registers prometheus_client's ProcessCollector",
+    m.PHASE_SECONDS: "the trainer counts jobs that ended and times no phase",
+    m.LAST_PROMOTION: "the registry does not export when a model was promoted",
+    m.GATE_FIGURE: "what the gate compared is in the job, and in no metric",
+    m.PREDICTED_LABELS: "the worker counts outcomes and not which class they name",
+    m.CONFIDENCE: "the worker does not observe confidence",
+    m.OUT_OF_DOMAIN: "the worker does not count answers that are out of domain",
+    m.DRIFT_INDEX: "no service compares inputs with the training reference",
+}
