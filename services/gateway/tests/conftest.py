@@ -12,8 +12,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from gateway.http.app import new_app
+from gateway.http.connections import new_connections
 from gateway.main import build
 from gateway.main.control_plane import new_control_plane, new_control_routers
+from gateway.main.gate import new_connection_limits
 from gateway.settings import Settings
 from gateway.subscribers.cluster import ClusterView
 from shared.clock import SystemClock
@@ -46,10 +48,10 @@ def free_port():
 
 
 @asynccontextmanager
-async def served(app, port):
+async def served(app, port, http=None):
     """Serve over real HTTP for the length of the block."""
     stop = asyncio.Event()
-    serving = asyncio.create_task(serve(app, host="127.0.0.1", port=port, stop=stop))
+    serving = asyncio.create_task(serve(app, host="127.0.0.1", port=port, stop=stop, http=http))
     url = f"http://127.0.0.1:{port}"
     async with asyncio.timeout(20), httpx.AsyncClient() as client:
         while True:
@@ -238,13 +240,14 @@ def run_gateway(kafka_settings):
     @asynccontextmanager
     async def run(registry_url="http://127.0.0.1:1", kafka=kafka_settings, **changes):
         settings = Settings(kafka=kafka, registry_url=registry_url, **changes)
+        connections = new_connections(new_connection_limits(settings))
         async with build(settings) as gateway:
             following = asyncio.create_task(gateway.run())
             async with asyncio.timeout(30):
                 while not gateway.ready:
                     await asyncio.sleep(0.05)
             async with (
-                served(gateway.app, free_port()) as url,
+                served(gateway.app, free_port(), connections) as url,
                 httpx.AsyncClient(base_url=url, timeout=30) as client,
             ):
                 client.gateway = gateway

@@ -57,6 +57,27 @@ class Settings(BaseSettings):
     """API keys, as `python -m gateway keys` writes them; None: everything is open."""
     insecure: bool = False
     """Serve other machines without API keys."""
+    rate_per_s: float | None = Field(default=None, gt=0)
+    """Requests a second of one key, or of one address where there are no keys; None: no limit."""
+    burst: int = Field(default=20, ge=1)
+    """Requests that such a client may send at once after a silence."""
+    max_in_flight_per_client: int = Field(default=256, ge=1)
+    """Requests of one key that are being answered, at most; of an address where it has a rate."""
+
+    max_connections: int = Field(default=900, ge=1)
+    """Open at once, at most: below the 1,024 descriptors that a process usually has."""
+    max_head_bytes: int = Field(default=32 * 1024, ge=1024)
+    """Path and headers of one request, at most."""
+    max_headers: int = Field(default=100, ge=1)
+    head_timeout_s: float = Field(default=10.0, gt=0)
+    """In which a request's headers must have arrived."""
+    stall_timeout_s: float = Field(default=60.0, gt=0)
+    """After so long, a client that does not read its answer is dropped."""
+    body_timeout_s: float = Field(default=60.0, gt=0)
+    """In which any body but an upload's must have arrived."""
+    body_grace_s: float = Field(default=10.0, gt=0)
+    """After so long, a body must have come at `min_body_bytes_per_s`."""
+    min_body_bytes_per_s: float = Field(default=16 * 1024, gt=0)
 
     log_level: str = "INFO"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)

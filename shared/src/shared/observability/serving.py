@@ -16,15 +16,26 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: Any, *, host: str, port: int, stop: asyncio.Event) -> None:
+async def serve(
+    app: Any,
+    *,
+    host: str,
+    port: int,
+    stop: asyncio.Event,
+    http: type[asyncio.Protocol] | None = None,
+) -> None:
     """Answer HTTP on host:port until `stop` is set; open requests get 5 s to finish.
 
+    http: the class of its connections; None: uvicorn's choice.
     Raises SystemExit if the address cannot be bound (uvicorn says why on stderr).
     """
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
+        http=http or "auto",
+        ws="none",
+        proxy_headers=False,  # no client may say that it is another one
         log_config=None,
         access_log=False,
         server_header=False,

@@ -56,6 +56,9 @@ ROUTES: Mapping[str, Mapping[str, Need]] = {
     "/health/ready": {"GET": Public.OPEN},
 }
 
+UPLOAD_PATHS = tuple(path for path, needs in ROUTES.items() if Scope.UPLOAD in needs.values())
+"""Whose bodies are large."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

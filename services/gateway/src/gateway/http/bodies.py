@@ -11,6 +11,7 @@ from gateway.http.problems import ProblemError
 from shared.contracts.errors import ErrorCode
 
 MAX_JSON_BYTES = 64 * 1024
+_MAX_DETAIL_CHARS = 500
 _DRAIN_BYTES = 64 * 1024 * 1024
 
 M = TypeVar("M", bound=BaseModel)
@@ -60,4 +61,6 @@ async def read_json(request: Request, kind: type[M]) -> M:
         return kind.model_validate_json(bytes(body) or b"{}")
     except ValidationError as error:
         places = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
-        raise ProblemError(ErrorCode.MALFORMED_REQUEST, "; ".join(places)) from error
+        # Names of fields are the client's own: no more of them than a person reads.
+        detail = "; ".join(places)[:_MAX_DETAIL_CHARS]
+        raise ProblemError(ErrorCode.MALFORMED_REQUEST, detail) from error

@@ -116,15 +116,20 @@ def known_job_id(id_: str) -> str:
 async def _create(
     control: ControlClient, request: Request, extra: Mapping[str, object]
 ) -> Response:
-    key = request.headers.get("idempotency-key")
-    if key is not None and not is_idempotency_key(key):
-        detail = f"Idempotency-Key: 1 to {MAX_KEY_CHARS} printable ASCII characters."
-        raise ProblemError(ErrorCode.MALFORMED_REQUEST, detail)
+    key = _idempotency_key(request)
     wanted = await read_json(request, JobRequest)
     id_ = new_id() if key is None else job_id_of(key)
     job, _ = await control.create_job(NewJob(id=id_, **wanted.model_dump()))
     headers = {"Location": f"/v1/jobs/{job.id}"}
     return json_response({**extra, **job.model_dump()}, 202, headers)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    keys = request.headers.getlist("idempotency-key")
+    if len(keys) > 1 or not all(map(is_idempotency_key, keys)):
+        detail = f"Idempotency-Key: one, of 1 to {MAX_KEY_CHARS} printable ASCII characters."
+        raise ProblemError(ErrorCode.MALFORMED_REQUEST, detail)
+    return keys[0] if keys else None
 
 
 def _answer(job: Job) -> Response:

@@ -19,3 +19,31 @@ class UploadBodyLimits:
     max_bytes: int
     max_files: int
     timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """What a connection may have and owe, below HTTP.
+
+    max_head_bytes, max_headers: of one request, its path counted with its headers.
+    head_timeout_s: until a head is whole. stall_timeout_s: until a client reads on.
+    """
+
+    max_connections: int
+    max_head_bytes: int
+    max_headers: int
+    head_timeout_s: float
+    stall_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class BodyPace:
+    """How fast a body must come: some grace, then so many bytes a second, and a time for all."""
+
+    grace_s: float
+    bytes_per_s: float
+    timeout_s: float
+
+    def allowed_s(self, seen_bytes: int) -> float:
+        """Give the seconds since its beginning in which more than `seen_bytes` must have come."""
+        return min(self.timeout_s, self.grace_s + seen_bytes / self.bytes_per_s)

@@ -52,6 +52,9 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
 _KNOWN_STATUSES = frozenset(status.value for status in HTTPStatus)
 _FRAMEWORK_CODES = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.METHOD_NOT_ALLOWED}
 
+# What is still to come of the body is not waited for.
+_CLOSING = {ErrorCode.REQUEST_TIMEOUT: {"Connection": "close"}}
+
 Responses = dict[int | str, dict[str, Any]]
 """What FastAPI takes as `responses=`."""
 
@@ -150,7 +153,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     async def refused(_: Request, error: ProblemError) -> Response:
-        return problem(error.code, error.detail)
+        return problem(error.code, error.detail, headers=_CLOSING.get(error.code))
 
     @app.exception_handler(FaultError)
     async def faulty(_: Request, error: FaultError) -> Response:

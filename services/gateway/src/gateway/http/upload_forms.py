@@ -47,7 +47,7 @@ async def read_upload_form(request: Request, spool: Spool, limits: UploadBodyLim
                 return await _read_zip(request, spool, limits)
     except TimeoutError as error:
         detail = f"The body did not arrive within {limits.timeout_s:.0f} s."
-        raise ProblemError(ErrorCode.MALFORMED_REQUEST, detail) from error
+        raise ProblemError(ErrorCode.REQUEST_TIMEOUT, detail) from error
     raise ProblemError(
         ErrorCode.UNSUPPORTED_MEDIA_TYPE,
         "Send multipart/form-data with fields 'label' and 'files', or an application/zip body.",

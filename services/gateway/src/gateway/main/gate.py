@@ -4,9 +4,17 @@ from starlette.types import ASGIApp
 
 from gateway.adapters.key_file import KeyFileError, WatchedKeys, read_key_file
 from gateway.core.exposure import find_exposure
+from gateway.core.permissions import UPLOAD_PATHS
+from gateway.core.rate_limits import Rate, TokenBuckets
 from gateway.http.keys import KeyGate
+from gateway.http.limits import BodyPace, ConnectionLimits
+from gateway.http.patience import BodyPatience
+from gateway.http.rates import ClientLimits, RateGate
 from gateway.settings import Settings
 from shared.clock import Clock
+
+_MAX_SUBJECTS = 10_000
+"""Clients whose rate is remembered: a megabyte or two."""
 
 
 def refuse_unsafe_start(settings: Settings) -> None:
@@ -26,11 +34,38 @@ def refuse_unsafe_start(settings: Settings) -> None:
 
 
 def new_gate(app: ASGIApp, settings: Settings, clock: Clock) -> ASGIApp:
-    """Put the gate before the app; without a file of keys everything is open.
+    """Put keys, rates and patience with bodies before the app; without a file of keys all enter.
 
     Raises KeyFileError.
     """
+    patient = _with_patience(app, settings)
     if settings.keys_file is None:
-        return app
+        limited = settings.rate_per_s is not None
+        return _with_rates(patient, settings, clock) if limited else patient
     keys = WatchedKeys(settings.keys_file, clock.monotonic_s)
-    return KeyGate(app, keys.current, clock.now_ms)
+    return KeyGate(_with_rates(patient, settings, clock), keys.current, clock.now_ms)
+
+
+def new_connection_limits(settings: Settings) -> ConnectionLimits:
+    """Give the bounds below HTTP."""
+    return ConnectionLimits(
+        max_connections=settings.max_connections,
+        max_head_bytes=settings.max_head_bytes,
+        max_headers=settings.max_headers,
+        head_timeout_s=settings.head_timeout_s,
+        stall_timeout_s=settings.stall_timeout_s,
+    )
+
+
+def _with_rates(app: ASGIApp, settings: Settings, clock: Clock) -> ASGIApp:
+    rate = None if settings.rate_per_s is None else Rate(settings.rate_per_s, settings.burst)
+    limits = ClientLimits(rate, settings.max_in_flight_per_client)
+    return RateGate(app, limits, TokenBuckets(_MAX_SUBJECTS), clock.monotonic_s)
+
+
+def _with_patience(app: ASGIApp, settings: Settings) -> ASGIApp:
+    def pace(timeout_s: float) -> BodyPace:
+        return BodyPace(settings.body_grace_s, settings.min_body_bytes_per_s, timeout_s)
+
+    uploads = dict.fromkeys(UPLOAD_PATHS, pace(settings.upload_timeout_s))
+    return BodyPatience(app, pace(settings.body_timeout_s), uploads)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp
 
 from gateway.adapters.broker_probe import KafkaProbe
+from gateway.http.connections import new_connections
 from gateway.main.clients import open_clients
 from gateway.main.control_plane import new_control_plane, new_labelled_images
 from gateway.main.data_plane import new_group_lag, new_prediction_service
 from gateway.main.following import new_readers
-from gateway.main.gate import refuse_unsafe_start
+from gateway.main.gate import new_connection_limits, refuse_unsafe_start
 from gateway.main.http_side import new_http_side
 from gateway.main.parts import Parts
 from gateway.service.predictions import PredictionService
@@ -79,7 +80,10 @@ async def serve_gateway(settings: Settings, stop: asyncio.Event) -> None:
     """Run a gateway and its HTTP side until `stop`."""
     async with build(settings) as gateway, asyncio.TaskGroup() as tasks:
         following = tasks.create_task(gateway.run())
-        await serve(gateway.app, host=settings.host, port=settings.port, stop=stop)
+        connections = new_connections(new_connection_limits(settings))
+        await serve(
+            gateway.app, host=settings.host, port=settings.port, stop=stop, http=connections
+        )
         following.cancel()
 
 

@@ -1,0 +1,86 @@
+"""How much one client may ask: token buckets, and requests at once. Time is passed in."""
+
+import math
+from collections import OrderedDict
+from dataclasses import dataclass
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """per_s: requests a second for ever. burst: requests at once after a silence."""
+
+    per_s: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """Come in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Come back after that many seconds: then there is room, if nobody else took it."""
+
+    retry_after_s: int
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at_s: float
+
+
+class TokenBuckets:
+    """A bucket for each subject, full at first; a request costs a token, a refusal nothing.
+
+    max_subjects: buckets kept. Beyond it the one unused for longest is forgotten, so full again.
+    """
+
+    def __init__(self, max_subjects: int) -> None:
+        self._max_subjects = max_subjects
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, subject: str, rate: Rate, now_s: float) -> Granted | Wait:
+        """Take a token of this subject's, or say when there will be one."""
+        bucket = self._buckets.pop(subject, None) or _Bucket(rate.burst, now_s)
+        self._buckets[subject] = bucket
+        if len(self._buckets) > self._max_subjects:
+            self._buckets.popitem(last=False)
+        passed_s = max(0.0, now_s - bucket.at_s)
+        bucket.tokens = min(rate.burst, bucket.tokens + passed_s * rate.per_s)
+        bucket.at_s = now_s
+        if bucket.tokens < 1 - _ROUNDING:
+            return Wait(math.ceil((1 - bucket.tokens) / rate.per_s))
+        bucket.tokens -= 1
+        return Granted()
+
+
+class InFlight:
+    """How many requests of each subject are being answered, at most `limit` of one."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._counts: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def enter(self, subject: str) -> Granted | Wait:
+        """Count one more, unless there are as many as there may be."""
+        count = self._counts.get(subject, 0)
+        if count >= self._limit:
+            return Wait(1)
+        self._counts[subject] = count + 1
+        return Granted()
+
+    def leave(self, subject: str) -> None:
+        """Count one less."""
+        self._counts[subject] -= 1
+        if not self._counts[subject]:
+            del self._counts[subject]

@@ -1,0 +1,153 @@
+"""Connections that owe us bytes are given a bounded time and a bounded size, below HTTP."""
+
+import asyncio
+from http import HTTPStatus
+from typing import ClassVar
+
+from fastapi import Response
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.http.limits import ConnectionLimits
+from gateway.http.problems import problem
+from shared.contracts.errors import ErrorCode
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """uvicorn's connection, which has no bound of its own on heads, silence or number.
+
+    A connection owes bytes while a request's head is not whole, and while a body is not whole whose
+    request has been answered already. Bodies that are being read are the application's to bound.
+    """
+
+    limits: ClassVar[ConnectionLimits]
+    _in_head = True
+    _head_bytes = 0
+    """Received since the request began, while its head is not whole."""
+    _parsed_bytes = 0
+    _parsed_headers = 0
+    _unanswered = 0
+    """Requests whose heads are whole and whose answers are not."""
+    _owing: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the connection, unless there are as many as there may be."""
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.max_connections:
+            detail = "As many connections as the gateway takes are open."
+            self._refuse(problem(ErrorCode.OVERLOADED, detail, headers={"Retry-After": "1"}))
+        else:
+            self._owe()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._settle()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in bytes; a head that does not end is refused before it is kept."""
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._in_head and self._head_bytes > self.limits.max_head_bytes:
+            self.send_400_response("")
+        elif not self._unanswered:
+            self._owe()
+
+    def on_url(self, url: bytes) -> None:
+        """Take in a piece of the path."""
+        self._count_head(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take in one header."""
+        self._parsed_headers += 1
+        self._count_head(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Hand the request over; its body is its route's to wait for."""
+        self._settle()
+        self._in_head = False
+        super().on_headers_complete()
+        self._unanswered += 1
+
+    def on_message_complete(self) -> None:
+        """Wait for the next request."""
+        super().on_message_complete()
+        self._settle()
+        self._in_head, self._head_bytes = True, 0
+        self._parsed_bytes, self._parsed_headers = 0, 0
+
+    def on_response_complete(self) -> None:
+        """Give what is still under way a last bounded time."""
+        super().on_response_complete()
+        self._unanswered -= 1
+        unfinished = not self._in_head or self._head_bytes > 0
+        if unfinished and not self._unanswered and not self.transport.is_closing():
+            self._owe()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's words are not ours
+        """Refuse what is no HTTP, or too much of it, in our own form."""
+        detail = "The request is no valid HTTP, or its headers are too large."
+        self._refuse(problem(ErrorCode.MALFORMED_REQUEST, detail))
+
+    def pause_writing(self) -> None:
+        """Give a client that does not read a bounded time to go on."""
+        super().pause_writing()
+        self._stalled = self.loop.call_later(self.limits.stall_timeout_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+        super().resume_writing()
+
+    def _count_head(self, size_bytes: int) -> None:
+        self._parsed_bytes += size_bytes
+        limits = self.limits
+        if self._parsed_bytes > limits.max_head_bytes or self._parsed_headers > limits.max_headers:
+            raise ValueError("the head is too large")  # the parser's end; answered as no HTTP
+
+    def _owe(self) -> None:
+        if self._owing is None:
+            self._owing = self.loop.call_later(self.limits.head_timeout_s, self._give_up)
+
+    def _settle(self) -> None:
+        if self._owing is not None:
+            self._owing.cancel()
+            self._owing = None
+
+    def _give_up(self) -> None:
+        if self._in_head and self._head_bytes > 0:
+            detail = f"The headers did not arrive within {self.limits.head_timeout_s:g} s."
+            self._refuse(problem(ErrorCode.REQUEST_TIMEOUT, detail))
+        else:
+            self.transport.close()
+
+    def _refuse(self, response: Response) -> None:
+        # An answer that is under way must not be cut in two by another one.
+        waiting = self._unanswered == 1 and not self.cycle.response_started
+        if (waiting or not self._unanswered) and not self.transport.is_closing():
+            self.transport.write(_bytes_of(response))
+        self.transport.close()
+
+
+def new_connections(bounds: ConnectionLimits) -> type[BoundedConnection]:
+    """Make the class of connections that keep to these bounds, for uvicorn."""
+
+    class Connection(BoundedConnection):
+        limits = bounds
+
+    return Connection
+
+
+def _bytes_of(response: Response) -> bytes:
+    status = HTTPStatus(response.status_code)
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
+    lines += [name + b": " + value for name, value in response.raw_headers]
+    return b"\r\n".join([*lines, b"connection: close", b"", bytes(response.body)])
