@@ -45,6 +45,7 @@ from shared.observability.health import new_health_router
 from shared.observability.logs import configure_logs
 from shared.observability.process import run_service
 from shared.observability.serving import serve
+from shared.observability.watchdog import watched_loop
 from shared.registry_client import new_registry_client
 
 _GROUP = "inference-worker"
@@ -248,7 +249,11 @@ async def build(
 
 async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Run a worker and its HTTP side until `stop`."""
-    async with build(settings) as worker, asyncio.TaskGroup() as tasks:
+    async with (
+        watched_loop(settings.loop_stuck_after_s),
+        build(settings) as worker,
+        asyncio.TaskGroup() as tasks,
+    ):
         tasks.create_task(
             serve(worker.new_app(), host=settings.host, port=settings.port, stop=stop)
         )

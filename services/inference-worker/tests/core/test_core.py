@@ -84,6 +84,24 @@ def test_a_revoked_partition_is_never_committed():
     assert ledger.advance() == {}
 
 
+def test_a_partition_stands_where_its_first_unanswered_record_is():
+    ledger: OffsetLedger[str] = OffsetLedger()
+    for partition in ("untouched", "answered", "tried", "dropped"):
+        ledger.begin(partition, 3)
+        if partition != "untouched":
+            ledger.take(partition, 3)
+            ledger.take(partition, 4)
+            ledger.settle(partition, 4)
+    ledger.settle("answered", 3)
+    ledger.drop("dropped", 3)
+    assert ledger.standing() == {
+        "untouched": (3, True),
+        "answered": (5, True),
+        "tried": (3, False),
+        "dropped": (3, True),
+    }
+
+
 @given(st.permutations(range(8)))
 def test_whatever_the_order_of_answers_everything_is_committed_once_at_the_end(order):
     ledger: OffsetLedger[int] = OffsetLedger()

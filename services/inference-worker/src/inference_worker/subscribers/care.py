@@ -59,7 +59,7 @@ class CarefulLane:
         on_cleared: awaited with each partition and the offset behind its zone; True: it is done.
         """
         _log.warning(
-            "the last owner of partitions died: taking with care what it may have held",
+            "not left in good order: what the last owner may have held is taken with care",
             partitions=len(zones),
             records=sum(zone.until - zone.start for zone in zones.values()),
         )
