@@ -13,6 +13,12 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.producer.transaction_manager import (
+    NO_PRODUCER_EPOCH,
+    NO_PRODUCER_ID,
+    PidAndEpoch,
+)
+from aiokafka.util import create_future
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
@@ -96,6 +102,19 @@ async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
         await _connections(client).close()
     elif not stopping.cancelled() and (error := stopping.exception()):
         _log.warning("a Kafka client did not close well", error=repr(error))
+
+
+def renew_identity(producer: AIOKafkaProducer) -> None:
+    """Have an idempotent producer ask for a new id, and count its records from 0 again.
+
+    A batch that aiokafka gives up (of a broker that restarts, the partition has no leader yet) has
+    used up sequence numbers that the broker never sees: it refuses all later ones, without end.
+    What is under way keeps the old id; a record sent again may be there twice, once under each.
+    """
+    manager = producer._txn_manager  # noqa: SLF001
+    manager._pid_and_epoch = PidAndEpoch(NO_PRODUCER_ID, NO_PRODUCER_EPOCH)  # noqa: SLF001
+    manager._pid_waiter = create_future()  # noqa: SLF001
+    manager._sequence_numbers.clear()  # noqa: SLF001
 
 
 def _connections(client: AIOKafkaProducer | AIOKafkaConsumer) -> AIOKafkaClient:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber, UnknownProducerId
+
+from shared.kafka.clients import renew_identity
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -33,16 +35,24 @@ class KafkaPublisher:
     def __init__(self, producer: AIOKafkaProducer, *, timeout_s: float) -> None:
         self._producer = producer
         self._timeout_s = timeout_s
+        self._renewals = 0
 
     async def publish(
         self, topic: str, *, key: str, value: bytes | None, headers: Headers = ()
     ) -> None:
         """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        renewals = self._renewals
         try:
             async with asyncio.timeout(self._timeout_s):
                 confirmed = await self._producer.send(
                     topic, key=key.encode(), value=value, headers=list(headers)
                 )
                 await confirmed
+        except (OutOfOrderSequenceNumber, UnknownProducerId) as error:
+            # Once for all that were sent under the same id: it will not be believed again.
+            if renewals == self._renewals:
+                self._renewals += 1
+                renew_identity(self._producer)
+            raise BrokerUnavailableError(f"{topic}: {error!r}") from error
         except (KafkaError, TimeoutError) as error:
             raise BrokerUnavailableError(f"{topic}: {error!r}") from error
