@@ -79,5 +79,8 @@ class Settings(BaseSettings):
     """After so long, a body must have come at `min_body_bytes_per_s`."""
     min_body_bytes_per_s: float = Field(default=16 * 1024, gt=0)
 
+    loop_stuck_after_s: float = Field(default=30.0, ge=0)
+    """An event loop that has not turned for this long ends the gateway; 0: never."""
+
     log_level: str = "INFO"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)

@@ -24,6 +24,7 @@ from shared.clock import Clock, SystemClock
 from shared.observability.logs import configure_logs
 from shared.observability.process import run_service
 from shared.observability.serving import serve
+from shared.observability.watchdog import watched_loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,11 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncItera
 
 async def serve_gateway(settings: Settings, stop: asyncio.Event) -> None:
     """Run a gateway and its HTTP side until `stop`."""
-    async with build(settings) as gateway, asyncio.TaskGroup() as tasks:
+    async with (
+        watched_loop(settings.loop_stuck_after_s),
+        build(settings) as gateway,
+        asyncio.TaskGroup() as tasks,
+    ):
         following = tasks.create_task(gateway.run())
         connections = new_connections(new_connection_limits(settings))
         await serve(
