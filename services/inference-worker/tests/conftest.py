@@ -187,10 +187,10 @@ def new_stage():
 
 @pytest.fixture
 def new_request():
-    """Makes headers that somebody waits for, a minute long."""
+    """Makes headers that somebody waits for, ten minutes long."""
 
     def new(**changes):
-        fields = {"id": new_id(), "deadline_ms": SystemClock().now_ms() + 60_000} | changes
+        fields = {"id": new_id(), "deadline_ms": SystemClock().now_ms() + 600_000} | changes
         return RequestHeaders(**fields)
 
     return new
