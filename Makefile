@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := embedded gateway grafana inference_worker operations registry shared trainer
+PACKAGES := bench.compare bench.peers embedded gateway grafana inference_worker load operations registry shared trainer
 MEMBERS := shared $(sort $(wildcard services/*)) deploy/embedded deploy/operations
 PROJECTS := $(wildcard $(addsuffix /pyproject.toml,$(MEMBERS)))
 # Set CHECKED to look at a part only: make lint CHECKED=services/gateway
@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up down status logs restart scale audit dlq train test test-faults lint format-check types imports unit format dashboards lock lock-jars clean
+.PHONY: help install install-dev up down status logs restart scale audit dlq soak train test test-faults lint format-check types imports unit format dashboards lock lock-jars clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -57,9 +57,19 @@ audit: install ## tell whether every accepted request was answered (SINCE=10m, W
 dlq: install ## work on dead letters (DLQ="list --since 1h", "show ID", "redrive ID", "purge ID")
 	@$(OPERATIONS) dlq $(or $(DLQ),list)
 
+soak: install-dev ## load the running stack and judge it (MINUTES=30 CLIENTS=10 SHAPE=soak KILL=1 NO_RETRAIN=1)
+	@$(BIN)/python -m load.soak --minutes $(or $(MINUTES),30) --clients $(or $(CLIENTS),10) --shape $(or $(SHAPE),soak) \
+		$(if $(KILL),--kill-worker) $(if $(NO_RETRAIN),--no-retrain)
+
 train: install ## make models/baseline anew (DATA=folder of labelled pictures WEIGHTS=MobileNetV2 .h5, SEED=0)
 	@$(BIN)/python -m trainer train $(or $(DATA),$(error name the pictures with DATA=)) --seed $(or $(SEED),0) \
 		--weights $(or $(WEIGHTS),$(error name the backbone with WEIGHTS=))
+
+bench: install ## measure this system beside its peers, 20 minutes on a quiet machine (DATA=folder ARGS=--quick)
+	@$(BIN)/python -m bench.compare run $(if $(DATA),--images $(DATA)) $(ARGS)
+
+bench-report: install ## write bench/RESULTS.md and its plots anew from bench/results.json
+	@$(BIN)/python -m bench.compare report $(ARGS)
 
 # --- check -------------------------------------------------------------------------------------
 

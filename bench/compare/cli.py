@@ -1,0 +1,85 @@
+"""The command line: `run` measures and writes the report, `report` writes it anew from the JSON."""
+
+import argparse
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.compare.load_client import LoadError, load_generator
+from bench.compare.machine import describe_machine
+from bench.compare.payloads import find_payloads
+from bench.compare.records import LARGE, SMALL, SYSTEMS, Session, load, store
+from bench.compare.report import write_report
+from bench.compare.session import Bench, Plan
+from bench.compare.systems import LAUNCHES, REPOSITORY, Places
+from inference_worker.adapters.cpus import available_cpus
+
+_WORK = REPOSITORY / ".pneumo" / "bench"
+_OUT = REPOSITORY / "bench"
+_RESULTS = "results.json"
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; 130 if it was interrupted, everything stopped."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "run":
+            _run(options)
+        else:
+            write_report(load(options.out / _RESULTS), options.out)
+    except KeyboardInterrupt:
+        print("Interrupted; everything that was started is stopped.")
+        return 130
+    except (ChildProcessError, TimeoutError, LoadError, ValueError) as error:
+        print(f"{error}\nWhat the systems said is in {_WORK}/*.log; nothing is left running.")
+        return 1
+    return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    for number in _STOP_SIGNALS:
+        signal.signal(number, signal.default_int_handler)
+    places = Places(options.bundle.resolve(), _WORK, available_cpus())
+    places.folder.mkdir(parents=True, exist_ok=True)
+    plan = _plan(options, places)
+    out = options.out or (_WORK / "quick" if options.quick else _OUT)
+    session = Session(describe_machine(places.cores), plan.seconds, plan.rounds)
+    with load_generator() as generator:
+        bench = Bench(plan, places, generator, lambda found: store(found, out / _RESULTS))
+        session = bench.run(session)
+    write_report(session, out)
+    print(f"Written: {out / 'RESULTS.md'}")
+
+
+def _plan(options: argparse.Namespace, places: Places) -> Plan:
+    quick = options.quick
+    return Plan(
+        launches=[LAUNCHES[name](places) for name in SYSTEMS if name in options.systems],
+        payloads=find_payloads(options.images, tuple(options.payloads)),
+        concurrencies=options.concurrency or ([1, 8] if quick else [1, 8, 32, 64]),
+        rounds=options.rounds or (1 if quick else 3),
+        seconds=options.seconds or (1.0 if quick else 3.0),
+        warm_up_s=0.5 if quick else 4.0,
+        ceiling_s=0.5 if quick else 1.2,
+        soak=options.soak if options.soak is not None else (0 if quick else 20_000),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench.compare", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="start, measure, stop, report")
+    run.add_argument("--images", type=Path, help="a folder of JPEG files instead of both kinds")
+    run.add_argument("--bundle", type=Path, default=REPOSITORY / "models" / "baseline")
+    run.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS, metavar="NAME")
+    run.add_argument("--payloads", nargs="+", choices=(SMALL, LARGE), default=(SMALL, LARGE))
+    run.add_argument("--concurrency", nargs="+", type=int, help="clients at once (1 8 32 64)")
+    run.add_argument("--rounds", type=int, help="interleaved rounds (3)")
+    run.add_argument("--seconds", type=float, help="length of one cell (3)")
+    run.add_argument("--soak", type=int, help="requests before memory is read (20000)")
+    run.add_argument("--quick", action="store_true", help="a smoke test, written elsewhere")
+    run.add_argument("--out", type=Path, help="where results and report go (bench)")
+    report = commands.add_parser("report", help="write RESULTS.md and plots from the stored JSON")
+    report.add_argument("--out", type=Path, default=_OUT)
+    return parser

@@ -1,0 +1,157 @@
+"""A system's processes: started, frozen while others are measured, read, stopped to the last."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from bench.compare.roles import role_of
+from bench.compare.targets import Target
+from embedded.stack.orphans import end_orphans, find_orphans
+
+_STOP_S = 45.0
+_MEGABYTE = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One program. before: run just before it starts, for what it needs to find."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    before: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How a system is started and asked.
+
+    stack: the data folder whose mark its processes carry, where a supervisor starts them.
+    freezes: may be stopped by SIGSTOP while others are measured; a member of a Kafka group, or a
+    broker, would be taken for dead.
+    """
+
+    name: str
+    commands: tuple[Command, ...]
+    target: Target
+    stack: Path | None = None
+    freezes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """CPU seconds so far by process id, and each one's role."""
+
+    cpu_s: Mapping[int, float]
+    roles: Mapping[int, str]
+
+
+class Running:
+    """A started system."""
+
+    def __init__(self, launch: Launch, roots: Sequence[subprocess.Popen[bytes]]) -> None:
+        self.launch = launch
+        self._roots = roots
+
+    def ensure_alive(self) -> None:
+        """Raise ChildProcessError if a program that was started has ended."""
+        for root in self._roots:
+            if root.poll() is not None:
+                raise ChildProcessError(f"{self.launch.name} ended with code {root.returncode}")
+
+    def processes(self) -> list[psutil.Process]:
+        """Give every process of the system, children included."""
+        found: dict[int, psutil.Process] = {}
+        for root in self._roots:
+            with suppress(psutil.NoSuchProcess):
+                parent = psutil.Process(root.pid)
+                found |= {one.pid: one for one in (parent, *parent.children(recursive=True))}
+        if self.launch.stack is not None:
+            found |= {one.pid: one for one in find_orphans(self.launch.stack)}
+        return list(found.values())
+
+    def usage(self) -> Usage:
+        """Read the CPU time of every process."""
+        cpu_s, roles = {}, {}
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess), process.oneshot():
+                roles[process.pid] = role_of(process.cmdline())  # raises for one that has ended
+                times = process.cpu_times()
+                cpu_s[process.pid] = times.user + times.system
+        return Usage(cpu_s, roles)
+
+    def rss_mb(self) -> dict[str, tuple[float, ...]]:
+        """Read the resident megabytes of every process, by role, the largest first."""
+        sizes: dict[str, list[float]] = {}
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                size = round(process.memory_info().rss / _MEGABYTE, 1)
+                sizes.setdefault(role_of(process.cmdline()), []).append(size)
+        return {role: tuple(sorted(each, reverse=True)) for role, each in sizes.items()}
+
+    def freeze(self) -> None:
+        """Let the system take no CPU until it is thawed, if it bears that."""
+        self._each(psutil.Process.suspend)
+
+    def thaw(self) -> None:
+        """Let the system run again."""
+        self._each(psutil.Process.resume)
+
+    def stop(self) -> None:
+        """End every process: in order if they obey, the last started first; else at once."""
+        self.thaw()
+        everyone = self.processes()
+        for root in reversed(self._roots):
+            root.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                root.wait(_STOP_S)
+        if self.launch.stack is not None:
+            end_orphans(self.launch.stack)
+        for process in everyone:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        for root in self._roots:
+            root.wait()
+
+    def _each(self, do: Callable[[psutil.Process], None]) -> None:
+        if self.launch.freezes:
+            for process in self.processes():
+                with suppress(psutil.NoSuchProcess):
+                    do(process)
+
+
+def cpu_by_role(before: Usage, after: Usage) -> dict[str, float]:
+    """Give the CPU seconds between two readings; what started in between counts from zero."""
+    spent: dict[str, float] = {}
+    for pid, cpu_s in after.cpu_s.items():
+        role = after.roles[pid]
+        spent[role] = spent.get(role, 0.0) + cpu_s - before.cpu_s.get(pid, 0.0)
+    return spent
+
+
+@contextmanager
+def started(launch: Launch, folder: Path) -> Iterator[Running]:
+    """Start a system, its output in `folder`/NAME.log; it is stopped afterwards."""
+    roots: list[subprocess.Popen[bytes]] = []
+    running = Running(launch, roots)
+    with ExitStack() as stack:
+        log = stack.enter_context((folder / f"{launch.name}.log").open("wb"))
+        stack.callback(running.stop)
+        for command in launch.commands:
+            command.before()
+            # Its own session: Ctrl-C in a terminal is for us, and we stop it in order.
+            roots.append(
+                subprocess.Popen(
+                    command.argv,
+                    env=os.environ | command.environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=folder,
+                    start_new_session=True,
+                )
+            )
+        yield running

@@ -1,0 +1,192 @@
+"""The systems that are compared: how each is started, with what settings, and how it is asked."""
+
+import asyncio
+import json
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from bench.compare.environments import ensure_environment
+from bench.compare.records import (
+    IN_PROCESS,
+    LITSERVE,
+    MLSERVER_KAFKA,
+    MLSERVER_REST,
+    SEED_FUNCTION,
+    SEED_PREDICT,
+    THIS_SYSTEM,
+)
+from bench.compare.running import Command, Launch
+from bench.compare.targets import INPUT_TOPIC, MODEL, OUTPUT_TOPIC, Target
+from embedded.kafka.readiness import wait_for_kafka
+from embedded.ports import LOOPBACK, free_ports, is_free
+from shared.kafka.settings import KafkaSettings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+_SOURCES = (
+    REPOSITORY,
+    REPOSITORY / "shared" / "src",
+    REPOSITORY / "services" / "inference-worker" / "src",
+)
+_BATCH = 16
+_KAFKA_START_S = 60.0
+_PARTITIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What all systems are given: a bundle, a folder to work in, how many cores there are."""
+
+    bundle: Path
+    folder: Path
+    cores: int
+
+
+def new_this_system(places: Places) -> Launch:
+    """Start `make up`'s own stack on free ports, a worker a core."""
+    gateway, registry, trainer, kafka, controller = free_ports(5)
+    workers = _free_run(places.cores)
+    data = places.folder / "stack"
+    environment = {
+        "PNEUMO_DATA": str(data),
+        "WORKERS": str(places.cores),
+        "PNEUMO_REGISTRY_SEED_BUNDLE": str(places.bundle),
+        "PNEUMO_GATEWAY_PORT": str(gateway),
+        "PNEUMO_REGISTRY_PORT": str(registry),
+        "PNEUMO_TRAINER_PORT": str(trainer),
+        "PNEUMO_WORKER_PORT": str(workers),
+        "PNEUMO_KAFKA_PORT": str(kafka),
+        "PNEUMO_KAFKA_CONTROLLER_PORT": str(controller),
+    }
+    argv = (sys.executable, "-m", "embedded", "up")
+    up = Command(argv, environment, lambda: _remove(data))
+    target = Target("multipart", LOOPBACK, gateway)
+    return Launch(THIS_SYSTEM, (up,), target, stack=data, freezes=False)
+
+
+def new_seed(name: str, way: str) -> Callable[[Places], Launch]:
+    """Start the first version's way: Keras inside the request."""
+
+    def new(places: Places) -> Launch:
+        return _module_on_port(places, name, "seed_server", "--way", way)
+
+    return new
+
+
+def new_in_process(places: Places) -> Launch:
+    """Start FastAPI with OpenVINO in its threads; as many streams as cores."""
+    cores = str(places.cores)
+    options = ("--threads", cores, "--streams", cores)
+    return _module_on_port(places, IN_PROCESS, "openvino_server", *options)
+
+
+def new_litserve(places: Places) -> Launch:
+    """Start LitServe with an inference worker a core."""
+    python = ensure_environment("litserve", places.folder) / "python"
+    options = ("--workers", str(places.cores), "--threads", "1", "--batch", str(_BATCH))
+    return _module_on_port(places, LITSERVE, "lit_server", *options, python=python)
+
+
+def new_mlserver_rest(places: Places) -> Launch:
+    """Start MLServer with adaptive batching and an inference worker a core."""
+    command, port = _mlserver(places, MLSERVER_REST, {})
+    return Launch(MLSERVER_REST, (command,), Target("v2-rest", LOOPBACK, port))
+
+
+def new_mlserver_kafka(places: Places) -> Launch:
+    """Start a broker as `make up` does, its topics, and MLServer between them."""
+    port, controller = free_ports(2)
+    address = f"{LOOPBACK}:{port}"
+    data = places.folder / "mlserver-broker"
+    argv = (sys.executable, "-m", "bench.peers.broker", str(data), str(port), str(controller))
+    broker = Command(argv, _on_path(), lambda: _remove(data))
+    settings = {"kafka_enabled": True, "kafka_servers": address}
+    server, _ = _mlserver(places, MLSERVER_KAFKA, settings, lambda: create_topics(address))
+    target = Target("v2-kafka", LOOPBACK, port)
+    return Launch(MLSERVER_KAFKA, (broker, server), target, freezes=False)
+
+
+def create_topics(address: str) -> None:
+    """Wait for the broker and make MLServer's two topics."""
+
+    async def create() -> None:
+        settings = KafkaSettings(bootstrap_servers=address)
+        await wait_for_kafka(settings, timeout_s=_KAFKA_START_S)
+        admin = AIOKafkaAdminClient(bootstrap_servers=address)
+        await admin.start()
+        topics = [NewTopic(name, _PARTITIONS, 1) for name in (INPUT_TOPIC, OUTPUT_TOPIC)]
+        await admin.create_topics(topics)
+        await admin.close()
+
+    asyncio.run(create())
+
+
+LAUNCHES: Mapping[str, Callable[[Places], Launch]] = {
+    THIS_SYSTEM: new_this_system,
+    SEED_PREDICT: new_seed(SEED_PREDICT, "predict"),
+    SEED_FUNCTION: new_seed(SEED_FUNCTION, "function"),
+    IN_PROCESS: new_in_process,
+    MLSERVER_REST: new_mlserver_rest,
+    MLSERVER_KAFKA: new_mlserver_kafka,
+    LITSERVE: new_litserve,
+}
+
+
+def _module_on_port(
+    places: Places, name: str, module: str, *options: str, python: Path | None = None
+) -> Launch:
+    (port,) = free_ports(1)
+    start = (str(python or sys.executable), "-m", f"bench.peers.{module}")
+    command = Command((*start, str(places.bundle), str(port), *options), _on_path())
+    return Launch(name, (command,), Target("multipart", LOOPBACK, port))
+
+
+def _mlserver(
+    places: Places,
+    name: str,
+    settings: Mapping[str, object],
+    before: Callable[[], None] = lambda: None,
+) -> tuple[Command, int]:
+    port, grpc, metrics = free_ports(3)
+    folder = places.folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    server = {
+        "host": LOOPBACK,
+        "http_port": port,
+        "grpc_port": grpc,
+        "metrics_port": metrics,
+        "parallel_workers": places.cores,
+        "debug": False,
+    }
+    model = {
+        "name": MODEL,
+        "implementation": "bench.peers.mlserver_model.Radiographs",
+        "max_batch_size": _BATCH,
+        "max_batch_time": 0.002,
+        "parameters": {"extra": {"bundle": str(places.bundle), "threads": 1, "streams": 1}},
+    }
+    (folder / "settings.json").write_text(json.dumps(server | dict(settings)))
+    (folder / "model-settings.json").write_text(json.dumps(model))
+    binary = ensure_environment("mlserver", places.folder) / "mlserver"
+    return Command((str(binary), "start", str(folder)), _on_path(), before), port
+
+
+def _on_path() -> dict[str, str]:
+    return {"PYTHONPATH": ":".join(str(path) for path in _SOURCES)}
+
+
+def _remove(folder: Path) -> None:
+    """Let a system begin with nothing stored: rounds must not differ by what is on disk."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_run(count: int) -> int:
+    """Give a port that is free together with the next ones."""
+    while True:
+        (first,) = free_ports(1)
+        if all(is_free(first + n) for n in range(1, count)):
+            return first
