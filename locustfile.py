@@ -1,45 +1,158 @@
-"""Locust users for a running stack: `locust -H http://127.0.0.1:8000` (requirements-dev.txt)."""
+"""Users for a running stack. With Locust's page: `locust -H http://127.0.0.1:8000`; else, say,
+
+    locust --headless -H http://127.0.0.1:8000 --shape spike --users 20 --run-time 5m
+
+IMAGES=folder: pictures of your own, a folder a class. PNEUMO_KEY: an API key, where one is needed.
+`make soak` runs this with a verdict at the end.
+"""
 
 import os
 import random
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from locust import HttpUser, between, events, task
+from locust import HttpUser, LoadTestShape, User, between, constant, events, task
 
-FOLDER = Path(os.environ.get("IMAGES", Path(__file__).parent / "samples"))
-IMAGES = [path.read_bytes() for path in sorted(FOLDER.rglob("*.jp*g"))[:200]]
+from load.images import MissingImagesError, Picture, folder_of, fresh, read_pictures
+from load.shapes import Shape, clients_at
+
+OK, ACCEPTED = 200, 202
+FIRST_UPLOADS_A_CLASS = 8
 
 
-@events.init.add_listener
-def demand_images(environment: object, **_: object) -> None:
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
+def add_options(parser: Any) -> None:
+    """Ask which shape the load has, and when the models are to be trained anew."""
+    parser.add_argument("--shape", choices=[*Shape], default=Shape.SOAK, help="form of the load")
+    parser.add_argument(
+        "--retrain-at", type=float, default=0, help="ask for one training so many seconds in"
+    )
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]
+def demand_images(environment: Any, **_: object) -> None:
     """End at once, in one sentence, when there is nothing to send."""
-    del environment
-    if not IMAGES:
-        raise SystemExit(f"{FOLDER} holds no JPEG files; name a folder with IMAGES=...")
+    try:
+        environment.pictures = read_pictures(folder_of())
+    except MissingImagesError as error:
+        raise SystemExit(str(error)) from None
 
 
-class PredictingClient(HttpUser):
-    """Sends radiographs and reads the answers."""
+class _Caller(HttpUser):
+    """Knows the pictures, and has an API key where there is one."""
 
-    wait_time = between(0.05, 0.2)
-    weight = 20
+    abstract = True
 
-    @task
-    def predict(self) -> None:
-        """Send one image and demand an answer with a label."""
-        files = {"file": ("chest.jpeg", random.choice(IMAGES), "image/jpeg")}
+    def on_start(self) -> None:
+        """Take up a chance of its own: what it uploads must be new in every run."""
+        self.rng = random.Random()
+        if key := os.environ.get("PNEUMO_KEY"):
+            self.client.headers["X-API-Key"] = key
+
+    def draw(self) -> Picture:
+        """Give one of the pictures; small and large ones mixed as the folder mixes them."""
+        return self.rng.choice(self.environment.pictures)  # type: ignore[no-any-return]
+
+    def ask(self) -> None:
+        """Send one picture and demand an answer with a label."""
+        picture = self.draw()
+        files = {"file": ("chest", picture.body, picture.content_type)}
         with self.client.post("/predict", files=files, catch_response=True) as response:
-            if response.status_code != 200 or "label" not in response.json():  # noqa: PLR2004
+            if response.status_code != OK or "label" not in response.json():
                 response.failure(f"{response.status_code}: {response.text[:200]}")
 
 
-class Operator(HttpUser):
-    """Looks at the status every second or so."""
+class PredictingClient(_Caller):
+    """A client system: sends radiographs, reads the answers, takes a breath."""
 
-    wait_time = between(1, 2)
-    weight = 1
+    wait_time = between(0.05, 0.2)
 
     @task
-    def status(self) -> None:
+    def predict(self) -> None:
+        """Ask for one prediction."""
+        self.ask()
+
+
+class FloodingClient(_Caller):
+    """The seed's flood: the next request as soon as the answer is there."""
+
+    wait_time = constant(0)
+
+    @task
+    def predict(self) -> None:
+        """Ask for one prediction."""
+        self.ask()
+
+
+class DataOwner(_Caller):
+    """Uploads labelled images all along, and asks for a training once."""
+
+    fixed_count = 1
+    wait_time = between(3, 5)
+
+    def on_start(self) -> None:
+        """Bring enough of each class that a training may begin."""
+        super().on_start()
+        self.has_asked = False
+        by_label: dict[str, Picture] = {each.label: each for each in self.environment.pictures}
+        for picture in by_label.values():
+            self._upload(picture, FIRST_UPLOADS_A_CLASS)
+
+    @task
+    def teach(self) -> None:
+        """Upload one image, and ask for the training when it is due."""
+        self._upload(self.draw(), 1)
+        due_s = self.environment.parsed_options.retrain_at
+        if due_s and not self.has_asked and self.environment.shape_class.get_run_time() >= due_s:
+            self.has_asked = True
+            self._demand(self.client.post("/v1/jobs", catch_response=True), ACCEPTED)
+
+    def _upload(self, picture: Picture, count: int) -> None:
+        files = [
+            ("files", ("chest.jpeg", fresh(picture, self.rng), "image/jpeg")) for _ in range(count)
+        ]
+        fields: Mapping[str, str] = {"label": picture.label, "source": "soak"}
+        self._demand(
+            self.client.post("/v1/uploads", data=fields, files=files, catch_response=True), ACCEPTED
+        )
+
+    def _demand(self, answer: Any, status: int) -> None:
+        with answer as response:
+            if response.status_code != status:
+                response.failure(f"{response.status_code}: {response.text[:200]}")
+
+
+class Operator(_Caller):
+    """Looks at the system every second or so."""
+
+    fixed_count = 1
+    wait_time = between(1, 2)
+
+    @task(3)
+    def look(self) -> None:
         """Read the state of the system."""
         self.client.get("/status")
+
+    @task
+    def look_at_models(self) -> None:
+        """Read who serves which version."""
+        self.client.get("/v1/models/current")
+
+
+class Load(LoadTestShape):
+    """The shape that --shape names; --users is its top, --run-time its length."""
+
+    use_common_options = True
+    OTHERS: ClassVar[list[type[User]]] = [DataOwner, Operator]
+
+    def tick(self) -> tuple[int, float, list[type[User]] | None] | None:
+        """Give how many users there are now, and of which kinds."""
+        assert self.runner is not None
+        options: Any = self.runner.environment.parsed_options
+        shape, top = Shape(options.shape), options.num_users or 10
+        elapsed_s = self.get_run_time()  # type: ignore[no-untyped-call]
+        clients = clients_at(shape, elapsed_s, options.run_time or 60, top)
+        if clients is None:
+            return None
+        client = FloodingClient if shape is Shape.FLOOD else PredictingClient
+        return clients + len(self.OTHERS), max(1, top), [client, *self.OTHERS]

@@ -1,0 +1,1 @@
+"""A soak: load on a running stack, and a verdict on what it did to it."""

@@ -1,0 +1,127 @@
+"""What passes and what fails a soak."""
+
+from dataclasses import replace
+
+import pytest
+
+from load.soak.objective import latency_objective_s
+from load.soak.report import lines, page
+from load.soak.verdict import (
+    Audited,
+    Found,
+    Growth,
+    Requests,
+    Wanted,
+    growth,
+    has_passed,
+    judge,
+)
+
+MIB = 2**20
+WANTED = Wanted(p99_s=0.5, retrained=True)
+REQUESTS = Requests(sent=1100, failed=0, predictions=1000, p99_s=0.1)
+GOOD = Found(
+    REQUESTS,
+    (Growth("gateway (7)", 100.0 * MIB, 1.0 * MIB, 1440.0),),
+    Audited(sound=True, words="1000 accepted, 1000 succeeded"),
+    {"j1": "succeeded"},
+)
+
+
+def failed(found: Found, wanted: Wanted = WANTED) -> list[str]:
+    return [check.name for check in judge(found, wanted) if check.passed is False]
+
+
+def leaking(name: str, start: int, hourly: int, span_s: float = 1440.0) -> Found:
+    return replace(GOOD, memory=(Growth(name, start * MIB, hourly * MIB, span_s),))
+
+
+def test_a_good_soak_passes():
+    assert has_passed(judge(GOOD, WANTED))
+    assert failed(GOOD) == []
+
+
+def test_a_training_refused_by_the_gate_is_no_failure_and_none_at_all_may_be_meant():
+    assert failed(replace(GOOD, jobs={"j1": "rejected"})) == []
+    assert failed(replace(GOOD, jobs={}), replace(WANTED, retrained=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "check"),
+    [
+        (replace(GOOD, requests=replace(REQUESTS, failed=1)), "failed requests"),
+        (replace(GOOD, requests=replace(REQUESTS, p99_s=0.501)), "p99 of predictions"),
+        (replace(GOOD, audited=Audited(sound=False, words="1 lost")), "accepted = answered"),
+        (replace(GOOD, jobs={"j1": "failed"}), "training"),
+        (replace(GOOD, jobs={"j1": "running"}), "training"),
+        (replace(GOOD, jobs={}), "training"),
+        (leaking("worker (9)", 300, 100), "memory of worker (9)"),
+    ],
+)
+def test_each_fault_fails_its_own_check_alone(found, check):
+    assert failed(found) == [check]
+    assert not has_passed(judge(found, WANTED))
+
+
+def test_a_soak_without_a_prediction_proves_nothing():
+    nothing = Requests(sent=0, failed=0, predictions=0, p99_s=0)
+    assert failed(replace(GOOD, requests=nothing)) == ["predictions", "p99 of predictions"]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        leaking("a small one breathes", 60, 25),
+        leaking("a large one grows by little", 1000, 60),
+        leaking("it shrinks", 300, -100),
+    ],
+)
+def test_growth_within_its_bounds_is_no_leak(found):
+    assert failed(found) == []
+
+
+def test_of_a_short_run_no_slope_is_judged():
+    (check,) = (
+        each for each in judge(leaking("x", 100, 1000, 60), WANTED) if "memory" in each.name
+    )
+    assert check.passed is None
+
+
+def test_the_line_begins_after_the_warm_up():
+    climb = [(float(second), 100 * MIB + min(second, 100) * MIB) for second in range(0, 500, 2)]
+    level = growth("x", climb, warm_up_s=100)
+    assert level.slope_bytes_per_hour == pytest.approx(0, abs=1)
+    assert level.start_bytes == pytest.approx(200 * MIB)
+    assert level.span_s == 398
+    whole = growth("x", climb, warm_up_s=0)
+    assert whole.is_leak
+
+
+def test_a_process_that_came_late_has_a_warm_up_of_its_own():
+    late = [(1000.0 + second, (100 + min(second, 60)) * MIB) for second in range(120)]
+    assert growth("x", late, warm_up_s=60).slope_bytes_per_hour == pytest.approx(0, abs=1)
+    assert growth("x", late[:60], warm_up_s=60) is None
+    assert growth("x", [], warm_up_s=60) is None
+
+
+def test_the_page_and_the_lines_say_each_check():
+    checks = judge(leaking("<worker>", 300, 100), WANTED)
+    shown = page("soak, 30 minutes", checks)
+    assert "Soak FAILED" in shown
+    assert "memory of &lt;worker&gt;" in shown
+    assert len(lines(checks)) == len(checks)
+    assert "Soak passed" in page("soak", judge(GOOD, WANTED))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("99 % of predictions are answered within 0.5 s", 0.5),
+        ("| 99% of predictions take at most 250 ms |", 0.25),
+        ("nothing of the kind. 99 % of uploads in 3 s", None),
+    ],
+)
+def test_the_objective_is_read_from_the_page(tmp_path, text, seconds):
+    (tmp_path / "slo.md").write_text(text)
+    assert latency_objective_s(tmp_path / "slo.md") == seconds
+    assert latency_objective_s(tmp_path / "absent.md") is None
