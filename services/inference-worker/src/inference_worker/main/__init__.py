@@ -1,0 +1,154 @@
+"""The composition root: the only place where the worker's parts meet."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from inference_worker.adapters.bundles import CachedBundles
+from inference_worker.adapters.cpus import available_cpus
+from inference_worker.adapters.engine_openvino import OpenVinoLoader
+from inference_worker.adapters.faults import Faults
+from inference_worker.adapters.metrics import WorkerMetrics
+from inference_worker.adapters.priority import step_back
+from inference_worker.adapters.status import StatusReporter
+from inference_worker.main.consuming import Consuming
+from inference_worker.main.worker import Worker
+from inference_worker.ports import BundleSource, EngineLoader
+from inference_worker.service import InferenceService
+from inference_worker.settings import Settings
+from inference_worker.subscribers.models import ModelFollower
+from shared.clock import Clock, SystemClock
+from shared.contracts.models import ModelRecord
+from shared.contracts.topics import MODELS_EVENTS, WORKERS_STATUS, TopicSpec
+from shared.kafka.clients import new_consumer, new_producer, started
+from shared.kafka.publisher import KafkaPublisher
+from shared.kafka.topic_reader import StartAt, TopicReader
+from shared.observability.logs import configure_logs
+from shared.observability.process import run_service
+from shared.observability.serving import serve
+from shared.observability.watchdog import watched_loop
+from shared.registry_client import new_registry_client
+
+__all__ = ["Worker", "build", "run", "serve_worker"]
+
+_SWITCH_INTERVAL_S = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class _Observer:
+    """Tells a swap to everyone who keeps a record of it."""
+
+    status: StatusReporter
+    metrics: WorkerMetrics
+
+    def model_swapped(self, record: ModelRecord) -> None:
+        self.metrics.model_swapped(record.version)
+        self.status.model_swapped(record)
+
+    def model_refused(self, version: str, reason: str) -> None:
+        self.metrics.model_refused()
+        self.status.model_refused(version, reason)
+
+
+@asynccontextmanager
+async def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    loader: EngineLoader | None = None,
+    bundles: BundleSource | None = None,
+) -> AsyncIterator[Worker]:
+    """Connect to Kafka and make a worker; leaves by closing everything in reverse order."""
+    clock = clock or SystemClock()
+    settings.cache_dir.mkdir(parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        compute = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="compute"))
+        loading = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
+        registry = await stack.enter_async_context(new_registry_client(settings.registry_url))
+        producer = await stack.enter_async_context(
+            started(new_producer(settings.kafka, client_id=settings.id))
+        )
+        publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
+        metrics_registry = CollectorRegistry()
+        metrics = WorkerMetrics(metrics_registry)
+        status = _new_status(settings, publisher, clock)
+        loader = loader or _new_loader(settings)
+        service = InferenceService(compute, clock)
+        if settings.faults:
+            faults = Faults(asyncio.get_running_loop(), settings.simulated_ms)
+            service = InferenceService(compute, clock, decode=faults.decode)
+            loader = faults.wrap(loader)
+        models = ModelFollower(
+            settings.model_name,
+            bundles or CachedBundles(registry, settings.cache_dir),
+            loader,
+            service,
+            loading,
+            _Observer(status, metrics),
+            reconcile_every_s=settings.reconcile_every_s,
+            step_back=step_back,
+        )
+        consuming = Consuming(settings, service, publisher, metrics, status, clock, stack)
+        predictions, retries = consuming.new_consumers()
+        reader = _new_models_reader(settings, models)
+        yield Worker(service, predictions, retries, models, reader, status, metrics_registry)
+
+
+def _new_loader(settings: Settings) -> OpenVinoLoader:
+    return OpenVinoLoader(
+        threads=settings.inference_threads,
+        threads_alone=settings.inference_threads_alone or min(4, available_cpus()),
+        max_batch=settings.max_batch,
+    )
+
+
+def _new_status(settings: Settings, publisher: KafkaPublisher, clock: Clock) -> StatusReporter:
+    return StatusReporter(
+        settings.id,
+        publisher,
+        _name(WORKERS_STATUS, settings),
+        clock,
+        interval_s=settings.status_interval_s,
+    )
+
+
+def _new_models_reader(settings: Settings, models: ModelFollower) -> TopicReader:
+    return TopicReader(
+        lambda: new_consumer(settings.kafka, client_id=f"{settings.id}-models"),
+        _name(MODELS_EVENTS, settings),
+        models.on_model_promoted,
+        start_at=StartAt.BEGINNING,
+    )
+
+
+def _name(topic: TopicSpec, settings: Settings) -> str:
+    return topic.prefixed(settings.kafka.topic_prefix).name
+
+
+async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Run a worker and its HTTP side until `stop`."""
+    async with (
+        watched_loop(settings.loop_stuck_after_s),
+        build(settings) as worker,
+        asyncio.TaskGroup() as tasks,
+    ):
+        tasks.create_task(
+            serve(worker.new_app(), host=settings.host, port=settings.port, stop=stop)
+        )
+        await worker.run(stop)
+        stop.set()
+
+
+def run() -> None:
+    """Run as a process, from the environment, until SIGINT or SIGTERM."""
+    settings = Settings()
+    configure_logs(settings.id, level=settings.log_level)
+    # The loop fetches the next batch while the compute thread wants to start on this one: it waits
+    # for the interpreter's lock up to this long, 5 ms by default.
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    run_service(lambda stop: serve_worker(settings, stop))

@@ -1,0 +1,106 @@
+"""The two groups that a worker is a member of: new requests, and those that failed before."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+
+from inference_worker.adapters.letters import KafkaLetters
+from inference_worker.adapters.metrics import WorkerMetrics
+from inference_worker.adapters.offsets import KafkaOffsets
+from inference_worker.adapters.outcomes import KafkaOutcomes
+from inference_worker.adapters.status import StatusReporter
+from inference_worker.core.handovers import new_mark
+from inference_worker.ports import Outcome
+from inference_worker.service import InferenceService
+from inference_worker.settings import Settings
+from inference_worker.subscribers.answering import Answering
+from inference_worker.subscribers.predictions import Pace, PredictionConsumer
+from shared.clock import Clock, new_id
+from shared.contracts.topics import (
+    PREDICT_DLQ,
+    PREDICT_REQUESTS,
+    PREDICT_RESULTS,
+    PREDICT_RETRY,
+    TopicSpec,
+)
+from shared.kafka.clients import new_consumer, stop_client
+from shared.kafka.publisher import Publisher
+
+_GROUP = "inference-worker"
+_RETRY_GROUP = "inference-worker-retry"
+_MAX_WAITING = 64
+"""Retries that a worker holds at once, each until it is due."""
+_FETCH_MAX_WAIT_MS = 50
+"""A partition whose records wait here for 100 ms is left out of aiokafka's next fetch, and what
+comes to it then waits for that fetch to end: half a second with the default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consuming:
+    """What both consumers share. stack: closes what they open."""
+
+    settings: Settings
+    service: InferenceService
+    publisher: Publisher
+    metrics: WorkerMetrics
+    status: StatusReporter
+    clock: Clock
+    stack: AsyncExitStack
+
+    def new_consumers(self) -> tuple[PredictionConsumer, PredictionConsumer]:
+        """Make the consumers of requests and of retries; they join their groups when they run."""
+        pace = Pace(
+            max_batch=self.settings.max_batch,
+            max_batches_in_flight=self.settings.max_batches_in_flight,
+            waits=False,
+            stuck_after_s=self.settings.stuck_after_s,
+        )
+        patient = replace(pace, max_batch=1, max_batches_in_flight=_MAX_WAITING, waits=True)
+        answering, alone = self._new_answering(), asyncio.Lock()
+        mark = new_mark(self.settings.id, new_id())
+
+        def new(topic: TopicSpec, group: str, pace: Pace, **options: int) -> PredictionConsumer:
+            settings, client_id = self.settings.kafka, self.settings.id
+            consumer = new_consumer(settings, client_id=client_id, group_id=group, **options)
+            # Joins the group when it runs, which may never be.
+            self.stack.push_async_callback(stop_client, consumer)
+            return PredictionConsumer(
+                consumer,
+                self._name(topic),
+                answering,
+                KafkaOffsets(settings, client_id=client_id, group_id=group),
+                self.metrics,
+                self.clock,
+                pace,
+                mark=mark,
+                alone=alone,
+            )
+
+        return (
+            new(PREDICT_REQUESTS, _GROUP, pace, fetch_max_wait_ms=_FETCH_MAX_WAIT_MS),
+            new(PREDICT_RETRY, _RETRY_GROUP, patient),
+        )
+
+    def _new_answering(self) -> Answering:
+        return Answering(
+            self.service,
+            KafkaOutcomes(self.publisher, self._name(PREDICT_RESULTS)),
+            KafkaLetters(
+                self.publisher,
+                retries=self._name(PREDICT_RETRY),
+                dead_letters=self._name(PREDICT_DLQ),
+            ),
+            self.clock,
+            self.metrics,
+            worker_id=self.settings.id,
+            max_attempts=self.settings.max_attempts,
+            on_answered=self._on_answered,
+        )
+
+    def _on_answered(self, outcomes: Sequence[Outcome]) -> None:
+        self.metrics.batch_answered(outcomes)
+        self.status.count(len(outcomes))
+
+    def _name(self, topic: TopicSpec) -> str:
+        return topic.prefixed(self.settings.kafka.topic_prefix).name

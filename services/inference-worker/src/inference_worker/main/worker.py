@@ -1,0 +1,69 @@
+"""A worker whose parts are made, at work until it is asked to stop."""
+
+import asyncio
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from inference_worker.adapters.status import StatusReporter
+from inference_worker.service import InferenceService
+from inference_worker.subscribers.models import ModelFollower
+from inference_worker.subscribers.predictions import PredictionConsumer
+from shared.kafka.topic_reader import TopicReader
+from shared.observability.health import new_health_router
+
+_READY_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker whose parts are made and connected; `run` sets it to work."""
+
+    service: InferenceService
+    predictions: PredictionConsumer
+    retries: PredictionConsumer
+    models: ModelFollower
+    models_reader: TopicReader
+    status: StatusReporter
+    metrics_registry: CollectorRegistry
+
+    def readiness(self) -> dict[str, bool]:
+        """Ready when a model is loaded and warmed and partitions are assigned."""
+        return {
+            "model": self.service.engine is not None,
+            "partitions": self.predictions.assigned > 0,
+        }
+
+    def new_app(self) -> FastAPI:
+        """The HTTP side: health and metrics."""
+        app = FastAPI(title="PneumoStream inference worker", docs_url=None, redoc_url=None)
+        app.include_router(new_health_router(self.readiness, self.metrics_registry))
+        return app
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop`. Nothing is consumed before a model is loaded."""
+        async with asyncio.TaskGroup() as tasks:
+            aside = [
+                tasks.create_task(self.models_reader.run()),
+                tasks.create_task(self.status.run()),
+                tasks.create_task(self._watch_readiness()),
+            ]
+            loading = tasks.create_task(self.models.load_first())
+            stopping = tasks.create_task(stop.wait())
+            await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            aside.append(tasks.create_task(self.models.follow()))
+            if not stop.is_set():
+                async with asyncio.TaskGroup() as consuming:
+                    consuming.create_task(self.predictions.run(stop))
+                    consuming.create_task(self.retries.run(stop))
+            for task in (*aside, loading, stopping):
+                task.cancel()
+        await self.status.leave()
+
+    async def _watch_readiness(self) -> None:
+        while True:
+            self.status.update(
+                ready=all(self.readiness().values()), partitions=self.predictions.assigned
+            )
+            await asyncio.sleep(_READY_POLL_S)
