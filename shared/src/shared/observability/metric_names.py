@@ -1,0 +1,44 @@
+"""Every metric that a service exports, by the name it is asked for; docs/architecture/metrics.md.
+
+Rules and dashboards are checked against this list, and the list against what services export.
+"""
+
+from typing import Final, Literal, get_args
+
+MetricName = Literal[
+    # Gateway
+    "pneumo_http_requests_total",  # counter: HTTP requests answered
+    "pneumo_http_request_seconds",  # histogram: from request to the end of its answer
+    "pneumo_in_flight",  # gauge: requests of this gateway without an outcome
+    "pneumo_in_flight_bytes",  # gauge: image bytes held for them
+    "pneumo_backlog",  # gauge: requests accepted and not answered, all gateways
+    "pneumo_estimated_wait_seconds",  # gauge: how long the backlog takes; +Inf: no sign of workers
+    "pneumo_rejected_total",  # counter: predictions refused
+    "pneumo_deadlines_exceeded_total",  # counter: predictions answered 504
+    "pneumo_consumer_lag",  # gauge: records that a group has not committed
+    # Inference worker
+    "pneumo_predictions_total",  # counter: terminal outcomes published
+    "pneumo_stage_seconds",  # histogram: time of one request in a stage
+    "pneumo_batch_size",  # histogram: requests taken together
+    "pneumo_unreadable_records_total",  # counter: records that are no request
+    "pneumo_model_loaded",  # gauge: 1 for the version served; absent while there is none
+    "pneumo_model_swaps_total",  # counter: models loaded or refused
+    "pneumo_retries_total",  # counter: requests put back to be tried again
+    "pneumo_retries_waiting",  # gauge: requests held until their next attempt
+    "pneumo_dead_letters_total",  # counter: requests given up
+    "pneumo_careful_records_total",  # counter: records tried alone after a worker's death
+    # Registry
+    "pneumo_registry_uploads_total",  # counter: uploads consumed
+    "pneumo_registry_upload_failures_total",  # counter: attempts that failed and are made again
+    "pneumo_registry_uploads_waiting",  # gauge: uploads that Kafka has and the dataset has not
+    "pneumo_registry_dataset_images",  # gauge: images of the dataset
+    "pneumo_registry_dataset_conflicts",  # gauge: images with two labels, undecided
+    "pneumo_registry_jobs",  # gauge: training jobs by state
+    "pneumo_registry_outbox_unsent",  # gauge: committed events that no broker has confirmed
+    "pneumo_registry_events_published_total",  # counter: events confirmed by the broker
+    "pneumo_registry_publish_failures_total",  # counter: attempts to empty the outbox that failed
+    # Trainer
+    "pneumo_trainer_jobs_total",  # counter: jobs ended by this trainer
+]
+
+METRIC_NAMES: Final[frozenset[str]] = frozenset(get_args(MetricName))
