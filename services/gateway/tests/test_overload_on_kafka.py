@@ -15,6 +15,7 @@ pytestmark = pytest.mark.kafka
 
 IMAGE = {"Content-Type": "image/jpeg"}
 LATER = IMAGE | {"Prefer": "respond-async, wait=60"}
+MUCH_LATER = IMAGE | {"Prefer": "respond-async, wait=300"}
 
 
 def answer_of(id_):
@@ -52,9 +53,9 @@ async def working(kafka_settings, *, pause_s):
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def submit(client, count):
+async def submit(client, count, headers=LATER):
     statuses = [
-        (await client.post("/v1/predictions", content=new_jpeg(), headers=LATER)).status_code
+        (await client.post("/v1/predictions", content=new_jpeg(), headers=headers)).status_code
         for _ in range(count)
     ]
     assert statuses == [202] * count
@@ -121,11 +122,11 @@ async def test_submissions_that_nobody_answers_are_bounded(run_gateway):
 
 
 async def test_answered_submissions_make_room(kafka_settings, run_gateway):
-    async with run_gateway(max_in_flight=3) as client:
-        await submit(client, 3)
+    async with run_gateway(max_in_flight=3, max_wait_s=300) as client:
+        await submit(client, 3, MUCH_LATER)
         async with working(kafka_settings, pause_s=0):
             await until(client, "pneumo_in_flight", lambda requests: requests == 0)
-        await submit(client, 3)
+        await submit(client, 3, MUCH_LATER)
 
 
 async def test_a_late_answer_is_counted_and_read_by_id(kafka_settings, run_gateway):
