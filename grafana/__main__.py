@@ -35,7 +35,7 @@ def _ask(url: str, window_s: float, rate_window_s: int) -> int:
     empty = [answer.asked for answer in answers if not answer.series]
     unexplained = 0
     for each in empty:
-        reason = why_empty(each.panel, each.query)
+        reason = why_empty(each.query)
         unexplained += reason is None
         _say(f"empty  {each.board} · {each.panel}\n       {reason or f'NO REASON: {each.query}'}")
     _say(

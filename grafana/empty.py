@@ -1,19 +1,20 @@
-"""Which panels may be empty on a healthy system that has just started, and why."""
+"""What may be empty on a healthy system that has just started, and why."""
 
 from collections.abc import Mapping
 
+from grafana import metrics as m
 from grafana.missing import MISSING
 
 EMPTY: Mapping[str, str] = {
-    "How full are the disks?": "a node exporter is optional",
-    "How did jobs end?": "no job has been asked for",
+    m.DISK_FREE: "a node exporter is optional",
+    f"max by (state) ({m.JOBS})": "no job has been asked for",
+    f"{m.ERROR_RATIO}6h": "it is recorded every two minutes, and the first is still to come",
+    f"{m.SLOW_RATIO}6h": "it is recorded every two minutes, and the first is still to come",
 }
-"""By a panel's title."""
+"""By a part of the query."""
 
 
-def why_empty(panel: str, query: str) -> str | None:
+def why_empty(query: str) -> str | None:
     """Give the reason why a query may find nothing; None if it should find something."""
-    absent = [metric for metric in MISSING if metric in query]
-    if absent:
-        return f"{absent[0]}: {MISSING[absent[0]]}"
-    return EMPTY.get(panel)
+    reasons = {**{name: f"{name}: {why}" for name, why in MISSING.items()}, **EMPTY}
+    return next((why for part, why in reasons.items() if part in query), None)
