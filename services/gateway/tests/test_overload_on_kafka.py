@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiokafka import TopicPartition
 
-from shared.contracts.predict import ModelRef, Succeeded
+from shared.contracts.predict import Expired, ModelRef, Succeeded
 from shared.kafka.clients import new_consumer, new_producer, started
 from shared.testing.images import new_jpeg
 
@@ -28,8 +28,12 @@ def answer_of(id_):
     ).to_bytes()
 
 
+def expired(id_):
+    return Expired(id=id_, deadline_ms=1).to_bytes()
+
+
 @asynccontextmanager
-async def working(kafka_settings, *, pause_s):
+async def working(kafka_settings, *, pause_s, outcome=answer_of):
     """Answer one request after the other, and commit as the workers' group."""
     topic = f"{kafka_settings.topic_prefix}predict.requests"
     producer = new_producer(kafka_settings, client_id="stand-in")
@@ -41,7 +45,7 @@ async def working(kafka_settings, *, pause_s):
         async for record in consumer:
             await asyncio.sleep(pause_s)
             await producer.send_and_wait(
-                results, key=record.key, value=answer_of(record.key.decode())
+                results, key=record.key, value=outcome(record.key.decode())
             )
             partition = TopicPartition(topic, record.partition)
             await consumer.commit({partition: record.offset + 1})
@@ -142,3 +146,17 @@ async def test_a_late_answer_is_counted_and_read_by_id(kafka_settings, run_gatew
             async with run_gateway() as other:
                 found = await other.get(late.headers["Location"])
         assert found.json()["id"] == late.json()["id"]
+
+
+async def test_what_expired_before_a_worker_began_is_504_with_its_id_and_counted(
+    kafka_settings, run_gateway
+):
+    async with (
+        run_gateway() as client,
+        working(kafka_settings, pause_s=0, outcome=expired),
+    ):
+        answer = await ask(client, "30")
+        assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
+        assert (await client.get(f"/v1/predictions/{answer.json()['id']}")).status_code == 504
+        pattern = r'pneumo_deadlines_exceeded_total\{reason="expired"\}'
+        assert await metric(client, pattern) == 1

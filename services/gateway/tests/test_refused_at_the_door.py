@@ -104,3 +104,25 @@ async def test_what_announces_too_much_is_too_large_and_not_too_busy(run_gateway
             "/predict", content=b"x" * 10 * 1024 * 1024, headers={"Content-Type": "image/jpeg"}
         )
     assert (response.status_code, response.json()["code"]) == (413, "too_large")
+
+
+async def test_bodies_that_arrive_count_among_the_bytes_in_flight(run_gateway):
+    async with (
+        run_gateway(max_in_flight_bytes=4_000_000) as client,
+        connected(client) as (first, sender),
+        connected(client) as (second, late),
+    ):
+        # Whoever sends in chunks announces nothing, and may stop half-way.
+        sender.write(head("Transfer-Encoding: chunked") + b"%x\r\n" % len(BIG) + BIG)
+        async with asyncio.timeout(30):
+            while client.gateway.service.report().in_flight_bytes < len(BIG):
+                await asyncio.sleep(0.02)
+        late.write(head("Transfer-Encoding: chunked") + b"%x\r\n" % len(BIG) + BIG)
+        status, fields, body = await read_answer(second)
+        assert (status, fields["retry-after"]) == (503, "1")
+        assert b'"code":"overloaded"' in body
+        late.write(b"\r\n0\r\n\r\n" + STATUS)
+        assert (await read_answer(second))[0] == 200
+        sender.write(b"\r\n0\r\n\r\n")
+        assert (await read_answer(first))[0] == 422
+        assert client.gateway.service.report().in_flight_bytes == 0

@@ -67,6 +67,12 @@ _BROKER_AWAY = Refuse(
 )
 
 
+def full(reason: Reason) -> Refuse:
+    """Refuse for what is held already; there is room with the next answer."""
+    detail = "Too many requests are waiting for an answer."
+    return Refuse(reason, ErrorCode.OVERLOADED, detail, 1)
+
+
 def admit(
     *, image_bytes: int, wait_s: float, now_ms: int, load: Load, limits: Limits
 ) -> Admit | Refuse:
@@ -77,20 +83,15 @@ def admit(
     if not load.broker_reachable:
         return _BROKER_AWAY
     if load.in_flight >= limits.max_in_flight:
-        return _full(Reason.IN_FLIGHT)
+        return full(Reason.IN_FLIGHT)
     if load.in_flight_bytes + image_bytes > limits.max_in_flight_bytes:
-        return _full(Reason.BYTES)
+        return full(Reason.BYTES)
     over_s = load.wait_s - WAIT_SHARE * wait_s
     # With nothing else to learn from, one goes in: its outcome says that workers are back.
     scout = load.stalled and load.in_flight == 0
     if over_s > 0 and not scout:
         return _too_long(over_s)
     return Admit(deadline_ms=now_ms + int(wait_s * 1000))
-
-
-def _full(reason: Reason) -> Refuse:
-    detail = "Too many requests are waiting for an answer."
-    return Refuse(reason, ErrorCode.OVERLOADED, detail, 1)
 
 
 def _too_long(over_s: float) -> Refuse:

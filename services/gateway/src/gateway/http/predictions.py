@@ -1,6 +1,9 @@
 """POST /predict and /v1/predictions, GET /v1/predictions/{id}."""
 
+from collections.abc import Callable
+
 from fastapi import APIRouter, Request, Response
+from starlette.types import Message
 
 from gateway.core.admission import Refuse
 from gateway.core.preferences import Preferences, parse_prefer
@@ -9,7 +12,13 @@ from gateway.http.direct_route import DirectRoute
 from gateway.http.image_body import FIELD, Upload, read_image
 from gateway.http.limits import HttpLimits
 from gateway.http.problems import ProblemError, Responses, problem, problem_responses
-from gateway.service.predictions import DeadlineExceededError, Pending, PredictionService, Unknown
+from gateway.service.predictions import (
+    DeadlineExceededError,
+    NoRoomError,
+    Pending,
+    PredictionService,
+    Unknown,
+)
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import Succeeded
 from shared.kafka.publisher import BrokerUnavailableError
@@ -59,9 +68,9 @@ def new_predictions_router(service: PredictionService, limits: HttpLimits) -> AP
     )
     async def predict(request: Request) -> Response:
         waits = Preferences(respond_async=False, wait_s=limits.default_wait_s)
-        if refused := _at_the_door(service, request, waits, limits):
-            return refused
-        upload = await read_image(request, max_bytes=limits.max_image_bytes)
+        upload = await _receive(service, request, waits, limits)
+        if isinstance(upload, Response):
+            return upload
         return await _predict(service, upload, waits, {"filename": upload.filename})
 
     @router.post(
@@ -74,9 +83,9 @@ def new_predictions_router(service: PredictionService, limits: HttpLimits) -> AP
     )
     async def create_prediction(request: Request) -> Response:
         preferences = _preferences(request, limits)
-        if refused := _at_the_door(service, request, preferences, limits):
-            return refused
-        upload = await read_image(request, max_bytes=limits.max_image_bytes)
+        upload = await _receive(service, request, preferences, limits)
+        if isinstance(upload, Response):
+            return upload
         if preferences.respond_async:
             return await _submit(service, upload, preferences)
         return await _predict(service, upload, preferences, {})
@@ -116,6 +125,28 @@ def _preferences(request: Request, limits: HttpLimits) -> Preferences:
         )
     except ValueError as error:
         raise ProblemError(ErrorCode.MALFORMED_REQUEST, str(error)) from error
+
+
+async def _receive(
+    service: PredictionService, request: Request, waits: Preferences, limits: HttpLimits
+) -> Upload | Response:
+    if refused := _at_the_door(service, request, waits, limits):
+        return refused
+    try:
+        with service.arriving(at_most=limits.max_image_bytes) as take:
+            counted = _counting(request, take)
+            return await read_image(counted, max_bytes=limits.max_image_bytes)
+    except NoRoomError as error:
+        return refusal(error.refused)
+
+
+def _counting(request: Request, take: Callable[[int], None]) -> Request:
+    async def receive() -> Message:
+        message = await request.receive()
+        take(len(message.get("body", b"")))
+        return message
+
+    return Request(request.scope, receive)
 
 
 def _at_the_door(

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gateway.core.admission import Admit, Limits, Load, Refuse, admit
+from gateway.core.admission import Admit, Limits, Load, Reason, Refuse, admit, full
 from gateway.core.backlog import Mark
 from gateway.core.outcome_cache import OutcomeCache
 from gateway.core.waiters import Waiters, Wake
@@ -33,6 +33,14 @@ class DeadlineExceededError(Exception):
     def __init__(self, id_: str) -> None:
         super().__init__(id_)
         self.id = id_
+
+
+class NoRoomError(Exception):
+    """The bytes in flight leave no room for the rest of this body; may pass."""
+
+    def __init__(self, refused: Refuse) -> None:
+        super().__init__(refused.detail)
+        self.refused = refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,29 @@ class PredictionService:
         """
         admitted = self._admit(image_bytes, wait_s)
         return admitted if isinstance(admitted, Refuse) else None
+
+    @contextmanager
+    def arriving(self, *, at_most: int) -> Iterator[Callable[[int], None]]:
+        """Give a function that counts a body's bytes as they come in, until the block ends.
+
+        at_most: bytes of one body that are kept; what comes beyond them is not counted. The
+        function raises NoRoomError where there is no room for more.
+        """
+        held = 0
+
+        def take(size_bytes: int) -> None:
+            nonlocal held
+            kept = min(size_bytes, at_most - held)
+            if self._in_flight_bytes + kept > self._limits.max_in_flight_bytes:
+                self._rejected[Reason.BYTES] += 1
+                raise NoRoomError(full(Reason.BYTES))
+            held += kept
+            self._in_flight_bytes += kept
+
+        try:
+            yield take
+        finally:
+            self._in_flight_bytes -= held
 
     async def predict(self, image: bytes, content_type: str, wait_s: float) -> Outcome | Refuse:
         """Have one encoded image classified.
