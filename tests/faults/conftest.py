@@ -59,6 +59,9 @@ class System:
             "PNEUMO_WORKER_PORT": str(port),
             "PNEUMO_WORKER_ID": id_,
             "PNEUMO_WORKER_CACHE_DIR": str(self.folder / id_),
+            # The engine itself is no part of any fault, and compiling it takes long to restart.
+            "PNEUMO_WORKER_FAULTS": "1",
+            "PNEUMO_WORKER_SIMULATED_MS": "5",
         }
         self.workers[id_] = self._start("inference_worker", port, own | env)
         return self.workers[id_]

@@ -17,7 +17,7 @@ from shared.control_client import RegistryUnavailableError, new_control_client
 from shared.testing.bundles import sha256_hex
 from shared.testing.images import new_jpeg
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 
 BUNDLE = Path(__file__).parents[2] / "models" / "baseline"
 SHIPPED = read_manifest(BUNDLE)

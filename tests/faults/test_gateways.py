@@ -7,17 +7,15 @@ import pytest
 
 from operations.main.audit import new_auditor
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
-
-
-def simulated(ms: int) -> dict[str, str]:
-    return {"PNEUMO_WORKER_FAULTS": "1", "PNEUMO_WORKER_SIMULATED_MS": str(ms)}
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 
 
 async def test_what_a_killed_gateway_had_accepted_is_answered_by_another(
     system, serving, new_load, judge
 ):
-    await asyncio.to_thread(serving, system, workers=1, gateways=2, **simulated(100))
+    await asyncio.to_thread(
+        serving, system, workers=1, gateways=2, PNEUMO_WORKER_SIMULATED_MS="100"
+    )
     killed, other = system.gateways
     load = new_load(system)
     load.urls = [killed.url]
@@ -42,7 +40,7 @@ async def test_three_times_the_work_that_can_be_done_for_a_minute_loses_nothing(
     system, serving, new_load, judge
 ):
     # One worker that does at most 50 a second is asked for 150.
-    await asyncio.to_thread(serving, system, workers=1, **simulated(20))
+    await asyncio.to_thread(serving, system, workers=1, PNEUMO_WORKER_SIMULATED_MS="20")
     warm_up = new_load(system, rate=40, wait_s=10)
     async with warm_up.running():
         await asyncio.sleep(8)

@@ -7,11 +7,10 @@ import pytest
 
 from shared.testing.images import new_jpeg
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 
 # While no worker is left, whoever would wait longer than it wants to is refused.
 SCARCE = {"200", "503 overloaded", "504 deadline_exceeded"}
-FAULTY = {"PNEUMO_WORKER_FAULTS": "1"}
 
 
 def marked(fault: str) -> bytes:
@@ -36,7 +35,7 @@ async def serves(system) -> None:
 async def test_a_poison_image_is_a_typed_failure_and_its_neighbours_are_answered(
     system, serving, new_load, judge
 ):
-    await asyncio.to_thread(serving, system, workers=1, **FAULTY)
+    await asyncio.to_thread(serving, system, workers=1)
     image = new_jpeg()
     async with new_load(system).running() as load:
         undecodable = await ask(system, image[: len(image) // 2])
@@ -54,8 +53,8 @@ async def test_a_poison_image_is_a_typed_failure_and_its_neighbours_are_answered
 async def test_an_image_that_kills_its_worker_kills_twice_and_is_a_typed_failure(
     system, serving, new_load, judge
 ):
-    await asyncio.to_thread(serving, system, **FAULTY)
-    async with system.supervised(**FAULTY), new_load(system, rate=20).running() as load:
+    await asyncio.to_thread(serving, system)
+    async with system.supervised(), new_load(system, rate=20).running() as load:
         crashed = await ask(system, marked("crash"), wait_s=59)
         await serves(system)
     assert (crashed.status_code, crashed.json()["code"]) == (500, "worker_crashed")
@@ -72,8 +71,8 @@ async def test_a_worker_whose_event_loop_stands_still_costs_no_accepted_request(
     system, serving, new_load, judge, blocked_s
 ):
     # 4 s: nobody notices. 10 s: the group goes on without it. 45 s: it is ended and restarted.
-    await asyncio.to_thread(serving, system, **FAULTY)
-    async with system.supervised(**FAULTY), new_load(system, rate=20).running() as load:
+    await asyncio.to_thread(serving, system)
+    async with system.supervised(), new_load(system, rate=20).running() as load:
         await ask(system, marked(f"block={blocked_s}"), wait_s=59)
         await serves(system)
     assert set(load.said) <= SCARCE

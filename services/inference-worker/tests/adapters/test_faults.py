@@ -9,15 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from inference_worker.adapters.faults import Faults
+from inference_worker.adapters.faults import Faults, UncompiledLoader
 from inference_worker.core.requests import PredictRequest
-from inference_worker.ports import Scores
+from inference_worker.ports import ModelRefusedError, Scores
 from inference_worker.service import InferenceService
 from shared.clock import SystemClock
 from shared.contracts.bundle import PreprocessingSpec
 from shared.contracts.headers import RequestHeaders
 from shared.preprocessing import preprocess
-from shared.testing.bundles import new_manifest
+from shared.testing.bundles import new_manifest, write_bundle
 from shared.testing.images import new_jpeg
 
 SPEC = PreprocessingSpec()
@@ -101,3 +101,11 @@ def test_a_marked_image_kills_its_process():
     )
     ended = subprocess.run([sys.executable, "-c", program], input=marked("crash"), check=False)
     assert ended.returncode == -signal.SIGKILL
+
+
+def test_a_simulated_engine_needs_a_sound_bundle_and_compiles_nothing(tmp_path):
+    manifest = write_bundle(tmp_path)
+    assert UncompiledLoader().load(tmp_path).manifest == manifest
+    (tmp_path / "model.bin").write_bytes(b"damaged")
+    with pytest.raises(ModelRefusedError):
+        UncompiledLoader().load(tmp_path)

@@ -12,7 +12,7 @@ from typing import IO
 
 import httpx
 
-_READY_TIMEOUT_S = 60.0
+_READY_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 20.0
 _POLL_S = 0.05
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from inference_worker.ports import Engine, EngineLoader, Pixels, Scores
+from inference_worker.ports import Engine, EngineLoader, ModelRefusedError, Pixels, Scores
+from shared.bundle_files import BundleError, verify_bundle
 from shared.contracts.bundle import Manifest, PreprocessingSpec
 from shared.preprocessing import preprocess
 
@@ -60,6 +61,25 @@ class Faults:
             simulated_ms=self.simulated_ms,
         )
         return _FaultyLoader(loader, self.simulated_ms)
+
+
+class UncompiledLoader:
+    """Reads a bundle's manifest and compiles nothing: for a worker whose engine is simulated."""
+
+    def load(self, bundle: Path) -> Engine:
+        """Give an engine that cannot be asked. Raises ModelRefusedError if a file is damaged."""
+        try:
+            return _Uncompiled(verify_bundle(bundle))
+        except BundleError as error:
+            raise ModelRefusedError(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Uncompiled:
+    manifest: Manifest
+
+    def predict(self, pixels: Pixels, *, alone: bool = False) -> Scores:
+        raise NotImplementedError(f"{len(pixels)} images for no engine, {alone=}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from inference_worker.adapters.bundles import CachedBundles
 from inference_worker.adapters.cpus import available_cpus
 from inference_worker.adapters.engine_openvino import OpenVinoLoader
-from inference_worker.adapters.faults import Faults
+from inference_worker.adapters.faults import Faults, UncompiledLoader
 from inference_worker.adapters.metrics import WorkerMetrics
 from inference_worker.adapters.priority import step_back
 from inference_worker.adapters.status import StatusReporter
@@ -99,7 +99,9 @@ async def build(
         yield Worker(service, predictions, retries, models, reader, status, metrics_registry)
 
 
-def _new_loader(settings: Settings) -> OpenVinoLoader:
+def _new_loader(settings: Settings) -> EngineLoader:
+    if settings.faults and settings.simulated_ms:
+        return UncompiledLoader()
     return OpenVinoLoader(
         threads=settings.inference_threads,
         threads_alone=settings.inference_threads_alone or min(4, available_cpus()),
