@@ -4,6 +4,7 @@ import argparse
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from bench.compare.load_client import LoadError, load_generator
 from bench.compare.machine import describe_machine
@@ -17,7 +18,7 @@ from inference_worker.adapters.cpus import available_cpus
 _WORK = REPOSITORY / ".pneumo" / "bench"
 _OUT = REPOSITORY / "bench"
 _RESULTS = "results.json"
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     for number in _STOP_SIGNALS:
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _interrupt_once)
     places = Places(options.bundle.resolve(), _WORK, available_cpus())
     places.folder.mkdir(parents=True, exist_ok=True)
     plan = _plan(options, places)
@@ -50,6 +51,14 @@ def _run(options: argparse.Namespace) -> None:
         session = bench.run(session)
     write_report(session, out)
     print(f"Written: {out / 'RESULTS.md'}")
+
+
+def _interrupt_once(number: int, frame: FrameType | None) -> None:
+    """Stop everything in order; a second Ctrl-C must not cut that short."""
+    del number, frame
+    for each in _STOP_SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _plan(options: argparse.Namespace, places: Places) -> Plan:

@@ -8,6 +8,7 @@ Whatever goes wrong is {"error": "…"}; the process stays.
 
 import asyncio
 import json
+import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -59,6 +60,7 @@ async def obey(order: dict[str, Any]) -> None:
 def main() -> None:
     """Obey until the orders end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started us ends us
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # partitions find their leaders late
     for line in sys.stdin:
         try:
             uvloop.run(obey(json.loads(line)))
