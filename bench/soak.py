@@ -6,12 +6,14 @@ Measures the capacity first (32 clients, each asking again at once), then asks a
 a constant rate. The auditor (`python -m operations audit --follow`) reads along and judges at the
 end. RSS of every process of the stack is sampled once a second; the first fifth is warm-up, growth
 is that of the fitted line over the rest. Prints and writes JSON. Exits with 1 if a request was
-lost or failed, or if a process grew by more than 5 %. KAFKA_* as for every service.
+lost or failed, or if a process ended or grew by more than 5 %. KAFKA_* as for every service;
+--data is the stack's folder (PNEUMO_DATA), by which its processes are known.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import sys
 import time
@@ -38,11 +40,12 @@ _BROKER = "kafka.Kafka"
 class Memory:
     """RSS of the stack's processes, by name and id: (seconds, bytes) as sampled."""
 
+    data: Path
     samples: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Sample until cancelled."""
-        processes = named_processes()
+        """Sample until cancelled. Raises psutil.NoSuchProcess when one has ended."""
+        processes = named_processes(self.data)
         while True:
             for name, process in processes.items():
                 with_time = (time.perf_counter(), process.memory_info().rss)
@@ -68,13 +71,17 @@ def fitted(samples: list[tuple[float, int]]) -> dict[str, float]:
     }
 
 
-def named_processes() -> dict[str, psutil.Process]:
-    """Find the stack's processes of this machine by what they run."""
+def named_processes(data: Path) -> dict[str, psutil.Process]:
+    """Find one stack's processes by what they run, and by its folder."""
     found: dict[str, psutil.Process] = {}
     for process in psutil.process_iter():
         try:
             words = process.cmdline()
+            # The services' own command names no folder; that of their supervisor does.
+            family = [*words, *(word for one in process.parents() for word in one.cmdline())]
         except psutil.Error:
+            continue
+        if not any(str(data) in word for word in family):
             continue
         module = words[2] if words[1:2] == ["-m"] and len(words) > 2 else ""
         name = module if module in _MODULES else "broker" if _BROKER in words else None
@@ -120,7 +127,10 @@ async def soak(options: argparse.Namespace, images: list[bytes]) -> dict[str, An
     capacity = await measure_capacity(options.url, requests)
     print(f"capacity {capacity:.0f}/s; now {options.share:.0%} of it for {options.minutes} min")
     seconds = options.minutes * 60
-    memory, load = Memory(), Load(host, port, requests, capacity * options.share)
+    memory, load = (
+        Memory(options.data.resolve()),
+        Load(host, port, requests, capacity * options.share),
+    )
     auditor = await start_auditor(seconds)
     tasks = [asyncio.create_task(work) for work in (memory.run(), load.run())]
     await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
@@ -169,6 +179,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--share", type=float, default=0.6)
     parser.add_argument("--out", type=Path, default=Path("soak.json"))
+    data = Path(os.environ.get("PNEUMO_DATA", Path(__file__).parents[1] / ".pneumo"))
+    parser.add_argument("--data", type=Path, default=data, help="the stack's folder")
     options = parser.parse_args()
     folder = options.images
     paths = sorted(folder.rglob("*.jp*g")) if folder.is_dir() else [folder]
