@@ -29,7 +29,7 @@ _ANSWERS = (
         series=[Series(_shares(m.PREDICTED_LABELS, "version", "label"), "{{label}} · {{version}}")],
         unit=Unit.SHARE,
         thresholds=above(warn=0.8, bad=0.95),
-        runbook="drift",
+        runbook="roll-a-model-back",
         look=Look.STACK,
     ),
     Question(
@@ -41,7 +41,7 @@ _ANSWERS = (
         ],
         unit=Unit.SHARE,
         thresholds=below(warn=0.7, bad=0.5),
-        runbook="drift",
+        runbook="roll-a-model-back",
     ),
 )
 
@@ -57,7 +57,7 @@ _INPUTS = (
         ],
         unit=Unit.SHARE,
         thresholds=above(warn=0.05, bad=0.2),
-        runbook="drift",
+        runbook="roll-a-model-back",
     ),
     Question(
         title="How far are today's images from those it was trained on?",
@@ -66,7 +66,7 @@ _INPUTS = (
         series=[Series(largest(m.DRIFT_INDEX, "feature", "version"), "{{feature}} · {{version}}")],
         unit=Unit.NUMBER,
         thresholds=_DRIFT,
-        runbook="drift",
+        runbook="roll-a-model-back",
     ),
     Question(
         title="What share of requests cannot be answered from their image?",
@@ -79,7 +79,7 @@ _INPUTS = (
         ],
         unit=Unit.SHARE,
         thresholds=above(warn=0.01, bad=0.1),
-        runbook="drift",
+        runbook="roll-a-model-back",
     ),
 )
 

@@ -72,7 +72,7 @@ _HEALTH = (
         series=[Series(or_zero(f'count({m.ALERTS}{{alertstate="firing"}})'), "firing")],
         unit=Unit.NUMBER,
         thresholds=any_is_bad(),
-        runbook="README",
+        runbook="service-down",
         look=Look.FIGURE,
     ),
 )

@@ -41,13 +41,13 @@ _TIME = (
 _BATCHES = (
     Question(
         title="How many requests are taken together?",
-        why="1 is an idle system, where each request is answered at once; 32 is the most.",
+        why="1 is an idle system, where each request is answered at once; 16 are the most.",
         series=[
             Series(mean(m.BATCH_SIZE), "mean"),
             Series(quantile(0.95, m.BATCH_SIZE), "p95"),
         ],
         unit=Unit.NUMBER,
-        thresholds=above(warn=16, bad=31),
+        thresholds=above(warn=12, bad=16),
         runbook="scale-workers",
     ),
     Question(

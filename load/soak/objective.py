@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 _UNITS = {"ms": 1e-3, "s": 1.0}
-_PROMISE = re.compile(r"99 ?% of predictions[^.|\n]*?(\d+(?:\.\d+)?) ?(ms|s)\b")
+_PROMISE = re.compile(r"99 ?% of predictions[^.\n]*?(\d+(?:\.\d+)?) ?(ms|s)\b")
 
 
 def latency_objective_s(page: Path) -> float | None:

@@ -1,0 +1,98 @@
+"""Asking over HTTP: what counts as data, and what is said where there is none."""
+
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import parse_qs
+
+import pytest
+
+from grafana.__main__ import main
+from grafana.asking import PrometheusError, ask
+from grafana.empty import why_empty
+from grafana.files import Asked, asked
+
+
+def series(*values: str) -> dict:
+    return {"metric": {}, "values": [[0, value] for value in values]}
+
+
+@pytest.fixture
+def stand_in():
+    """Speaks Prometheus' API: gives what `answers` has for a query, and nothing for the others."""
+    answers: dict[str, object] = {}
+    queries: list[str] = []
+
+    class Api(BaseHTTPRequestHandler):
+        def do_POST(self):
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            (query,) = form["query"]
+            queries.append(query)
+            found = answers.get(query, answers.get("*", []))
+            body = (
+                {"status": "success", "data": {"result": found}}
+                if isinstance(found, list)
+                else {"status": "error", "error": found}
+            )
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", answers, queries
+    server.shutdown()
+    server.server_close()
+
+
+def counts(url: str, *queries: str) -> list[int]:
+    questions = [Asked("board", "panel?", query) for query in queries]
+    return [each.series for each in ask(url, questions, window_s=60, rate_window_s=40)]
+
+
+def test_a_figure_is_data_and_the_undefined_is_none(stand_in):
+    url, answers, _ = stand_in
+    answers |= {
+        "two": [series("NaN", "1"), series("+Inf")],
+        "undefined": [series("NaN", "NaN")],
+        "nothing": [],
+    }
+    assert counts(url, "two", "undefined", "nothing") == [2, 0, 0]
+
+
+def test_grafanas_window_becomes_seconds(stand_in):
+    url, _, queries = stand_in
+    counts(url, "rate(x_total[$__rate_interval])")
+    assert queries == ["rate(x_total[40s])"]
+
+
+def test_a_query_that_is_not_understood_is_shown(stand_in):
+    url, answers, _ = stand_in
+    answers["rate("] = "parse error"
+    with pytest.raises(PrometheusError, match=r"parse error\n  in rate\("):
+        counts(url, "rate(")
+
+
+def test_no_prometheus_is_one_sentence(capsys):
+    assert main(["ask", "http://127.0.0.1:9"]) == 1
+    assert "no Prometheus answers at http://127.0.0.1:9" in capsys.readouterr().out
+
+
+def test_all_with_data_is_n_of_n(stand_in, capsys):
+    url, answers, queries = stand_in
+    answers["*"] = [series("1")]
+    assert main(["ask", url]) == 0
+    assert f"{len(queries)} of {len(queries)} queries have data" in capsys.readouterr().out
+    assert len(queries) == len(list(asked()))
+
+
+def test_what_is_empty_without_a_reason_fails(stand_in, capsys):
+    url, _, queries = stand_in
+    explained = sum(why_empty(each.query) is not None for each in asked())
+    assert main(["ask", url]) == 1
+    out = capsys.readouterr().out
+    assert f"{explained} are empty with a reason, {len(queries) - explained} without." in out
+    assert out.count("NO REASON") == len(queries) - explained > 0
