@@ -43,9 +43,12 @@ class CarefulLane:
         self.unfinished: dict[TopicPartition, int] = {}
         """Partitions with a zone, and the next offset of each; the lane alone may poll them."""
         self.polls = 0
+        self.busy = False
+        """Whether a record is held, tried, or waited for."""
 
     def expect(self, zones: Mapping[TopicPartition, Zone]) -> None:
         """Note the zones to clear, and forget all others."""
+        self.busy = False
         self.unfinished = {partition: zone.start for partition, zone in zones.items()}
 
     async def clear(
@@ -66,8 +69,10 @@ class CarefulLane:
         for partition, zone in zones.items():
             while self.unfinished[partition] < zone.until and not self._leaving.is_set():
                 record = await self._next(partition)
+                self.busy = record is not None
                 if record is not None and await self._take(partition, record, zone, waiting):
                     self.unfinished[partition] = record.offset + 1
+                self.busy = False
             if not self._leaving.is_set() and await on_cleared(
                 partition, self.unfinished[partition]
             ):

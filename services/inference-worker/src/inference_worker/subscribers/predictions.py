@@ -83,6 +83,7 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._error: BaseException | None = None
         self._polls = 0
         self._polling = False
+        self._stopping = False
         self.assigned = 0
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -94,6 +95,7 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         async with started(self._consumer):
             try:
                 await self._work_until(stop)
+                self._stopping = True
                 await self._leave()
             finally:
                 self.assigned = 0
@@ -109,6 +111,8 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """Take nothing of these before it is known how their last owner ended."""
         # Before the first await: nothing of the new assignment can have been fetched yet.
         self._consumer.pause(*assigned)
+        if self._stopping:
+            return
         self._leaving.clear()
         self._takeover = self._begin(self._take_over(sorted(assigned)))
 
@@ -118,7 +122,7 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._offsets,
             every_s=self._pace.stuck_after_s,
             polls=lambda: self._polls + self._lane.polls,
-            is_free=lambda: self._polling,
+            is_free=lambda: self._polling and not self._lane.busy,
         )
         forever = (self._take_batches(), check.run(), self._until_broken(), stop.wait())
         tasks = [asyncio.ensure_future(coroutine) for coroutine in forever]
