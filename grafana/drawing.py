@@ -10,7 +10,7 @@ from grafana_foundation_sdk.builders import timeseries as lines
 from grafana_foundation_sdk.models import common as looks
 from grafana_foundation_sdk.models import dashboard as drawn
 
-from grafana.questions import Board, Look, Question, Series, Thresholds
+from grafana.questions import Board, Color, Look, Question, Series, Thresholds
 
 TAG = "pneumostream"
 COLUMNS = 24
@@ -67,6 +67,9 @@ def _draw_question(question: Question) -> _Panel:
     panel = _DRAWN[question.look]()
     for letter, series in zip(ascii_uppercase, question.series, strict=False):
         panel.with_target(_draw_series(series, letter))
+    if question.thresholds.steps[0][1] is Color.GOOD:
+        # What is worse the higher it is begins at 0; a share near 1 would be a flat line so.
+        panel.min(0)
     return (
         panel.title(question.title)
         .description(question.why)
@@ -119,7 +122,7 @@ def _lines() -> lines.Panel:
         .calcs(["lastNotNull", "max"])
     )
     tooltip = common.VizTooltipOptions().mode(looks.TooltipDisplayMode.MULTI)
-    return lines.Panel().min(0).thresholds_style(dashed).legend(legend).tooltip(tooltip)
+    return lines.Panel().thresholds_style(dashed).legend(legend).tooltip(tooltip)
 
 
 def _stack() -> lines.Panel:
