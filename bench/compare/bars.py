@@ -9,6 +9,7 @@ from bench.compare.records import (
     LITSERVE,
     MLSERVER_KAFKA,
     MLSERVER_REST,
+    NO_OP,
     SEED_FUNCTION,
     SEED_PREDICT,
     SMALL,
@@ -17,7 +18,7 @@ from bench.compare.records import (
     Session,
     both_of,
 )
-from bench.compare.summary import Measure, Spread, best, compared, p50, rate, spread_of
+from bench.compare.summary import Measure, Spread, best, compared, of, p50, rate, spread_of
 
 _SEEDS = (SEED_FUNCTION, SEED_PREDICT)
 _WITHOUT_BROKER = (IN_PROCESS, MLSERVER_REST, LITSERVE)
@@ -59,6 +60,7 @@ def bars_of(session: Session) -> list[Bar]:
         *_against_kafka(session),
         *_against_best(session),
         *_against_engine(session),
+        *_no_op(session),
         *_memory(session),
     ]
 
@@ -101,6 +103,13 @@ def _against_engine(session: Session) -> Iterator[Bar]:
         ]
         what = f"req/s ÷ decode and engine alone, {payload}, 32 clients"
         yield _more(what, 0.6, 0.7, spread_of(shares))
+
+
+def _no_op(session: Session) -> Iterator[Bar]:
+    one, many = of(session, Key(NO_OP, SMALL, 1), p50), of(session, Key(NO_OP, SMALL, 64), rate)
+    yield Bar("no-op p50, 224px, 1 client", 3, 2, at_least=False, unit=" ms", seen=one)
+    what = "no-op req/s, 224px, 64 clients"
+    yield Bar(what, 1_500, 2_500, at_least=True, unit="/s", seen=many)
 
 
 def _memory(session: Session) -> Iterator[Bar]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 THIS_SYSTEM = "pneumostream"
+NO_OP = "pneumostream-no-op"
 SEED_PREDICT, SEED_FUNCTION = "seed-predict", "seed-function"
 IN_PROCESS = "fastapi-openvino"
 MLSERVER_REST, MLSERVER_KAFKA = "mlserver-rest", "mlserver-kafka"
@@ -20,8 +21,11 @@ SYSTEMS = (
     MLSERVER_REST,
     MLSERVER_KAFKA,
     LITSERVE,
+    NO_OP,
 )
 SMALL, LARGE = "224px", "full-size"
+NO_OP_CELLS = ((SMALL, 1), (SMALL, 64))
+"""Payload and clients that the no-op bars are set for."""
 
 
 @dataclass(frozen=True, slots=True)

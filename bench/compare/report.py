@@ -32,6 +32,7 @@ model, decoding and verdict, and its domain guard but for the seed's.
 - **mlserver-rest, mlserver-kafka**: MLServer 1.7, adaptive batching (16, 2 ms), an inference
   worker a core, base64 in JSON, which is its protocol. Over Kafka it reads without a group,
   commits nothing and confirms with acks=1: less than this system promises.
+- **pneumostream-no-op**: workers decode and infer nothing, so that HTTP and Kafka are left.
 - **litserve**: an inference worker a core, batches of 16, multipart.
 """
 

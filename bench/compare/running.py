@@ -33,6 +33,9 @@ class Launch:
     stack: the data folder whose mark its processes carry, where a supervisor starts them.
     freezes: may be stopped by SIGSTOP while others are measured; a member of a Kafka group, or a
     broker, would be taken for dead.
+    ready_line: what its output has once everything of it is up, beyond the first answer.
+    is_checked: its answers are those of the model. only: payloads and clients it is measured with;
+    empty: all.
     """
 
     name: str
@@ -40,6 +43,13 @@ class Launch:
     target: Target
     stack: Path | None = None
     freezes: bool = True
+    ready_line: str = ""
+    is_checked: bool = True
+    only: frozenset[tuple[str, int]] = frozenset()
+
+    def takes(self, payload: str, clients: int) -> bool:
+        """Tell whether it is measured with this payload and so many clients."""
+        return not self.only or (payload, clients) in self.only
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +63,17 @@ class Usage:
 class Running:
     """A started system."""
 
-    def __init__(self, launch: Launch, roots: Sequence[subprocess.Popen[bytes]]) -> None:
+    def __init__(
+        self, launch: Launch, roots: Sequence[subprocess.Popen[bytes]], log_path: Path
+    ) -> None:
         self.launch = launch
         self._roots = roots
+        self._log_path = log_path
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it has said that all of it is up; what says nothing of it is up at once."""
+        return self.launch.ready_line in self._log_path.read_text(errors="replace")
 
     def ensure_alive(self) -> None:
         """Raise ChildProcessError if a program that was started has ended."""
@@ -137,9 +155,10 @@ def cpu_by_role(before: Usage, after: Usage) -> dict[str, float]:
 def started(launch: Launch, folder: Path) -> Iterator[Running]:
     """Start a system, its output in `folder`/NAME.log; it is stopped afterwards."""
     roots: list[subprocess.Popen[bytes]] = []
-    running = Running(launch, roots)
+    log_path = folder / f"{launch.name}.log"
+    running = Running(launch, roots, log_path)
     with ExitStack() as stack:
-        log = stack.enter_context((folder / f"{launch.name}.log").open("wb"))
+        log = stack.enter_context(log_path.open("wb"))
         stack.callback(running.stop)
         for command in launch.commands:
             command.before()

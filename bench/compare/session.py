@@ -77,7 +77,11 @@ class Bench:
         _say(f"starting {launch.name}")
         running = stack.enter_context(started(launch, self._places.folder))
         self._await_answer(running)
-        self._check.ensure_agrees(launch.name, launch.target)
+        while not running.is_up:
+            running.ensure_alive()
+            time.sleep(_START_POLL_S)
+        if launch.is_checked:
+            self._check.ensure_agrees(launch.name, launch.target)
         for payload in self._plan.payloads:
             seconds = self._plan.warm_up_s
             self._load.measure(launch.target, payload.paths, _WARM_UP_CLIENTS, seconds)
@@ -103,6 +107,8 @@ class Bench:
         kinds = product(self._plan.payloads, self._plan.concurrencies)
         for turn, (payload, clients) in enumerate(kinds):
             for running in _turned(systems, turn + number):
+                if not running.launch.takes(payload.name, clients):
+                    continue
                 with _thawed(running):
                     try:
                         cells.append(self._cell(running, payload, clients, number))

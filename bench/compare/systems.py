@@ -5,7 +5,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -16,6 +16,8 @@ from bench.compare.records import (
     LITSERVE,
     MLSERVER_KAFKA,
     MLSERVER_REST,
+    NO_OP,
+    NO_OP_CELLS,
     SEED_FUNCTION,
     SEED_PREDICT,
     THIS_SYSTEM,
@@ -65,7 +67,19 @@ def new_this_system(places: Places) -> Launch:
     argv = (sys.executable, "-m", "embedded", "up")
     up = Command(argv, environment, lambda: _remove(data))
     target = Target("multipart", LOOPBACK, gateway)
-    return Launch(THIS_SYSTEM, (up,), target, stack=data, freezes=False)
+    return Launch(THIS_SYSTEM, (up,), target, data, freezes=False, ready_line="Ready after")
+
+
+def new_no_op(places: Places) -> Launch:
+    """Start this system with workers that decode but do not infer: what HTTP and Kafka cost."""
+    launch = new_this_system(places)
+    simulated = {"PNEUMO_WORKER_FAULTS": "true", "PNEUMO_WORKER_SIMULATED_MS": "0.001"}
+    commands = tuple(
+        replace(one, environment={**one.environment, **simulated}) for one in launch.commands
+    )
+    return replace(
+        launch, name=NO_OP, commands=commands, is_checked=False, only=frozenset(NO_OP_CELLS)
+    )
 
 
 def new_seed(name: str, way: str) -> Callable[[Places], Launch]:
@@ -127,6 +141,7 @@ def create_topics(address: str) -> None:
 
 LAUNCHES: Mapping[str, Callable[[Places], Launch]] = {
     THIS_SYSTEM: new_this_system,
+    NO_OP: new_no_op,
     SEED_PREDICT: new_seed(SEED_PREDICT, "predict"),
     SEED_FUNCTION: new_seed(SEED_FUNCTION, "function"),
     IN_PROCESS: new_in_process,

@@ -26,6 +26,7 @@ RATES = {
     "mlserver-rest": 420,
     "mlserver-kafka": 300,
     "litserve": 410,
+    "pneumostream-no-op": 2000,
 }
 
 
@@ -55,6 +56,12 @@ def test_the_best_peer_is_one_without_a_broker_and_not_this_system():
     what = "req/s ÷ best peer without a broker, full-size, 64 clients"
     assert figures[what] == pytest.approx(400 / 450)
     assert figures["req/s ÷ MLServer over Kafka, 224px, 32 clients"] == pytest.approx(4 / 3)
+
+
+def test_the_no_op_is_judged_by_itself():
+    figures = seen(session())
+    assert figures["no-op p50, 224px, 1 client"] == 0.5
+    assert figures["no-op req/s, 224px, 64 clients"] == 2000
 
 
 def test_latency_in_process_is_a_difference():
