@@ -27,7 +27,7 @@ def weigh(load, wait_s=10.0):
         (10 * WAIT_SHARE, 10, None),
         (10 * WAIT_SHARE + 0.1, 10, 1),
         (10 * WAIT_SHARE + 3.2, 10, 4),
-        (1.9, 2, 1),
+        (2 * WAIT_SHARE + 0.9, 2, 1),
         (1_000, 10, MAX_RETRY_S),
         (inf, 10, MAX_RETRY_S),
     ],

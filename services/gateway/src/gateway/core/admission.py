@@ -6,7 +6,7 @@ from math import ceil
 
 from shared.contracts.errors import ErrorCode
 
-WAIT_SHARE = 0.5
+WAIT_SHARE = 0.4
 """How much of a client's time the wait may take: batches and partitions are not all alike."""
 
 MAX_RETRY_S = 30
