@@ -153,6 +153,7 @@ def new_load() -> Callable[..., Load]:
 
     def make(system: System, **options) -> Load:
         images = [new_jpeg(seed=n) for n in range(16)]
+        options = {"rate": 20} | options
         return Load([gateway.url for gateway in system.gateways], images, **options)
 
     return make

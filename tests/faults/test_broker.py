@@ -31,7 +31,7 @@ async def test_a_broker_that_is_restarted_costs_no_accepted_request(
 ):
     system, broker = own_broker_system
     await asyncio.to_thread(serving, system)
-    load = new_load(system, rate=20)
+    load = new_load(system)
     async with system.supervised(), load.running():
         await asyncio.sleep(2)
         await asyncio.to_thread(broker.stop)
@@ -48,7 +48,7 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_no_accepted_request(
 ):
     system, broker = own_broker_system
     await asyncio.to_thread(serving, system)
-    load = new_load(system, rate=20)
+    load = new_load(system)
     async with system.supervised(), load.running():
         await asyncio.sleep(2)
         await asyncio.to_thread(broker.kill)
@@ -65,7 +65,7 @@ async def test_a_broker_that_stands_still_for_twenty_seconds_costs_no_accepted_r
 ):
     system, broker = own_broker_system
     await asyncio.to_thread(serving, system)
-    load = new_load(system, rate=20)
+    load = new_load(system)
     async with system.supervised(), load.running():
         await asyncio.sleep(2)
         broker.pause()

@@ -59,7 +59,7 @@ async def test_an_image_that_kills_its_worker_kills_twice_and_is_a_typed_failure
     system, serving, new_load, judge
 ):
     await asyncio.to_thread(serving, system)
-    async with system.supervised(), new_load(system, rate=20).running() as load:
+    async with system.supervised(), new_load(system).running() as load:
         crashed = await ask(system, marked("crash"), wait_s=59)
         await serves(system)
     assert (crashed.status_code, crashed.json()["code"]) == (500, "worker_crashed")
@@ -78,7 +78,7 @@ async def test_a_worker_whose_event_loop_stands_still_costs_no_accepted_request(
 ):
     # 4 s: nobody notices. 10 s: the group goes on without it. 45 s: it is ended and restarted.
     await asyncio.to_thread(serving, system)
-    async with system.supervised(), new_load(system, rate=20).running() as load:
+    async with system.supervised(), new_load(system).running() as load:
         await ask(system, marked(f"block={blocked_s}"), wait_s=59)
         await serves(system)
     assert set(load.said) <= SCARCE
