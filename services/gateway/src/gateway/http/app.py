@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, FastAPI
 
+from gateway.http.openapi import DescribedApp
 from gateway.http.problems import install_problem_handlers
 
 _DESCRIPTION = """Chest radiographs in, calibrated class probabilities out, over Apache Kafka.
@@ -11,7 +12,7 @@ _DESCRIPTION = """Chest radiographs in, calibrated class probabilities out, over
 
 def new_app(*routers: APIRouter) -> FastAPI:
     """Put the routers together; every error they let out is a problem document."""
-    app = FastAPI(title="PneumoStream", version="0.1.0", description=_DESCRIPTION)
+    app = DescribedApp(title="PneumoStream", version="0.1.0", description=_DESCRIPTION)
     for router in routers:
         app.include_router(router)
     install_problem_handlers(app)
