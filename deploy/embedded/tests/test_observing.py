@@ -77,3 +77,10 @@ def test_a_missing_node_exporter_is_no_error(
     binary.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_binaries() == {"prometheus": str(binary)}
+
+
+def test_who_watches_stops_before_who_is_watched(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    watched = max(program.stop_order for program in service_programs(settings))
+    names = ("prometheus", "node-exporter")
+    assert all(p.stop_order > watched for p in observing_programs(settings, names))

@@ -20,6 +20,9 @@ _BINARIES = {
     PROMETHEUS: ("prometheus",),
     NODE_EXPORTER: ("prometheus-node-exporter", "node_exporter"),
 }
+_STOPS_FIRST = 4
+"""Before what it watches: else the next start would find everybody dead in its last samples."""
+
 _RETENTION = ("--storage.tsdb.retention.time=31d", "--storage.tsdb.retention.size=1GB")
 _UNREAL_FILE_SYSTEMS = "^(proc|sysfs|cgroup2?|devpts|devtmpfs|mqueue|tmpfs|nsfs|squashfs)$"
 
@@ -94,7 +97,7 @@ def _prometheus(settings: StackSettings) -> Program:
         *_RETENTION,
         f"--web.listen-address={LOOPBACK}:{port.number}",
     )
-    return Program(PROMETHEUS, command, (port,), stop_order=1, ready_path="/-/ready")
+    return Program(PROMETHEUS, command, (port,), stop_order=_STOPS_FIRST, ready_path="/-/ready")
 
 
 def _node_exporter(settings: StackSettings) -> Program:
@@ -106,7 +109,7 @@ def _node_exporter(settings: StackSettings) -> Program:
         f"--collector.filesystem.fs-types-exclude={_UNREAL_FILE_SYSTEMS}",
         f"--web.listen-address={LOOPBACK}:{port.number}",
     )
-    return Program(NODE_EXPORTER, command, (port,), stop_order=1, ready_path="/metrics")
+    return Program(NODE_EXPORTER, command, (port,), stop_order=_STOPS_FIRST, ready_path="/metrics")
 
 
 def _binary(name: str) -> str:
