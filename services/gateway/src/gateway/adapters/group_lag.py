@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from gateway.ports import LagWatcher
 
@@ -76,6 +76,9 @@ class KafkaGroupLag:
         commits = await self._admin.list_consumer_group_offsets(
             followed.group, partitions=partitions
         )
+        if not commits.keys() >= set(partitions):
+            # Of a coordinator that is starting, aiokafka overlooks the error of the whole answer.
+            raise GroupCoordinatorNotAvailableError(followed.group)
         done = {p: commits[p].offset for p in partitions}  # -1: never committed
         behind = [p for p in partitions if ends[p] > done[p]]
         if not behind:

@@ -1,0 +1,56 @@
+"""The lag of groups, as clients tell it whose broker has only just come back."""
+
+import asyncio
+
+from aiokafka.structs import OffsetAndMetadata
+
+from gateway.adapters.group_lag import Followed, KafkaGroupLag
+
+
+class Broker:
+    """Producer, consumer and admin client in one: two partitions, ten records in each."""
+
+    def __init__(self) -> None:
+        self.coordinator_is_up = asyncio.Event()
+        self.asked = asyncio.Event()
+
+    async def partitions_for(self, topic):
+        return {0, 1}
+
+    async def end_offsets(self, partitions):
+        return dict.fromkeys(partitions, 10)
+
+    async def beginning_offsets(self, partitions):
+        return dict.fromkeys(partitions, 0)
+
+    async def list_consumer_group_offsets(self, group, *, partitions):
+        self.asked.set()
+        if not self.coordinator_is_up.is_set():
+            return {}  # what aiokafka makes of COORDINATOR_LOAD_IN_PROGRESS
+        return {partition: OffsetAndMetadata(7, "") for partition in partitions}
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.lag = asyncio.get_running_loop().create_future()
+
+    def mark(self) -> int:
+        return 0
+
+    def looked(self, lag, since) -> None:
+        if not self.lag.done():
+            self.lag.set_result(lag)
+
+
+async def test_a_coordinator_that_is_starting_tells_nothing_and_ends_nothing():
+    broker, watcher = Broker(), Watcher()
+    followed = Followed("predict.requests", "inference-worker")
+    lag = KafkaGroupLag(broker, broker, broker, watcher, followed, interval_s=0.001)
+    looking = asyncio.create_task(lag.run())
+    async with asyncio.timeout(10):
+        await broker.asked.wait()
+        broker.coordinator_is_up.set()
+        done, _ = await asyncio.wait({looking, watcher.lag}, return_when=asyncio.FIRST_COMPLETED)
+    assert done == {watcher.lag}
+    assert watcher.lag.result() == 6
+    looking.cancel()
