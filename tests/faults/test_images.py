@@ -15,7 +15,7 @@ EXPELLED_BUT_ALIVE = pytest.mark.xfail(
     strict=False,
 )
 # While no worker is left, whoever would wait longer than it wants to is refused.
-SCARCE = {"200", "503 overloaded", "504 deadline_exceeded"}
+SCARCE = {"200", "503 overloaded", "503 broker_unavailable", "504 deadline_exceeded"}
 
 
 def marked(fault: str) -> bytes:
