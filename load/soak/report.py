@@ -12,7 +12,8 @@ _PAGE = Template("""<!doctype html>
 <style>
  body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; }
  table { border-collapse: collapse; } td, th { padding: .2rem .8rem; text-align: left; }
- tr { border-bottom: 1px solid #ddd; } .passed { color: #18794e; } .FAILED { color: #ce2c31; }
+ td:last-child { white-space: nowrap; } tr { border-bottom: 1px solid #ddd; }
+ .passed { color: #18794e; } .FAILED { color: #ce2c31; }
  iframe { border: 0; height: 75rem; width: 100%; }
 </style>
 <h1 class="$word">$title</h1>

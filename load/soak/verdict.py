@@ -14,6 +14,7 @@ LEAST_GROWTH_BYTES = 16 * 2**20
 LEAST_SPAN_S = 300
 """Shorter than this, a slope is noise: nothing is said of memory."""
 
+_BOUND = f"at most +{MOST_GROWTH:.0%} or +{LEAST_GROWTH_BYTES // 2**20} MiB"
 _HOUR_S = 3600
 _ENDED_WELL = frozenset({"succeeded", "rejected"})
 
@@ -136,4 +137,4 @@ def _judge_growth(growth: Growth) -> Check:
     mib, hourly = growth.start_bytes / 2**20, growth.slope_bytes_per_hour / 2**20
     told = f"{mib:.0f} MiB {hourly:+.1f} MiB/h ({growth.share:+.1%} in {growth.span_s:.0f} s)"
     passed = None if growth.span_s < LEAST_SPAN_S else not growth.is_leak
-    return Check(f"memory of {growth.name}", passed, told, f"at most +{MOST_GROWTH:.0%}")
+    return Check(f"memory of {growth.name}", passed, told, _BOUND)
