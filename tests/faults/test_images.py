@@ -9,11 +9,6 @@ from shared.testing.images import new_jpeg
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 
-EXPELLED_BUT_ALIVE = pytest.mark.xfail(
-    reason="A worker that the group takes for dead publishes what it had in hand when it wakes; "
-    "another may have condemned the same image meanwhile: two outcomes that differ.",
-    strict=False,
-)
 # While no worker is left, whoever would wait longer than it wants to is refused.
 SCARCE = {"200", "503 overloaded", "503 broker_unavailable", "504 deadline_exceeded"}
 
@@ -72,7 +67,7 @@ async def test_an_image_that_kills_its_worker_kills_twice_and_is_a_typed_failure
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("blocked_s", [4, pytest.param(10, marks=EXPELLED_BUT_ALIVE), 45])
+@pytest.mark.parametrize("blocked_s", [4, 10, 45])
 async def test_a_worker_whose_event_loop_stands_still_costs_no_accepted_request(
     system, serving, new_load, judge, blocked_s
 ):

@@ -71,6 +71,10 @@ class OffsetLedger(Generic[P]):
             for partition, offset in self._next.items()
         }
 
+    def next_offset(self, partition: P) -> int | None:
+        """Give the offset to read next, as last noted; None: the partition is not owned."""
+        return self._next.get(partition)
+
     def forget(self) -> None:
         """Drop every partition: each may now belong to another worker."""
         self._pending.clear()

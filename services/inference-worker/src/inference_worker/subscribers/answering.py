@@ -20,13 +20,19 @@ from inference_worker.service import InferenceService
 from shared.clock import Clock
 from shared.contracts.dead_letters import Cause, DeadLetter, parse_attempts
 from shared.contracts.headers import HeaderError, parse_request_headers
+from shared.kafka.clients import SESSION_TIMEOUT_MS
 from shared.kafka.publisher import BrokerUnavailableError
 
 _log = structlog.get_logger(__name__)
 _PUBLISH_AGAIN_S = 0.5
+_SURE_S = SESSION_TIMEOUT_MS / 1e3 / 2
 _CRASH = "the worker ended while it tried this image alone"
 
 Record: TypeAlias = ConsumerRecord[bytes, bytes]
+
+
+class ExpelledError(Exception):
+    """The group took this worker for dead and gave its requests to another."""
 
 
 class Answering:
@@ -61,11 +67,20 @@ class Answering:
         """Give the requests among these records; the others are logged and counted."""
         return [request for request in map(self._read, records) if request is not None]
 
-    async def answer(self, requests: Sequence[PredictRequest]) -> None:
-        """Try these requests once, together."""
+    async def answer(
+        self, requests: Sequence[PredictRequest], still_own: Callable[[], Awaitable[bool]]
+    ) -> None:
+        """Try these requests once, together.
+
+        still_own: asked if it took so long that the group may have given them to another.
+        Raises ExpelledError if it has: what was found out here must not be told.
+        """
         if not requests:
             return
+        began_s = self._clock.monotonic_s()
         results = await self._service.answer(requests)
+        if self._clock.monotonic_s() - began_s > _SURE_S and not await still_own():
+            raise ExpelledError
         await self._tell([result for result in results if not isinstance(result, FailedAttempt)])
         failed = [result for result in results if isinstance(result, FailedAttempt)]
         if failed:

@@ -9,7 +9,8 @@ from aiokafka.errors import KafkaError
 
 from inference_worker.core.handovers import Zone, trying
 from inference_worker.ports import AnswerCounts
-from inference_worker.subscribers.answering import Answering, Record
+from inference_worker.subscribers.answering import Answering, ExpelledError, Record
+from inference_worker.subscribers.commits import is_heard
 from inference_worker.subscribers.waiting import Waiting
 
 _log = structlog.get_logger(__name__)
@@ -104,7 +105,11 @@ class CarefulLane:
             if not await self._announce(partition, record.offset):
                 return False
             self._counts.tried_with_care()
-            await self._answering.answer(requests)
+            word = {partition: (record.offset, self._word)}
+            try:
+                await self._answering.answer(requests, lambda: is_heard(self._consumer, word))
+            except ExpelledError:
+                return False
         return True
 
     async def _announce(self, partition: TopicPartition, offset: int) -> bool:

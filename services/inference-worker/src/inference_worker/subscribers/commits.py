@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from inference_worker.core.handovers import CLEAN
 from inference_worker.core.offsets import OffsetLedger
@@ -15,6 +15,7 @@ from inference_worker.subscribers.answering import Record
 _log = structlog.get_logger(__name__)
 _COMMIT_EVERY_S = 0.05
 _LAST_WORD_S = 2.0
+_AGAIN_S = 0.5
 
 
 class Commits:
@@ -41,6 +42,12 @@ class Commits:
             self._ledger.begin(partition, offset)
         if starts:
             await self._consumer.commit({p: (o, self._mark) for p, o in starts.items()})
+
+    async def still_own(self, records: Sequence[Record]) -> bool:
+        """Tell whether these are still ours, and no other worker's: the group takes our commit."""
+        nexts = {p: self._ledger.next_offset(p) for p in map(_partition, records)}
+        words = {p: (offset, self._mark) for p, offset in nexts.items() if offset is not None}
+        return len(words) == len(nexts) and await is_heard(self._consumer, words)
 
     def take(self, records: Sequence[Record]) -> None:
         """Note records that are tried from now on."""
@@ -97,6 +104,23 @@ class Commits:
                 # Lost by a rebalance or a broker away: the records come again, nothing is lost.
                 _log.warning("commit failed", error=repr(error))
                 return
+
+
+async def is_heard(
+    consumer: AIOKafkaConsumer, words: Mapping[TopicPartition, tuple[int, str]]
+) -> bool:
+    """Commit as a member of the group; False: the group goes on without us."""
+    while True:
+        try:
+            await consumer.commit(words)
+        except (CommitFailedError, IllegalStateError) as error:
+            _log.warning("expelled from the group", error=repr(error))
+            return False
+        except KafkaError as error:
+            _log.warning("the group does not answer yet", error=repr(error))
+            await asyncio.sleep(_AGAIN_S)
+        else:
+            return True
 
 
 def _partition(record: Record) -> TopicPartition:

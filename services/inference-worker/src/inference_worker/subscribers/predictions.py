@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from inference_worker.ports import AnswerCounts, OffsetSource
-from inference_worker.subscribers.answering import Answering, Record
+from inference_worker.subscribers.answering import Answering, ExpelledError, Record
 from inference_worker.subscribers.care import CarefulLane
 from inference_worker.subscribers.commits import Commits
 from inference_worker.subscribers.progress import SelfCheck
@@ -217,8 +217,12 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._waiting is not None and not await self._waiting.until_all_due(requests):
             self._commits.drop(records)
             return
-        await self._answering.answer(requests)
-        self._commits.settle(records)
+        try:
+            await self._answering.answer(requests, lambda: self._commits.still_own(records))
+        except ExpelledError:
+            self._commits.drop(records)
+        else:
+            self._commits.settle(records)
 
     def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
