@@ -179,6 +179,8 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _take_batches(self) -> None:
         while True:
             await self._slots.acquire()
+            if self._waiting is not None:
+                await self._waiting.until_room()
             records: list[Record] = []
             self._polling = True
             try:
