@@ -10,7 +10,7 @@ PROJECTS := $(wildcard $(addsuffix /pyproject.toml,$(MEMBERS)))
 # Set CHECKED to look at a part only: make lint CHECKED=services/gateway
 CHECKED ?= .
 # Processes that test at once, each with a broker of its own: make test JOBS=4
-JOBS ?= 2
+JOBS ?= 3
 
 RUNTIME := $(VENV)/.installed
 TOOLS := $(VENV)/.installed-dev
@@ -89,7 +89,7 @@ imports: install-dev ## import-linter: who may import whom
 
 unit: install-dev ## pytest, with the broker that its fixtures start (TEST_BROKER=docker for a container)
 	@echo "The slow faults are left out here: make test-faults runs every one of them."
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not faults"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not faults"
 
 test-faults: install-dev ## every fault of docs/architecture/faults.md, one after the other (half an hour)
 	$(BIN)/python -m pytest tests/faults
