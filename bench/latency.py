@@ -37,6 +37,11 @@ class Connection:
             raise SystemExit(f"{head.splitlines()[0]}: {body.decode()}")
         return body
 
+    @property
+    def was_closed(self) -> bool:
+        """Whether the server has ended it, as it does with a connection that was idle for long."""
+        return self._reader.at_eof()
+
     def close(self) -> None:
         """Disconnect."""
         self._writer.close()

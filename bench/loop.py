@@ -75,6 +75,8 @@ class Load:
         started_s = time.perf_counter()
         version = None
         try:
+            while idle and idle[-1].was_closed:
+                idle.pop().close()
             connection = idle.pop() if idle else await self._connect()
             body = json.loads(await connection.post(request))
             version = str(body["model"]["version"])
