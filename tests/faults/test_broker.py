@@ -1,9 +1,13 @@
 """Faults of the broker under a constant load; each ends with the auditor's invariant."""
 
 import asyncio
+import time
+from collections.abc import Callable
 
 import httpx
 import pytest
+
+from embedded.kafka.process import RestartableBroker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -26,56 +30,49 @@ async def serves_again(system, load) -> None:
                 await asyncio.sleep(0.2)
 
 
-async def test_a_broker_that_is_restarted_costs_no_accepted_request(
-    own_broker_system, serving, new_load, judge
-):
+@pytest.fixture
+def endures(own_broker_system, serving, new_load, judge):
+    """Give a function that has the broker suffer something under load, and judges the end."""
     system, broker = own_broker_system
-    await asyncio.to_thread(serving, system)
-    load = new_load(system)
-    async with system.supervised(), load.running():
-        await asyncio.sleep(2)
-        await asyncio.to_thread(broker.stop)
-        await asyncio.to_thread(broker.start)
-        await serves_again(system, load)
-        await asyncio.sleep(2)
-    assert set(load.said) <= CONFIRMED | REFUSED
-    assert load.answers[-1].said == "200"
-    await judge.demand(system, said=load.said, restarts=system.restarts)
+
+    async def endure(suffer: Callable[[RestartableBroker], None]) -> None:
+        await asyncio.to_thread(serving, system)
+        load = new_load(system)
+        async with system.supervised(), load.running():
+            await asyncio.sleep(2)
+            await asyncio.to_thread(suffer, broker)
+            await serves_again(system, load)
+            await asyncio.sleep(2)
+        assert set(load.said) <= CONFIRMED | REFUSED
+        assert load.answers[-1].said == "200"
+        await judge.demand(system, said=load.said, restarts=system.restarts)
+
+    return endure
 
 
-async def test_a_broker_that_is_killed_and_comes_back_costs_no_accepted_request(
-    own_broker_system, serving, new_load, judge
-):
-    system, broker = own_broker_system
-    await asyncio.to_thread(serving, system)
-    load = new_load(system)
-    async with system.supervised(), load.running():
-        await asyncio.sleep(2)
-        await asyncio.to_thread(broker.kill)
-        await asyncio.to_thread(broker.start)
-        await serves_again(system, load)
-        await asyncio.sleep(2)
-    assert set(load.said) <= CONFIRMED | REFUSED
-    assert load.answers[-1].said == "200"
-    await judge.demand(system, said=load.said, restarts=system.restarts)
+async def test_a_broker_that_is_restarted_costs_no_accepted_request(endures):
+    def restart(broker):
+        broker.stop()
+        broker.start()
+
+    await endures(restart)
 
 
-async def test_a_broker_that_stands_still_for_twenty_seconds_costs_no_accepted_request(
-    own_broker_system, serving, new_load, judge
-):
-    system, broker = own_broker_system
-    await asyncio.to_thread(serving, system)
-    load = new_load(system)
-    async with system.supervised(), load.running():
-        await asyncio.sleep(2)
+async def test_a_broker_that_is_killed_and_comes_back_costs_no_accepted_request(endures):
+    def kill(broker):
+        broker.kill()
+        broker.start()
+
+    await endures(kill)
+
+
+async def test_a_broker_that_stands_still_for_twenty_seconds_costs_no_accepted_request(endures):
+    def freeze(broker):
         broker.pause()
-        await asyncio.sleep(20)
+        time.sleep(20)
         broker.resume()
-        await serves_again(system, load)
-        await asyncio.sleep(2)
-    assert set(load.said) <= CONFIRMED | REFUSED
-    assert load.answers[-1].said == "200"
-    await judge.demand(system, said=load.said, restarts=system.restarts)
+
+    await endures(freeze)
 
 
 async def test_outcomes_that_cannot_be_published_are_published_later(

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from embedded.ports import free_ports
 from shared.contracts.bundle import MANIFEST_FILE, Manifest
@@ -59,6 +60,15 @@ class Registry:
     def is_held(self, id_: str) -> bool:
         return id_ in self.leases and time.monotonic() < self.leases[id_][1]
 
+    def found(self, *, claimable: bool) -> list[Any]:
+        """Give the newest job first; claimable: only what has not ended and nobody holds."""
+        ended = ("succeeded", "rejected", "failed", "cancelled")
+        return [
+            one
+            for one in reversed(self.jobs.values())
+            if not claimable or (one.state not in ended and not self.is_held(one.id))
+        ]
+
     def record(self) -> ModelRecord:
         content = (self.bundle / MANIFEST_FILE).read_bytes()
         return _record(content, "current")
@@ -82,11 +92,12 @@ def _problem(status: int, code: str) -> JSONResponse:
     return JSONResponse({"code": code, "detail": code}, status)
 
 
-def _app(state: Registry) -> FastAPI:  # noqa: C901  one small route after the other
-    app = FastAPI()
+def _json(message: BaseModel) -> Response:
+    return Response(message.model_dump_json(), media_type="application/json")
 
-    def json(message: Any) -> Response:
-        return Response(message.model_dump_json(), media_type="application/json")
+
+def _app(state: Registry) -> FastAPI:
+    app = FastAPI()
 
     @app.middleware("http")
     async def away(request: Request, call_next: Any) -> Response:
@@ -95,35 +106,23 @@ def _app(state: Registry) -> FastAPI:  # noqa: C901  one small route after the o
         answer: Response = await call_next(request)
         return answer
 
-    @app.get("/v1/jobs")
+    app.include_router(_jobs(state))
+    app.include_router(_leases(state))
+    app.include_router(_dataset(state))
+    app.include_router(_models(state))
+    return app
+
+
+def _jobs(state: Registry) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/v1/jobs")
     async def jobs(claimable: bool = False) -> JSONResponse:  # noqa: FBT001, FBT002
         state.asked += 1
-        ended = ("succeeded", "rejected", "failed", "cancelled")
-        found = [
-            one.model_dump(mode="json")
-            for one in reversed(state.jobs.values())
-            if not claimable or (one.state not in ended and not state.is_held(one.id))
-        ]
+        found = [one.model_dump(mode="json") for one in state.found(claimable=claimable)]
         return JSONResponse({"jobs": found})
 
-    @app.post("/v1/jobs/{id_}/lease")
-    async def lease(id_: str, request: Request) -> Response:
-        claim = Claim.model_validate_json(await request.body())
-        if state.is_held(id_):
-            return _problem(409, "lease_held")
-        state.leases[id_] = (claim.holder, time.monotonic() + claim.ttl_s)
-        return json(state.change(id_, state="running", attempt=state.jobs[id_].attempt + 1))
-
-    @app.put("/v1/jobs/{id_}/report")
-    async def report(id_: str, request: Request) -> Response:
-        told = JobReport.model_validate_json(await request.body())
-        if state.leases[id_][0] != told.holder:
-            return _problem(409, "lease_lost")
-        state.leases[id_] = (told.holder, time.monotonic() + told.ttl_s)
-        state.reports.append(told)
-        return json(state.change(id_, phase=told.phase, progress=told.progress))
-
-    @app.post("/v1/jobs/{id_}/outcome")
+    @router.post("/v1/jobs/{id_}/outcome")
     async def outcome(id_: str, request: Request) -> Response:
         if state.holds_outcomes:
             state.refused_outcomes += 1
@@ -133,13 +132,42 @@ def _app(state: Registry) -> FastAPI:  # noqa: C901  one small route after the o
             state.refused_outcomes += 1
             return _problem(409, "lease_lost")
         state.outcomes.append(told)
-        return json(state.change(id_, state=told.state, gate=told.gate, error=told.error))
+        return _json(state.change(id_, state=told.state, gate=told.gate, error=told.error))
 
-    @app.get("/v1/dataset/snapshot")
+    return router
+
+
+def _leases(state: Registry) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/v1/jobs/{id_}/lease")
+    async def lease(id_: str, request: Request) -> Response:
+        claim = Claim.model_validate_json(await request.body())
+        if state.is_held(id_):
+            return _problem(409, "lease_held")
+        state.leases[id_] = (claim.holder, time.monotonic() + claim.ttl_s)
+        return _json(state.change(id_, state="running", attempt=state.jobs[id_].attempt + 1))
+
+    @router.put("/v1/jobs/{id_}/report")
+    async def report(id_: str, request: Request) -> Response:
+        told = JobReport.model_validate_json(await request.body())
+        if state.leases[id_][0] != told.holder:
+            return _problem(409, "lease_lost")
+        state.leases[id_] = (told.holder, time.monotonic() + told.ttl_s)
+        state.reports.append(told)
+        return _json(state.change(id_, phase=told.phase, progress=told.progress))
+
+    return router
+
+
+def _dataset(state: Registry) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/v1/dataset/snapshot")
     async def snapshot() -> Response:
-        return json(state.uploads.snapshot())
+        return _json(state.uploads.snapshot())
 
-    @app.get("/v1/dataset/images/{sha256}/content")
+    @router.get("/v1/dataset/images/{sha256}/content")
     async def content(sha256: str) -> Response:
         state.fetched.append(sha256)
         if sha256 == state.forget_when_asked:
@@ -148,28 +176,34 @@ def _app(state: Registry) -> FastAPI:  # noqa: C901  one small route after the o
             return _problem(404, "not_found")
         return Response(state.uploads.contents[sha256])
 
-    @app.get("/v1/models/current")
-    async def current() -> Response:
-        return json(state.record())
+    return router
 
-    @app.get("/v1/models/{version}/files/{name}")
+
+def _models(state: Registry) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/v1/models/current")
+    async def current() -> Response:
+        return _json(state.record())
+
+    @router.get("/v1/models/{version}/files/{name}")
     async def file(version: str, name: str) -> Response:
         return Response((state.bundle / name).read_bytes())
 
-    @app.put("/v1/artifacts/{sha256}")
+    @router.put("/v1/artifacts/{sha256}")
     async def artifact(sha256: str, request: Request) -> Response:
         state.artifacts[sha256] = await request.body()
         return Response(status_code=201)
 
-    @app.post("/v1/models")
+    @router.post("/v1/models")
     async def register(request: Request) -> Response:
         content = await request.body()
         record = _record(content, "candidate")
         assert {entry.sha256 for entry in record.manifest.files.values()} <= set(state.artifacts)
         state.registered.append(content)
-        return json(record)
+        return _json(record)
 
-    return app
+    return router
 
 
 @pytest.fixture
