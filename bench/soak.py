@@ -31,6 +31,7 @@ _CAPACITY_CLIENTS = 32
 _WARM_UP_SHARE = 0.2
 _SAMPLE_EVERY_S = 1.0
 _MAX_GROWTH = 0.05
+_TELL_EVERY = 15  # samples
 _AUDIT_SINCE = "60s"  # starting the auditor takes a while on a busy machine
 _MODULES = ("gateway", "inference_worker", "registry", "trainer")
 _BROKER = "kafka.Kafka"
@@ -55,6 +56,13 @@ class Memory:
     def growth(self) -> dict[str, dict[str, float]]:
         """Give, of each process after its warm-up, start and slope of the fitted line."""
         return {name: fitted(samples) for name, samples in self.samples.items()}
+
+    def every(self, nth: int) -> dict[str, list[float]]:
+        """Give each `nth` sample in MB: a step and a slope are two stories."""
+        return {
+            name: [round(rss / 1e6, 1) for _, rss in samples[::nth]]
+            for name, samples in self.samples.items()
+        }
 
 
 def fitted(samples: list[tuple[float, int]]) -> dict[str, float]:
@@ -151,6 +159,7 @@ async def soak(options: argparse.Namespace, images: list[bytes]) -> dict[str, An
         "p50_ms": round(quantiles[49] * 1e3, 2),
         "p99_ms": round(quantiles[98] * 1e3, 2),
         "memory": memory.growth(),
+        "rss_mb": memory.every(_TELL_EVERY),
         "audit": json.loads(said or b"null"),
     }
 

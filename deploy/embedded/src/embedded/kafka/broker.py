@@ -10,7 +10,14 @@ from embedded.kafka.storage import ensure_storage
 
 MAIN_CLASS = "kafka.Kafka"
 
-_HEAP = ("-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
+# The heap is taken whole at the start: what may grow would, for hours, and look like a leak.
+_HEAP = (
+    "-Xms224m",
+    "-Xmx224m",
+    "-XX:+AlwaysPreTouch",
+    "-XX:+UseSerialGC",
+    "-XX:+ExitOnOutOfMemoryError",
+)
 _LOGGING = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
