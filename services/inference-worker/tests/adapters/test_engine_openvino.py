@@ -109,6 +109,20 @@ def test_a_lone_image_is_answered_as_in_a_batch(loader):
         np.testing.assert_allclose(batch.strangeness, lone.strangeness, atol=0.02)
 
 
+def test_a_batch_larger_than_one_run_of_the_graph_is_scored_whole_and_in_order(loader):
+    engine = loader.load(BUNDLE)
+    with np.load(BUNDLE / "goldens.npz") as goldens:
+        inputs = goldens["inputs"]
+    picked = [n % len(inputs) for n in range(29)]
+    scores = engine.predict(inputs[picked])
+    one_by_one = [engine.predict(one[None]) for one in inputs]
+    for n, golden in enumerate(picked):
+        np.testing.assert_allclose(scores.logits[n], one_by_one[golden].logits[0], atol=0.02)
+        strangeness = one_by_one[golden].strangeness[0]
+        np.testing.assert_allclose(scores.strangeness[n], strangeness, atol=0.02)
+    assert len(scores.logits) == len(scores.strangeness) == 29
+
+
 def priorities() -> dict[int, int]:
     tasks = Path("/proc/self/task").iterdir()
     return {int(task.name): os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in tasks}
