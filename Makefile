@@ -91,7 +91,7 @@ unit: install-dev ## pytest, with the broker that its fixtures start (TEST_BROKE
 	@echo "The slow faults are left out here: make test-faults runs every one of them."
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not faults"
 
-test-faults: install-dev ## every fault of docs/architecture/faults.md, one after the other (half an hour)
+test-faults: install-dev ## every fault of docs/architecture/faults.md, one after the other, and the alerts they set off (ten minutes)
 	$(BIN)/python -m pytest tests/faults
 
 # One that `make promtool` built, else the machine's own.

@@ -5,18 +5,12 @@ import asyncio
 import httpx
 import pytest
 
-from shared.testing.images import new_jpeg
+from shared.testing.images import new_jpeg, new_marked_jpeg
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 
 # While no worker is left, whoever would wait longer than it wants to is refused.
 SCARCE = {"200", "503 overloaded", "503 broker_unavailable", "504 deadline_exceeded"}
-
-
-def marked(fault: str) -> bytes:
-    """A good image that asks a worker with faults for harm, in a JPEG comment."""
-    image, comment = new_jpeg(), f"pneumo-fault:{fault}".encode()
-    return image[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + image[2:]
 
 
 async def ask(system, image: bytes, *, wait_s: int = 50) -> httpx.Response:
@@ -39,7 +33,9 @@ async def test_a_poison_image_is_a_typed_failure_and_its_neighbours_are_answered
     image = new_jpeg()
     async with new_load(system).running() as load:
         undecodable = await ask(system, image[: len(image) // 2])
-        raises, bug = await asyncio.gather(*(ask(system, marked(f)) for f in ("raise", "bug")))
+        raises, bug = await asyncio.gather(
+            *(ask(system, new_marked_jpeg(f)) for f in ("raise", "bug"))
+        )
     assert (undecodable.status_code, undecodable.json()["code"]) == (422, "undecodable")
     assert (raises.status_code, raises.json()["code"]) == (500, "inference_failed")
     assert (bug.status_code, bug.json()["code"]) == (500, "internal")
@@ -55,7 +51,7 @@ async def test_an_image_that_kills_its_worker_kills_twice_and_is_a_typed_failure
 ):
     await asyncio.to_thread(serving, system)
     async with system.supervised(), new_load(system).running() as load:
-        crashed = await ask(system, marked("crash"), wait_s=59)
+        crashed = await ask(system, new_marked_jpeg("crash"), wait_s=59)
         await serves(system)
     assert (crashed.status_code, crashed.json()["code"]) == (500, "worker_crashed")
     assert set(load.said) <= SCARCE
@@ -74,7 +70,7 @@ async def test_a_worker_whose_event_loop_stands_still_costs_no_accepted_request(
     # 4 s: nobody notices. 10 s: the group goes on without it. 45 s: it is ended and restarted.
     await asyncio.to_thread(serving, system)
     async with system.supervised(), new_load(system).running() as load:
-        await ask(system, marked(f"block={blocked_s}"), wait_s=59)
+        await ask(system, new_marked_jpeg(f"block={blocked_s}"), wait_s=59)
         await serves(system)
     assert set(load.said) <= SCARCE
     assert load.answers[-1].said == "200"

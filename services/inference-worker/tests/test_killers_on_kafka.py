@@ -12,7 +12,7 @@ from shared.bundle_files import read_manifest
 from shared.contracts.dead_letters import Cause, parse_dead_letter
 from shared.contracts.errors import ErrorCode
 from shared.contracts.models import ModelRecord
-from shared.testing.images import new_jpeg
+from shared.testing.images import new_jpeg, new_marked_jpeg
 from shared.testing.processes import running
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -58,12 +58,6 @@ def faulty_worker(stage, cache, tmp_path):
     return run
 
 
-def marked(fault):
-    comment = f"pneumo-fault:{fault}".encode()
-    jpeg = new_jpeg()
-    return jpeg[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + jpeg[2:]
-
-
 async def until_dead(worker):
     return await asyncio.to_thread(worker._process.wait, 60)
 
@@ -75,7 +69,7 @@ async def test_a_killer_costs_two_deaths_and_nobody_else_an_answer(
     killer = new_request()
     with faulty_worker() as worker:
         await asyncio.to_thread(worker.wait_ready)
-        await stage.send([*sent[:5], (killer, marked("crash")), *sent[5:]], partition=4)
+        await stage.send([*sent[:5], (killer, new_marked_jpeg("crash")), *sent[5:]], partition=4)
         assert await until_dead(worker) == -signal.SIGKILL
     with faulty_worker() as worker:
         assert await until_dead(worker) == -signal.SIGKILL
@@ -100,7 +94,7 @@ async def test_a_loop_that_stands_still_ends_the_worker_and_its_successor_answer
     blocker = new_request()
     with faulty_worker(PNEUMO_WORKER_LOOP_STUCK_AFTER_S="1") as worker:
         await asyncio.to_thread(worker.wait_ready)
-        await stage.send([(blocker, marked("block=60"))])
+        await stage.send([(blocker, new_marked_jpeg("block=60"))])
         assert await until_dead(worker) == 70
         assert "watchdog" in worker.log
     with faulty_worker(PNEUMO_WORKER_FAULTS="0"):

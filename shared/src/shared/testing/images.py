@@ -21,3 +21,9 @@ def new_jpeg(*, size_px: int = 224, seed: int = 0) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
+
+
+def new_marked_jpeg(fault: str) -> bytes:
+    """A good image whose JPEG comment asks a worker with faults for harm: crash, raise, …"""
+    image, comment = new_jpeg(), f"pneumo-fault:{fault}".encode()
+    return image[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + image[2:]

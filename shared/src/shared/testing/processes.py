@@ -21,7 +21,8 @@ class ServiceProcess:
     """One `python -m <package>` with its settings in the environment and its log in a file."""
 
     def __init__(self, package: str, port: int, env: Mapping[str, str], log: Path) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+        self.address = f"127.0.0.1:{port}"
+        self.url = f"http://{self.address}"
         self._log = log
         self._output: IO[bytes] = log.open("ab")
         self._process = subprocess.Popen(  # noqa: S603  our own packages, no shell
