@@ -8,6 +8,8 @@ from grafana.missing import MISSING
 EMPTY: Mapping[str, str] = {
     m.DISK_FREE: "a node exporter is optional",
     f"max by (state) ({m.JOBS})": "no job has been asked for",
+    m.PHASE_SECONDS: "no job went through a phase lately",
+    m.GATE_FIGURE: "no candidate has been judged",
     f"{m.ERROR_RATIO}6h": "it is recorded every two minutes, and the first is still to come",
     f"{m.SLOW_RATIO}6h": "it is recorded every two minutes, and the first is still to come",
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from shared.contracts.models import ModelRecord
-from shared.contracts.train import TrainEvent
+from shared.contracts.train import Terminal, TrainEvent
 from trainer.core.arrays import Floats, Halves, Kernels, Labels
 from trainer.core.heads import LinearHead
 from trainer.core.history import Checkpoint, Held, Tuned
@@ -259,6 +259,18 @@ class Supplies(Protocol):
 
     async def fetch_image(self, sha256: str) -> None:
         """Fetch one image. Raises ControlRefusedError, RegistryUnavailableError."""
+        ...
+
+
+class JobMetrics(Protocol):
+    """What is counted of jobs."""
+
+    def ended(self, state: Terminal) -> None:
+        """Count a job whose outcome the registry took."""
+        ...
+
+    def phase_took(self, phase: str, seconds: float) -> None:
+        """Note how long a job was in a phase; phase: one of core.phases.PHASES."""
         ...
 
 

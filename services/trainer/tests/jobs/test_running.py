@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from aiokafka import TopicPartition
+from httpx import ASGITransport, AsyncClient
 
 from shared.contracts.topics import TRAIN_EVENTS
 from shared.contracts.train import NewJob, TrainEvent
@@ -99,9 +100,14 @@ async def test_a_job_is_done_and_its_candidate_handed_in(
     registry = serve_registry(uploads)
     registry.request(NewJob(id=JOB))
     folders = tmp_path / "cache" / "jobs"
-    async with trainer(kafka_settings, registry, tmp_path / "cache"):
+    async with trainer(kafka_settings, registry, tmp_path / "cache") as made:
         # The folder goes after the outcome was taken: nothing of the job may be left in the end.
         await until(lambda: bool(registry.outcomes) and not list(folders.iterdir()))
+        async with AsyncClient(transport=ASGITransport(made.app), base_url="http://t") as http:
+            shown = (await http.get("/metrics")).text
+    assert 'pneumo_trainer_jobs_total{state="succeeded"} 1.0' in shown
+    for phase in ("fetching", "fitting the head", "gate", "handing in"):
+        assert f'pneumo_trainer_phase_seconds_count{{phase="{phase}"}} 1.0' in shown
     (outcome,) = registry.outcomes
     assert outcome.error is None
     assert outcome.state == "succeeded"

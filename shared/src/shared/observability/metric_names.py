@@ -34,11 +34,14 @@ MetricName = Literal[
     "pneumo_registry_dataset_images",  # gauge: images of the dataset
     "pneumo_registry_dataset_conflicts",  # gauge: images with two labels, undecided
     "pneumo_registry_jobs",  # gauge: training jobs by state
+    "pneumo_registry_last_promotion_timestamp_seconds",  # gauge: when the current model became it
+    "pneumo_registry_gate_figure",  # gauge: what the gate saw in the last candidate and before
     "pneumo_registry_outbox_unsent",  # gauge: committed events that no broker has confirmed
     "pneumo_registry_events_published_total",  # counter: events confirmed by the broker
     "pneumo_registry_publish_failures_total",  # counter: attempts to empty the outbox that failed
     # Trainer
     "pneumo_trainer_jobs_total",  # counter: jobs ended by this trainer
+    "pneumo_trainer_phase_seconds",  # histogram: time of one job in a phase
 ]
 
 METRIC_NAMES: Final[frozenset[str]] = frozenset(get_args(MetricName))

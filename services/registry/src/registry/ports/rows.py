@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from registry.core.dataset import UploadCounts
 from registry.core.jobs import KeptJob
 from shared.contracts.dataset import DatasetImage, DatasetSummary
-from shared.contracts.train import JobState, Mode
+from shared.contracts.train import GateReport, JobState, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,10 @@ class JobRows(Protocol):
 
     def job_counts(self) -> Mapping[JobState, int]:
         """Count the jobs in each state that has any."""
+        ...
+
+    def last_gate(self) -> GateReport | None:
+        """Give what the gate said of the last job that came to it and ended."""
         ...
 
     def last_request_ms(self, mode: Mode) -> int | None:

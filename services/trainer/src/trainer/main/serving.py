@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from shared.clock import Clock, SystemClock
 from shared.contracts.topics import TRAIN_COMMANDS, TRAIN_EVENTS
@@ -23,6 +23,7 @@ from shared.registry_client import new_registry_client
 from trainer.adapters.broker_watch import BrokerWatch
 from trainer.adapters.events_kafka import KafkaJobEvents
 from trainer.adapters.job_folders import JobFolders
+from trainer.adapters.job_metrics import PrometheusJobMetrics
 from trainer.adapters.job_process import JobProcesses
 from trainer.adapters.supplies import RegistrySupplies
 from trainer.http.app import new_app
@@ -44,18 +45,6 @@ class Trainer:
     app: FastAPI
     readiness: Readiness
     runner: JobRunner
-
-
-class _JobMetrics:
-    """Counts the jobs that ended here."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._jobs = Counter(
-            "pneumo_trainer_jobs_total", "Jobs ended by this trainer.", ["state"], registry=registry
-        )
-
-    def ended(self, state: str) -> None:
-        self._jobs.labels(state).inc()
 
 
 @asynccontextmanager
@@ -89,7 +78,7 @@ async def build(
             events or KafkaJobEvents(publisher, TRAIN_EVENTS.prefixed(prefix).name),
             clock,
             _terms(settings, cache),
-            _JobMetrics(metrics).ended,
+            PrometheusJobMetrics(metrics),
         )
         broker = new_broker(settings.kafka, client_id=settings.id)
         topic = TRAIN_COMMANDS.prefixed(prefix).name

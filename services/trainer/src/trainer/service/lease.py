@@ -12,6 +12,7 @@ from shared.control_client import ControlClient, ControlRefusedError, RegistryUn
 from shared.kafka.publisher import BrokerUnavailableError
 from trainer.core.orders import JobLine
 from trainer.ports import JobEvents
+from trainer.service.phases import PhaseWatch
 
 _log = structlog.get_logger(__name__)
 _BEATS_A_LEASE = 3
@@ -35,6 +36,7 @@ class Lease:
         control: ControlClient,
         events: JobEvents,
         clock: Clock,
+        phases: PhaseWatch,
         *,
         holder: str,
         ttl_s: float,
@@ -43,6 +45,7 @@ class Lease:
         self._control = control
         self._events = events
         self._clock = clock
+        self._phases = phases
         self._holder = holder
         self._ttl_s = ttl_s
         self._line = JobLine(phase="starting", progress=0.0)
@@ -50,6 +53,7 @@ class Lease:
 
     def tell(self, line: JobLine) -> None:
         """Note where the job stands; it is told with the next report."""
+        self._phases.begin(line.phase)
         self._line = line
         self._told.set()
 

@@ -1,7 +1,6 @@
 """The story of a job: leased, done in a process of its own, handed in. Nothing is trained here."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from shared.contracts.bundle import MANIFEST_FILE
 from shared.contracts.train import Claim, Job, JobOutcome
 from shared.control_client import ControlClient, ControlRefusedError, RegistryUnavailableError
 from trainer.core.orders import JobLine, JobResult
-from trainer.ports import Ended, Folders, JobEvents, Processes, Supplies
+from trainer.ports import Ended, Folders, JobEvents, JobMetrics, Processes, Supplies
 from trainer.service.lease import Lease
+from trainer.service.phases import PhaseWatch
 from trainer.service.registry_calls import insist
 from trainer.service.supplying import Supplying, Terms
 
@@ -33,7 +33,7 @@ class JobRunner:
         events: JobEvents,
         clock: Clock,
         terms: Terms,
-        ended: Callable[[str], None],
+        metrics: JobMetrics,
     ) -> None:
         self._control = control
         self._supplying = Supplying(control, supplies, clock, terms)
@@ -42,7 +42,7 @@ class JobRunner:
         self._events = events
         self._clock = clock
         self._terms = terms
-        self._ended = ended
+        self._metrics = metrics
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -85,10 +85,12 @@ class JobRunner:
     async def _outcome(self, job: Job) -> JobOutcome | None:
         """Give how the job ended; None if it is no longer ours."""
         holder = self._terms.holder
+        phases = PhaseWatch(self._metrics, self._clock)
         lease = Lease(
-            job, self._control, self._events, self._clock, holder=holder, ttl_s=self._terms.ttl_s
-        )
-        work = asyncio.create_task(self._work(job, lease))
+            job, self._control, self._events, self._clock, phases,
+            holder=holder, ttl_s=self._terms.ttl_s,
+        )  # fmt: skip
+        work = asyncio.create_task(self._work(job, lease, phases))
         keeping = asyncio.create_task(lease.keep())
         try:
             await asyncio.wait((work, keeping), return_when=asyncio.FIRST_COMPLETED)
@@ -102,20 +104,22 @@ class JobRunner:
             return JobOutcome(holder=holder, state="cancelled")
         return None
 
-    async def _work(self, job: Job, lease: Lease) -> JobOutcome:
+    async def _work(self, job: Job, lease: Lease, phases: PhaseWatch) -> JobOutcome:
         try:
             # A result that is here already: only the handing in was cut off.
             result = self._folders.result(job.id) or await self._train(job, lease)
             if result.error is not None:
                 return self._failed(result.error)
             lease.tell(JobLine(state="evaluating", phase="handing in", progress=1.0))
-            return await self._hand_in(result, self._folders.candidate(job.id))
+            outcome = await self._hand_in(result, self._folders.candidate(job.id))
         except ControlRefusedError as error:
             return self._failed(f"The registry refused: {error.detail}")
         except BundleError as error:
             # Its own sentence names a path.
             _log.warning("candidate damaged", job=job.id, error=str(error))
             return self._failed("The candidate's bundle is damaged.")
+        phases.end()
+        return outcome
 
     async def _train(self, job: Job, lease: Lease) -> JobResult:
         lease.tell(JobLine(phase="fetching", progress=0.0))
@@ -152,7 +156,7 @@ class JobRunner:
         except ControlRefusedError as error:
             _log.warning("outcome refused", job=job.id, state=outcome.state, error=str(error))
         else:
-            self._ended(outcome.state)
+            self._metrics.ended(outcome.state)
             _log.info("job ended", job=job.id, state=outcome.state, error=outcome.error)
 
     def _failed(self, sentence: str) -> JobOutcome:

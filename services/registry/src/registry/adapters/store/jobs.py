@@ -50,6 +50,13 @@ class SqlJobs:
         query = select(JOBS.c.state, func.count().label("number")).group_by(JOBS.c.state)
         return {row.state: row.number for row in self._connection.execute(query)}
 
+    def last_gate(self) -> GateReport | None:
+        """Give what the gate said of the last job that came to it and ended."""
+        newest = (JOBS.c.updated_at_ms.desc(), JOBS.c.id.desc())
+        query = select(JOBS.c.gate).where(JOBS.c.gate.is_not(None)).order_by(*newest).limit(1)
+        found: str | None = self._connection.execute(query).scalar_one_or_none()
+        return None if found is None else GateReport.model_validate_json(found)
+
     def last_request_ms(self, mode: Mode) -> int | None:
         """Give when the last job of a mode was requested, unix ms, however it ended."""
         return self._last_ms(JOBS.c.mode == mode)
