@@ -2,17 +2,20 @@
 
 import argparse
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from bench.compare.load_client import LoadError, load_generator
+from bench.compare.logbook import Logbook
 from bench.compare.machine import describe_machine
-from bench.compare.payloads import find_payloads
+from bench.compare.payloads import Payload, find_payloads
 from bench.compare.records import LARGE, SMALL, SYSTEMS, Session, load, store
-from bench.compare.report import write_report
+from bench.compare.report import REPORT_FILE, write_report
+from bench.compare.running import Launch
 from bench.compare.session import Bench, Plan
-from bench.compare.systems import LAUNCHES, REPOSITORY, Places
+from bench.compare.systems import LAUNCHES, REPOSITORY, Places, prepared
 from inference_worker.adapters.cpus import available_cpus
 
 _WORK = REPOSITORY / ".pneumo" / "bench"
@@ -32,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted; everything that was started is stopped.")
         return 130
-    except (ChildProcessError, TimeoutError, LoadError, ValueError) as error:
+    except (OSError, LoadError, ValueError) as error:
         print(f"{error}\nWhat the systems said is in {_WORK}/*.log; nothing is left running.")
         return 1
     return 0
@@ -43,14 +46,35 @@ def _run(options: argparse.Namespace) -> None:
         signal.signal(number, _interrupt_once)
     places = Places(options.bundle.resolve(), _WORK, available_cpus())
     places.folder.mkdir(parents=True, exist_ok=True)
-    plan = _plan(options, places)
+    names = [name for name in SYSTEMS if name in options.systems]
+    payloads = find_payloads(options.images, tuple(options.payloads))
+    launches, failures = prepared(names, LAUNCHES, places)
+    plan = _plan(options, launches, payloads)
     out = options.out or (_WORK / "quick" if options.quick else _OUT)
-    session = Session(describe_machine(places.cores), plan.seconds, plan.rounds)
-    with load_generator() as generator:
-        bench = Bench(plan, places, generator, lambda found: store(found, out / _RESULTS))
-        session = bench.run(session)
-    write_report(session, out)
-    print(f"Written: {out / 'RESULTS.md'}")
+    session = Session(
+        describe_machine(places.cores), plan.seconds, plan.rounds, failures=tuple(failures)
+    )
+    logbook = Logbook(session, lambda found: store(found, out / _RESULTS))
+    with reporting(logbook, out), load_generator() as generator:
+        Bench(plan, places, generator, logbook).run()
+    print(f"Written: {out / REPORT_FILE}")
+
+
+@contextmanager
+def reporting(logbook: Logbook, out: Path) -> Iterator[None]:
+    """Write the report of what there is at the end, also if that is a failure or Ctrl-C.
+
+    A report of before is left alone where nothing at all was measured.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if logbook.session.cells:
+            logbook.add_failure("the session ended before it was done", error)
+        raise
+    finally:
+        if logbook.session.cells:
+            write_report(logbook.session, out)
 
 
 def _interrupt_once(number: int, frame: FrameType | None) -> None:
@@ -61,11 +85,13 @@ def _interrupt_once(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _plan(options: argparse.Namespace, places: Places) -> Plan:
+def _plan(
+    options: argparse.Namespace, launches: Sequence[Launch], payloads: Sequence[Payload]
+) -> Plan:
     quick = options.quick
     return Plan(
-        launches=[LAUNCHES[name](places) for name in SYSTEMS if name in options.systems],
-        payloads=find_payloads(options.images, tuple(options.payloads)),
+        launches=launches,
+        payloads=payloads,
         concurrencies=options.concurrency or ([1, 8] if quick else [1, 8, 32, 64]),
         rounds=options.rounds or (1 if quick else 3),
         seconds=options.seconds or (1.0 if quick else 3.0),

@@ -74,15 +74,14 @@ class LoadGenerator:
 @contextmanager
 def load_generator() -> Iterator[LoadGenerator]:
     """Start the load process; it is ended afterwards."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "bench.compare.load"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
-    try:
-        yield LoadGenerator(process)
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:
+        try:
+            yield LoadGenerator(process)
+        finally:
+            process.kill()

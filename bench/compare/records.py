@@ -92,7 +92,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Everything of one run. failures: cells that could not be measured, and why."""
+    """Everything of one run. failures: what could not be measured, and why."""
 
     machine: Machine
     seconds: float

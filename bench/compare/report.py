@@ -105,10 +105,14 @@ def _payload(session: Session, payload: str) -> str:
         "This system's p50 ÷ the peer's\n",
         tables.ratios(session, payload, p50),
     ]
-    for n in sorted({clients[0], 32} & set(clients)):
+    for n in sorted({clients[0], 32, 64} & set(clients)):
         parts += [f"CPU ms a request by role, {n} client(s)\n", tables.cpu(session, payload, n)]
     return "\n".join(parts)
 
 
 def _failures(session: Session) -> str:
-    return "## Cells that failed\n\n" + "\n".join(f"- {one}" for one in session.failures) + "\n"
+    return (
+        "## What failed, and was not measured\n\n"
+        + "\n".join(f"- {one}" for one in session.failures)
+        + "\n"
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from bench.compare.roles import role_of
+from bench.compare.scaling import Scaling
 from bench.compare.targets import Target
 from embedded.stack.orphans import end_orphans, find_orphans
 
@@ -35,7 +36,7 @@ class Launch:
     broker, would be taken for dead.
     ready_line: what its output has once everything of it is up, beyond the first answer.
     is_checked: its answers are those of the model. only: payloads and clients it is measured with;
-    empty: all.
+    empty: all. scaling: how a further worker is added to it while it runs.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Launch:
     ready_line: str = ""
     is_checked: bool = True
     only: frozenset[tuple[str, int]] = frozenset()
+    scaling: Scaling | None = None
 
     def takes(self, payload: str, clients: int) -> bool:
         """Tell whether it is measured with this payload and so many clients."""
@@ -110,6 +112,15 @@ class Running:
                 size = round(process.memory_info().rss / _MEGABYTE, 1)
                 sizes.setdefault(role_of(process.cmdline()), []).append(size)
         return {role: tuple(sorted(each, reverse=True)) for role, each in sizes.items()}
+
+    def begun_s(self, role: str) -> dict[int, float]:
+        """Read when each process of a role was started, seconds since the epoch, by id."""
+        found = {}
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                if role_of(process.cmdline()) == role:
+                    found[process.pid] = process.create_time()
+        return found
 
     def freeze(self) -> None:
         """Let the system take no CPU until it is thawed, if it bears that."""

@@ -1,18 +1,20 @@
 """The story of a session: start, check the answers, measure in turn, stop, round after round."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import TypeVar
 
 from bench.compare.ceiling import measure_ceiling
 from bench.compare.checking import AnswerCheck
 from bench.compare.load_client import LoadError, LoadGenerator
+from bench.compare.logbook import FAULTS, Logbook
 from bench.compare.payloads import Payload
-from bench.compare.records import THIS_SYSTEM, Ceiling, Cell, Key, Memory, Session
+from bench.compare.records import THIS_SYSTEM, Ceiling, Cell, Key, Memory
 from bench.compare.running import Launch, Running, Usage, cpu_by_role, started
+from bench.compare.scaling import time_further_worker
 from bench.compare.systems import Places
 
 _T = TypeVar("_T")
@@ -38,39 +40,68 @@ class Plan:
 
 
 class Bench:
-    """Measures one session; `store` is given what there is after every round."""
+    """Measures one session into a logbook."""
 
     def __init__(
-        self, plan: Plan, places: Places, load: LoadGenerator, store: Callable[[Session], None]
+        self,
+        plan: Plan,
+        places: Places,
+        load: LoadGenerator,
+        logbook: Logbook,
+        *,
+        ceiling: Callable[..., Mapping[str, float]] = measure_ceiling,
     ) -> None:
-        self._plan, self._places, self._load, self._store = plan, places, load, store
+        self._plan, self._places, self._load, self._logbook = plan, places, load, logbook
+        self._measure_ceiling = ceiling
         self._check = AnswerCheck(load, plan.payloads)
+        self._given_up: set[str] = set()
 
-    def run(self, session: Session) -> Session:
-        """Give the session with everything measured. What was started is stopped in any case.
+    def run(self) -> None:
+        """Measure everything. What was started is stopped in any case.
 
         What can be frozen is started once. A system with a broker cannot, and takes CPU even while
-        nobody asks it: it runs only while it is measured.
+        nobody asks it: it runs only while it is measured. One that fails is given up, the reason
+        kept, and the others are measured nevertheless.
         """
         alone = [[launch] for launch in self._plan.launches if not launch.freezes]
         with ExitStack() as stack:
-            frozen: list[Running] = []
+            frozen: list[Running] | None = None
             parts = [*alone, [launch for launch in self._plan.launches if launch.freezes]]
             for number in range(1, self._plan.rounds + 1):
                 # Nobody is always first; but this system is in the first round: others must agree.
                 for part in _turned(parts, number - 1):
                     if part and part[0].freezes:
-                        if not frozen:
-                            frozen += [self._started(stack, launch) for launch in part]
-                        session = self._measure(session, frozen, number)
+                        frozen = self._all_started(stack, part) if frozen is None else frozen
+                        self._measure(frozen, number)
                     elif part:
-                        with ExitStack() as own:
-                            systems = [self._started(own, part[0])]
-                            session = self._measure(session, systems, number)
-                            session = self._soak(session, systems[0], number)
-                session = self._ceiling(session, number)
-                self._store(session)
-        return session
+                        self._run_alone(part, number)
+                self._ceiling(number)
+
+    def _run_alone(self, part: Sequence[Launch], number: int) -> None:
+        with ExitStack() as own:
+            systems = self._all_started(own, part)
+            self._measure(systems, number)
+            for running in systems:
+                self._look_last(running, number)
+
+    def _all_started(self, stack: ExitStack, part: Sequence[Launch]) -> list[Running]:
+        """Start what was not given up; what fails is stopped at once."""
+        systems = []
+        for launch in part:
+            if launch.name in self._given_up:
+                continue
+            with self._giving_up(launch.name), ExitStack() as own:
+                systems.append(self._started(own, launch))
+                stack.push(own.pop_all())
+        return systems
+
+    @contextmanager
+    def _giving_up(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except FAULTS as error:
+            self._given_up.add(name)
+            self._logbook.add_failure(f"{name} was given up", error)
 
     def _started(self, stack: ExitStack, launch: Launch) -> Running:
         """Start a system, wait for its first answer, check its answers once, warm it up."""
@@ -102,22 +133,24 @@ class Bench:
             else:
                 return
 
-    def _measure(self, session: Session, systems: Sequence[Running], number: int) -> Session:
-        cells, failures = list(session.cells), list(session.failures)
+    def _measure(self, systems: Sequence[Running], number: int) -> None:
         kinds = product(self._plan.payloads, self._plan.concurrencies)
         for turn, (payload, clients) in enumerate(kinds):
             for running in _turned(systems, turn + number):
-                if not running.launch.takes(payload.name, clients):
+                name = running.launch.name
+                if name in self._given_up or not running.launch.takes(payload.name, clients):
                     continue
-                with _thawed(running):
-                    try:
-                        cells.append(self._cell(running, payload, clients, number))
-                    except LoadError as error:
-                        name = running.launch.name
-                        failures.append(f"{name}, {payload.name}, {clients} clients: {error}")
-                        _say(failures[-1])
-                        running.ensure_alive()
-        return replace(session, cells=tuple(cells), failures=tuple(failures))
+                with self._giving_up(name), _thawed(running):
+                    self._try_cell(running, payload, clients, number)
+
+    def _try_cell(self, running: Running, payload: Payload, clients: int, number: int) -> None:
+        """Keep one cell, or why it could not be measured. Raises ChildProcessError if it ended."""
+        try:
+            self._logbook.add_cell(self._cell(running, payload, clients, number))
+        except LoadError as error:
+            name = running.launch.name
+            self._logbook.add_failure(f"{name}, {payload.name}, {clients} clients", error)
+            running.ensure_alive()
 
     def _cell(self, running: Running, payload: Payload, clients: int, number: int) -> Cell:
         readings: list[tuple[Usage, float]] = []
@@ -147,31 +180,53 @@ class Bench:
         )
         return cell
 
-    def _ceiling(self, session: Session, number: int) -> Session:
+    def _ceiling(self, number: int) -> None:
         plan, places = self._plan, self._places
-        rates = measure_ceiling(places.bundle, plan.payloads, places.cores, plan.ceiling_s)
+        try:
+            rates = self._measure_ceiling(
+                places.bundle, plan.payloads, places.cores, plan.ceiling_s
+            )
+        except FAULTS as error:
+            self._logbook.add_failure(f"decode and engine alone, round {number}", error)
+            return
         _say("alone: " + ", ".join(f"{name} {value:.0f}/s" for name, value in rates.items()))
-        return replace(session, ceilings=(*session.ceilings, Ceiling(number, rates)))
+        self._logbook.add_ceiling(Ceiling(number, rates))
 
-    def _soak(self, session: Session, running: Running, number: int) -> Session:
-        """Read this system's memory at the end of the last round, after so many requests."""
+    def _look_last(self, running: Running, number: int) -> None:
+        """Read of this system, at the end of the last round, what is read once."""
+        name = running.launch.name
+        if name != THIS_SYSTEM or number != self._plan.rounds or name in self._given_up:
+            return
+        with self._giving_up(name):
+            if self._plan.soak:
+                self._soak(running, number)
+            if running.launch.scaling is not None:
+                seconds = time_further_worker(
+                    running.launch.scaling, lambda: running.begun_s("worker")
+                )
+                _say(f"a further worker of {name} is ready after {seconds} s")
+                self._logbook.add_worker_ready(seconds)
+
+    def _soak(self, running: Running, number: int) -> None:
+        """Read this system's memory after so many requests."""
         name, plan = running.launch.name, self._plan
-        if name != THIS_SYSTEM or number != plan.rounds or not plan.soak:
-            return session
-        asked = sum(c.requests for c in session.cells if (c.key.system, c.round) == (name, number))
+        cells = self._logbook.session.cells
+        asked = sum(c.requests for c in cells if (c.key.system, c.round) == (name, number))
         payload, target = plan.payloads[0], running.launch.target
         while asked < plan.soak:
             sample = self._load.measure(target, payload.paths, _SOAK_CLIENTS, plan.seconds)
             asked += sample.requests
         _say(f"memory of {name} after {asked} requests")
-        return replace(session, memory=Memory(asked, running.rss_mb()))
+        self._logbook.add_memory(Memory(asked, running.rss_mb()))
 
 
 @contextmanager
 def _thawed(running: Running) -> Iterator[None]:
     running.thaw()
-    yield
-    running.freeze()
+    try:
+        yield
+    finally:
+        running.freeze()
 
 
 def _turned(ones: Sequence[_T], by: int) -> Iterator[_T]:

@@ -1,0 +1,114 @@
+"""What fails is given up and noted; the others are measured, and what was found is kept."""
+
+import sys
+
+import pytest
+
+from bench.compare.cli import reporting
+from bench.compare.load_client import load_generator
+from bench.compare.logbook import Logbook, reason_of
+from bench.compare.payloads import Payload
+from bench.compare.records import Cell, Key, Machine, Session, load, store
+from bench.compare.report import render
+from bench.compare.running import Command, Launch
+from bench.compare.session import Bench, Plan
+from bench.compare.systems import Places, prepared
+from bench.compare.targets import Target
+from embedded.ports import LOOPBACK, free_ports
+
+EMPTY = Session(Machine("today", "a CPU", 2, 8.0, "Linux", "3.11", {}), 0.1, 1)
+CELL = Cell(1, Key("litserve", "224px", 64), 10, 1.0, 1.0, 1.0, 1.0, {"server": 1.25}, {})
+SERVER = """
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Answer(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b'{"label": "%s"}' % sys.argv[2].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *arguments):
+        pass
+
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+"""
+
+
+def server(name, label):
+    (port,) = free_ports(1)
+    command = Command((sys.executable, "-c", SERVER, str(port), label))
+    return Launch(name, (command,), Target("multipart", LOOPBACK, port))
+
+
+def ending(name):
+    (port,) = free_ports(1)
+    command = Command((sys.executable, "-c", "raise SystemExit(3)"))
+    return Launch(name, (command,), Target("multipart", LOOPBACK, port))
+
+
+def test_one_that_ends_and_one_that_is_wrong_do_not_end_the_session(tmp_path):
+    image = tmp_path / "image.jpeg"
+    image.write_bytes(b"\xff\xd8")
+    launches = [
+        server("first", "normal"),
+        ending("fallen"),
+        server("wrong", "viral"),
+        server("last", "normal"),
+    ]
+    plan = Plan(launches, [Payload("224px", (image,))], [1], 2, 0.5, 0.5, 0.1, 0)
+    stored = []
+    logbook = Logbook(EMPTY, stored.append)
+    with load_generator() as generator:
+        places = Places(tmp_path, tmp_path, 1)
+        Bench(plan, places, generator, logbook, ceiling=lambda *_: {"engine": 1.0}).run()
+    measured = [(cell.round, cell.key.system) for cell in logbook.session.cells]
+    assert sorted(measured) == [(1, "first"), (1, "last"), (2, "first"), (2, "last")]
+    fallen, wrong = logbook.session.failures
+    assert fallen == "fallen was given up: fallen ended with code 3"
+    assert wrong.startswith("wrong was given up: wrong says ['viral'], which should be")
+    # After every entry: two failures, four cells, two ceilings.
+    assert len(stored) == 8
+    assert stored[-1] == logbook.session
+    assert fallen in render(logbook.session, [])
+
+
+def test_one_that_cannot_be_installed_is_noted():
+    def broken(_):
+        raise SystemExit("This failed: pip install")
+
+    ways = {"litserve": broken, "seed-predict": lambda _: ending("seed-predict")}
+    launches, failures = prepared(list(ways), ways, None)
+    assert [launch.name for launch in launches] == ["seed-predict"]
+    assert failures == ["litserve was not measured: This failed: pip install"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), TimeoutError("too slow")])
+def test_what_there_is_is_reported_when_the_session_ends_early(tmp_path, error):
+    logbook = Logbook(EMPTY, lambda found: store(found, tmp_path / "results.json"))
+    logbook.add_cell(CELL)
+    with pytest.raises(type(error)), reporting(logbook, tmp_path):
+        raise error
+    assert load(tmp_path / "results.json").cells == (CELL,)
+    told = f"- the session ended before it was done: {reason_of(error)}"
+    assert told in (tmp_path / "RESULTS.md").read_text()
+
+
+def test_a_report_of_before_stays_where_nothing_was_measured(tmp_path):
+    with pytest.raises(KeyboardInterrupt), reporting(Logbook(EMPTY, print), tmp_path):
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+
+
+def test_cpu_by_role_is_told_for_64_clients_too():
+    logbook = Logbook(EMPTY, lambda _: None)
+    logbook.add_cell(CELL)
+    logbook.add_cell(Cell(1, Key("pneumostream", "224px", 1), 9, 1, 1, 1, 1, {"server": 1}, {}))
+    text = render(logbook.session, [])
+    _, told = text.split("CPU ms a request by role, 64 client(s)\n")
+    assert "| litserve | 1.25 |" in told
