@@ -40,10 +40,12 @@ class Scores:
 
     logits: float32 [N, C], raw, in manifest order. strangeness: float32 [N, 2], above 0 where a
     look of the domain guard's says that this is no image for the model; None without a guard.
+    meaningless: why no answer means anything, whatever the image; empty if a model computed it.
     """
 
     logits: Pixels
     strangeness: Pixels | None
+    meaningless: tuple[str, ...] = ()
 
 
 class Engine(Protocol):

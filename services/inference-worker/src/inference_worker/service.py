@@ -159,7 +159,7 @@ def _failed(request: PredictRequest, cause: Cause, error: Exception) -> FailedAt
 
 def _verdict(scores: Scores, n: int, manifest: Manifest) -> Verdict:
     strange = () if scores.strangeness is None else reasons_of(scores.strangeness[n])
-    return decide_verdict(scores.logits[n], manifest, strange)
+    return decide_verdict(scores.logits[n], manifest, scores.meaningless + strange)
 
 
 def _conclude(

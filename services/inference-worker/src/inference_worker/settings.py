@@ -1,6 +1,7 @@
 """Every variable of the worker: type, unit, default. Read by `main` alone."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +25,8 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:8001", validation_alias="PNEUMO_REGISTRY_URL"
     )
     model_name: str = "pneumonia"
+    engine: Literal["openvino", "noop"] = "openvino"
+    """noop: nothing is decoded or inferred, and every answer says so: to measure all the rest."""
     max_batch: int = Field(default=16, ge=1, le=128)
     """Most images in one call of the engine."""
     max_batches_in_flight: int = Field(default=2, ge=1, le=8)
@@ -45,6 +48,6 @@ class Settings(BaseSettings):
     faults: bool = False
     """Let marked images do harm (adapters/faults.py): for tests, never in production."""
     simulated_ms: float = Field(default=0.0, ge=0)
-    """With `faults`: each image takes this long, and no engine computes; 0: the engine does."""
+    """How long each image takes without an engine. With `faults`, above 0: there is no engine."""
     log_level: str = "INFO"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from inference_worker.ports import Engine, EngineLoader, ModelRefusedError, Pixels, Scores
-from shared.bundle_files import BundleError, verify_bundle
+from inference_worker.ports import Engine, EngineLoader, Pixels, Scores
 from shared.contracts.bundle import Manifest, PreprocessingSpec
 from shared.preprocessing import preprocess
 
@@ -31,11 +30,9 @@ class Faults:
     `pneumo-fault:raise`: the engine fails on every batch that holds it.
     `pneumo-fault:bug`: decoding raises what nobody expects.
     `pneumo-fault:block=N`: the event loop stands still for N seconds; then the image is answered.
-    simulated_ms: above 0, no engine computes; each image takes this long and gets equal logits.
     """
 
     loop: asyncio.AbstractEventLoop
-    simulated_ms: float = 0.0
 
     def decode(self, image: bytes, spec: PreprocessingSpec) -> Pixels:
         """Do what the image asks for, then what `preprocess` does. Raises ImageError, KeyError."""
@@ -56,45 +53,21 @@ class Faults:
 
     def wrap(self, loader: EngineLoader) -> EngineLoader:
         """Give a loader whose engines fail on marked images."""
-        _log.warning(
-            "FAULTS ARE ON: marked images may kill this worker; never so in production",
-            simulated_ms=self.simulated_ms,
-        )
-        return _FaultyLoader(loader, self.simulated_ms)
-
-
-class UncompiledLoader:
-    """Reads a bundle's manifest and compiles nothing: for a worker whose engine is simulated."""
-
-    def load(self, bundle: Path) -> Engine:
-        """Give an engine that cannot be asked. Raises ModelRefusedError if a file is damaged."""
-        try:
-            return _Uncompiled(verify_bundle(bundle))
-        except BundleError as error:
-            raise ModelRefusedError(str(error)) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Uncompiled:
-    manifest: Manifest
-
-    def predict(self, pixels: Pixels, *, alone: bool = False) -> Scores:
-        raise NotImplementedError(f"{len(pixels)} images for no engine, {alone=}")
+        _log.warning("FAULTS ARE ON: marked images may kill this worker; never so in production")
+        return _FaultyLoader(loader)
 
 
 @dataclass(frozen=True, slots=True)
 class _FaultyLoader:
     loader: EngineLoader
-    simulated_ms: float
 
     def load(self, bundle: Path) -> Engine:
-        return _FaultyEngine(self.loader.load(bundle), self.simulated_ms)
+        return _FaultyEngine(self.loader.load(bundle))
 
 
 @dataclass(frozen=True, slots=True)
 class _FaultyEngine:
     engine: Engine
-    simulated_ms: float
 
     @property
     def manifest(self) -> Manifest:
@@ -103,7 +76,4 @@ class _FaultyEngine:
     def predict(self, pixels: Pixels, *, alone: bool = False) -> Scores:
         if np.isnan(pixels[:, 0, 0, 0]).any():
             raise RuntimeError("a fault on purpose")
-        if not self.simulated_ms:
-            return self.engine.predict(pixels, alone=alone)
-        time.sleep(self.simulated_ms * len(pixels) / 1e3)
-        return Scores(np.zeros((len(pixels), len(self.manifest.classes)), np.float32), None)
+        return self.engine.predict(pixels, alone=alone)

@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry
 
 from inference_worker.adapters.bundles import CachedBundles
 from inference_worker.adapters.cpus import available_cpus
-from inference_worker.adapters.engine_openvino import OpenVinoLoader
-from inference_worker.adapters.faults import Faults, UncompiledLoader
+from inference_worker.adapters.engine_noop import NoOpLoader, leave_encoded
+from inference_worker.adapters.faults import Faults
 from inference_worker.adapters.metrics import WorkerMetrics
 from inference_worker.adapters.priority import step_back
 from inference_worker.adapters.status import StatusReporter
@@ -32,6 +32,7 @@ from shared.observability.logs import configure_logs
 from shared.observability.process import run_service
 from shared.observability.serving import serve
 from shared.observability.watchdog import watched_loop
+from shared.preprocessing import preprocess
 from shared.registry_client import new_registry_client
 
 __all__ = ["Worker", "build", "run", "serve_worker"]
@@ -78,11 +79,11 @@ async def build(
         metrics = WorkerMetrics(metrics_registry)
         status = _new_status(settings, publisher, clock)
         loader = loader or _new_loader(settings)
-        service = InferenceService(compute, clock)
+        decode = leave_encoded if settings.engine == "noop" else preprocess
         if settings.faults:
-            faults = Faults(asyncio.get_running_loop(), settings.simulated_ms)
-            service = InferenceService(compute, clock, decode=faults.decode)
-            loader = faults.wrap(loader)
+            faults = Faults(asyncio.get_running_loop())
+            decode, loader = faults.decode, faults.wrap(loader)
+        service = InferenceService(compute, clock, decode=decode)
         models = ModelFollower(
             settings.model_name,
             bundles or CachedBundles(registry, settings.cache_dir),
@@ -100,8 +101,11 @@ async def build(
 
 
 def _new_loader(settings: Settings) -> EngineLoader:
-    if settings.faults and settings.simulated_ms:
-        return UncompiledLoader()
+    if settings.engine == "noop" or (settings.faults and settings.simulated_ms):
+        return NoOpLoader(settings.simulated_ms)
+    # Its libraries take time and memory that a worker without an engine must not be measured with.
+    from inference_worker.adapters.engine_openvino import OpenVinoLoader  # noqa: PLC0415
+
     return OpenVinoLoader(
         threads=settings.inference_threads,
         threads_alone=settings.inference_threads_alone or min(4, available_cpus()),
