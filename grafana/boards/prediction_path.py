@@ -4,10 +4,14 @@ from grafana import metrics as m
 from grafana.queries import PREDICTING, largest, mean, quantile, rate, total
 from grafana.questions import Board, Look, Question, Section, Series, Unit, above, any_is_bad
 
+_WORKERS = 'stage=~"queue|decode|infer"'
+"""The stages that a worker tells of."""
+
 _TIME = (
     Question(
         title="Where does the time of an answer go?",
-        why="Mean of each stage. queue: from the gateway's acceptance to the worker's beginning.",
+        why="Mean of each stage. admit: until the record is on Kafka; queue: until a worker "
+        "begins; reply: what is left.",
         series=[Series(mean(m.STAGE_SECONDS, "stage"), "{{stage}}")],
         unit=Unit.SECONDS,
         thresholds=above(warn=0.25, bad=0.5),
@@ -25,10 +29,12 @@ _TIME = (
     ),
     Question(
         title="How much of an answer's time is not a worker's?",
-        why="The gateway's mean less the mean of all stages: HTTP, Kafka, and waiting for both.",
+        why="The gateway's mean less the mean of the worker's stages: HTTP, Kafka, and waiting for "
+        "both.",
         series=[
             Series(
-                f"{mean(m.HTTP_SECONDS, where=PREDICTING)} - sum({mean(m.STAGE_SECONDS, 'stage')})",
+                f"{mean(m.HTTP_SECONDS, where=PREDICTING)} - "
+                f"sum({mean(m.STAGE_SECONDS, 'stage', where=_WORKERS)})",
                 "HTTP and Kafka",
             )
         ],

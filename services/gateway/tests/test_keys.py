@@ -18,6 +18,7 @@ from gateway.core.permissions import Public, Scope, find_route
 from gateway.http.app import new_app
 from gateway.http.keys import KeyGate
 from gateway.http.measuring import MeasuringMiddleware
+from gateway.http.timing import AnswerTimer
 from gateway.main.gate import refuse_unsafe_start
 from gateway.main.http_side import new_routes
 from gateway.settings import Settings
@@ -136,7 +137,8 @@ def routes_of(router):
 async def test_every_route_of_the_gateway_is_in_the_table(run_gateway):
     async with run_gateway() as client:
         parts = client.gateway.parts
-        app = new_routes(Settings(), parts, SystemClock(), CollectorRegistry())
+        timer = AnswerTimer(lambda: 0.0, lambda *_: None)
+        app = new_routes(Settings(), parts, SystemClock(), CollectorRegistry(), timer)
     served = set(routes_of(app))
     assert ("POST", "/v1/models/{version}/promote") in served
     for method, path in served:

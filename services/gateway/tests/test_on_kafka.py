@@ -14,7 +14,7 @@ from shared.clock import SystemClock, new_id
 from shared.contracts.errors import ErrorCode
 from shared.contracts.headers import parse_request_headers
 from shared.contracts.models import ModelPromoted, WorkerStatus
-from shared.contracts.predict import Expired, Failed, ModelRef, Succeeded
+from shared.contracts.predict import Expired, Failed, ModelRef, Succeeded, Timings
 from shared.kafka.admin import create_topics
 from shared.kafka.clients import STOP_TIMEOUT_S, new_consumer, new_producer, started
 from shared.kafka.publisher import BrokerUnavailableError
@@ -93,6 +93,33 @@ async def test_predict_answers_in_the_seeds_shape_and_more(kafka_settings):
     assert (headers.id, headers.content_type, value) == (body["id"], "image/jpeg", image)
 
 
+def stages_of(response):
+    """Name the stages of Server-Timing, in the order they stand there, with their ms."""
+    stages = (stage.split(";dur=") for stage in response.headers["Server-Timing"].split(", "))
+    return {name: float(ms) for name, ms in stages}
+
+
+def timed(id_):
+    timings = Timings(queue_ms=1.5, decode_ms=0.25, infer_ms=0.75)
+    return succeeded(id_).model_copy(update={"timings": timings})
+
+
+@pytest.mark.parametrize("path", ["/predict", "/v1/predictions"])
+async def test_an_answer_tells_where_its_time_went_and_so_do_the_metrics(kafka_settings, path):
+    async with running_gateway(kafka_settings) as client, answering(kafka_settings, timed):
+        response = await client.post(path, files=form(new_jpeg()))
+        later = await client.get(response.headers["Location"])
+        metrics = (await client.get("/metrics")).text
+    stages = stages_of(response)
+    assert list(stages) == ["admit", "queue", "decode", "infer", "reply"]
+    assert (stages["queue"], stages["decode"], stages["infer"]) == (1.5, 0.25, 0.75)
+    assert stages["admit"] > 0
+    # Who asks afterwards was not admitted: the worker's part is all there is to tell.
+    assert list(stages_of(later)) == ["queue", "decode", "infer"]
+    for stage in ("admit", "reply"):
+        assert f'pneumo_stage_seconds_count{{stage="{stage}"}} 1.0' in metrics
+
+
 async def test_repeated_and_concurrent_outcomes_wake_the_right_waiters_once(kafka_settings):
     async with running_gateway(kafka_settings) as client, answering(kafka_settings, repeats=3):
         posts = [client.post("/v1/predictions", files=form(new_jpeg(seed=n))) for n in range(20)]
@@ -150,6 +177,8 @@ async def test_a_failure_is_a_problem_now_and_later(kafka_settings, outcome, sta
     for response in (now, later):
         assert response.status_code == status
         assert response.headers["content-type"] == "application/problem+json"
+    assert list(stages_of(now)) == ["admit", "reply"]
+    assert "Server-Timing" not in later.headers
 
 
 def png_bomb():

@@ -28,6 +28,9 @@ _BUCKETS = (
     10,
     30,
 )
+_STAGE_BUCKETS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8)
+"""The worker's, so that one query asks for the stages of both."""
+
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
@@ -48,12 +51,23 @@ class GatewayMetrics:
             buckets=_BUCKETS,
             registry=registry,
         )
+        self._stages = Histogram(
+            "pneumo_stage_seconds",
+            "Time of one request in a stage.",
+            ["stage"],
+            buckets=_STAGE_BUCKETS,
+            registry=registry,
+        )
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request. The method is the client's word, so only known ones are labels."""
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route, str(status)).inc()
         self._seconds.labels(known, route).observe(seconds)
+
+    def observe_stage(self, stage: str, seconds: float) -> None:
+        """Count one answer's time in a stage of the gateway's: admit or reply."""
+        self._stages.labels(stage).observe(seconds)
 
 
 class LoadCollector(Collector):

@@ -6,7 +6,9 @@ import orjson
 from fastapi import Response
 
 from gateway.core.admission import Refuse
+from gateway.core.stages import worker_ms
 from gateway.http.problems import problem
+from gateway.http.timing import server_timing, timings_of
 from gateway.ports import Outcome
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import Expired, Failed, Succeeded
@@ -19,20 +21,32 @@ def location_of(id_: str) -> dict[str, str]:
     return {"Location": f"/v1/predictions/{id_}"}
 
 
-def answer(outcome: Outcome, *, extra: Mapping[str, object] | None = None) -> Response:
-    """Give an outcome its HTTP form: 200 only for an answer, else a problem."""
+def answer(
+    outcome: Outcome,
+    *,
+    extra: Mapping[str, object] | None = None,
+    stages_ms: Mapping[str, float] | None = None,
+) -> Response:
+    """Give an outcome its HTTP form: 200 only for an answer, else a problem.
+
+    stages_ms: of the request that is answered; None if it only asks for an outcome that there is,
+    which then has the worker's stages alone.
+    """
+    stages = worker_ms(timings_of(outcome)) if stages_ms is None else stages_ms
+    timing = server_timing(stages)
     match outcome:
         case Succeeded():
             body = {**(extra or {}), **outcome.model_dump(exclude={"timings"})}
-            headers = location_of(outcome.id) | _server_timing(outcome)
+            headers = location_of(outcome.id) | timing
             return Response(orjson.dumps(body), 200, headers, "application/json")
         case Failed():
-            return problem(outcome.code, outcome.detail, id_=outcome.id)
+            return problem(outcome.code, outcome.detail, id_=outcome.id, headers=timing)
         case Expired():
             return problem(
                 ErrorCode.DEADLINE_EXCEEDED,
                 "The deadline passed before a worker could start.",
                 id_=outcome.id,
+                headers=timing,
             )
 
 
@@ -47,14 +61,3 @@ def json_response(
 ) -> Response:
     """Serialise a body."""
     return Response(orjson.dumps(body), status, dict(headers or {}), "application/json")
-
-
-def _server_timing(outcome: Succeeded) -> dict[str, str]:
-    if outcome.timings is None:
-        return {}
-    stages = {
-        "queue": outcome.timings.queue_ms,
-        "decode": outcome.timings.decode_ms,
-        "infer": outcome.timings.infer_ms,
-    }
-    return {"Server-Timing": ", ".join(f"{k};dur={v:.2f}" for k, v in stages.items())}

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.http.timing import STARTED_S
+
 Observe = Callable[[str, str, int, float], None]
 """method, route template, status, seconds."""
 
@@ -22,6 +24,7 @@ class MeasuringMiddleware:
             await self._app(scope, receive, send)
             return
         started_s = self._monotonic_s()
+        scope[STARTED_S] = started_s
         status = 500
 
         async def watch(message: Message) -> None:

@@ -12,7 +12,9 @@ from gateway.http.direct_route import DirectRoute
 from gateway.http.image_body import FIELD, Upload, read_image
 from gateway.http.limits import HttpLimits
 from gateway.http.problems import ProblemError, Responses, problem, problem_responses
+from gateway.http.timing import AnswerTimer
 from gateway.service.predictions import (
+    Answered,
     DeadlineExceededError,
     NoRoomError,
     Pending,
@@ -57,7 +59,9 @@ _ANSWER: Responses = {200: {"model": Succeeded}}
 _ACCEPTED: Responses = {202: {"description": "Accepted; the outcome is at `Location`."}}
 
 
-def new_predictions_router(service: PredictionService, limits: HttpLimits) -> APIRouter:
+def new_predictions_router(
+    service: PredictionService, limits: HttpLimits, timer: AnswerTimer
+) -> APIRouter:
     """Serve predictions: the seed's route and the versioned one."""
     router = APIRouter(tags=["predictions"], route_class=DirectRoute)
 
@@ -71,7 +75,10 @@ def new_predictions_router(service: PredictionService, limits: HttpLimits) -> AP
         upload = await _receive(service, request, waits, limits)
         if isinstance(upload, Response):
             return upload
-        return await _predict(service, upload, waits, {"filename": upload.filename})
+        answered = await _predict(service, upload, waits)
+        if isinstance(answered, Response):
+            return answered
+        return _timed(timer, request, answered, {"filename": upload.filename})
 
     @router.post(
         "/v1/predictions",
@@ -88,7 +95,10 @@ def new_predictions_router(service: PredictionService, limits: HttpLimits) -> AP
             return upload
         if preferences.respond_async:
             return await _submit(service, upload, preferences)
-        return await _predict(service, upload, preferences, {})
+        answered = await _predict(service, upload, preferences)
+        if isinstance(answered, Response):
+            return answered
+        return _timed(timer, request, answered, {})
 
     return router
 
@@ -169,10 +179,10 @@ def _announced_bytes(request: Request) -> int:
 
 
 async def _predict(
-    service: PredictionService, upload: Upload, waits: Preferences, extra: dict[str, object]
-) -> Response:
+    service: PredictionService, upload: Upload, waits: Preferences
+) -> Answered | Response:
     try:
-        outcome = await service.predict(upload.data, upload.content_type, waits.wait_s)
+        answered = await service.predict(upload.data, upload.content_type, waits.wait_s)
     except DeadlineExceededError as error:
         return problem(
             ErrorCode.DEADLINE_EXCEEDED,
@@ -182,7 +192,14 @@ async def _predict(
         )
     except BrokerUnavailableError:
         return _broker_away()
-    return refusal(outcome) if isinstance(outcome, Refuse) else answer(outcome, extra=extra)
+    return refusal(answered) if isinstance(answered, Refuse) else answered
+
+
+def _timed(
+    timer: AnswerTimer, request: Request, answered: Answered, extra: dict[str, object]
+) -> Response:
+    stages_ms = timer.stages_ms(request.scope, answered.accepted_s, answered.outcome)
+    return answer(answered.outcome, extra=extra, stages_ms=stages_ms)
 
 
 async def _submit(service: PredictionService, upload: Upload, waits: Preferences) -> Response:

@@ -10,6 +10,7 @@ from gateway.http.limits import HttpLimits
 from gateway.http.measuring import MeasuringMiddleware
 from gateway.http.predictions import new_outcomes_router, new_predictions_router
 from gateway.http.status import new_status_router
+from gateway.http.timing import AnswerTimer
 from gateway.main.control_plane import new_control_routers
 from gateway.main.gate import new_gate
 from gateway.main.parts import Parts
@@ -23,19 +24,24 @@ def new_http_side(settings: Settings, parts: Parts, clock: Clock) -> ASGIApp:
     metrics_registry = CollectorRegistry()
     metrics = GatewayMetrics(metrics_registry)
     metrics_registry.register(LoadCollector(parts.predictions.report, lambda: parts.lag.lags))
-    app = new_routes(settings, parts, clock, metrics_registry)
+    timer = AnswerTimer(clock.monotonic_s, metrics.observe_stage)
+    app = new_routes(settings, parts, clock, metrics_registry, timer)
     gate = new_gate(app, settings, clock)
     return MeasuringMiddleware(gate, metrics.observe, clock.monotonic_s)
 
 
 def new_routes(
-    settings: Settings, parts: Parts, clock: Clock, metrics_registry: CollectorRegistry
+    settings: Settings,
+    parts: Parts,
+    clock: Clock,
+    metrics_registry: CollectorRegistry,
+    timer: AnswerTimer,
 ) -> FastAPI:
     """Make every route there is."""
     limits = HttpLimits(settings.default_wait_s, settings.max_wait_s, settings.max_image_bytes)
     return new_app(
         # Routes are tried in order: the hot ones first.
-        new_predictions_router(parts.predictions, limits),
+        new_predictions_router(parts.predictions, limits, timer),
         new_outcomes_router(parts.predictions),
         new_status_router(
             parts.cluster,

@@ -27,6 +27,14 @@ class Accepted:
     deadline_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The outcome came in time; the request was on Kafka at `accepted_s` (monotonic)."""
+
+    outcome: Outcome
+    accepted_s: float
+
+
 class DeadlineExceededError(Exception):
     """No outcome came in time; it may still come and be read by id."""
 
@@ -113,7 +121,7 @@ class PredictionService:
         finally:
             self._in_flight_bytes -= held
 
-    async def predict(self, image: bytes, content_type: str, wait_s: float) -> Outcome | Refuse:
+    async def predict(self, image: bytes, content_type: str, wait_s: float) -> Answered | Refuse:
         """Have one encoded image classified.
 
         Raises DeadlineExceededError after `wait_s`, BrokerUnavailableError if it could not be
@@ -130,7 +138,8 @@ class PredictionService:
             with self._holding(image):
                 async with asyncio.timeout(wait_s):
                     await self._publish(id_, image, content_type, admitted.deadline_ms)
-                    return await future
+                    accepted_s = self._clock.monotonic_s()
+                    return Answered(await future, accepted_s)
         except TimeoutError as error:
             self._late["no_answer"] += 1
             raise DeadlineExceededError(id_) from error
