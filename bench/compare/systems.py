@@ -4,13 +4,14 @@ import asyncio
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from bench.compare.environments import ensure_environment
+from bench.compare.logbook import FAULTS, reason_of
 from bench.compare.records import (
     IN_PROCESS,
     LITSERVE,
@@ -23,6 +24,7 @@ from bench.compare.records import (
     THIS_SYSTEM,
 )
 from bench.compare.running import Command, Launch
+from bench.compare.scaling import Scaling
 from bench.compare.targets import INPUT_TOPIC, MODEL, OUTPUT_TOPIC, Target
 from embedded.kafka.readiness import wait_for_kafka
 from embedded.ports import LOOPBACK, free_ports, is_free
@@ -51,7 +53,7 @@ class Places:
 def new_this_system(places: Places) -> Launch:
     """Start `make up`'s own stack on free ports, a worker a core."""
     gateway, registry, trainer, kafka, controller = free_ports(5)
-    workers = _free_run(places.cores)
+    workers = _free_run(places.cores + 1)
     data = places.folder / "stack"
     environment = {
         "PNEUMO_DATA": str(data),
@@ -67,7 +69,18 @@ def new_this_system(places: Places) -> Launch:
     argv = (sys.executable, "-m", "embedded", "up")
     up = Command(argv, environment, lambda: _remove(data))
     target = Target("multipart", LOOPBACK, gateway)
-    return Launch(THIS_SYSTEM, (up,), target, data, freezes=False, ready_line="Ready after")
+    more = (sys.executable, "-m", "embedded", "scale", str(places.cores + 1))
+    ready = f"http://{LOOPBACK}:{workers + places.cores}/health/ready"
+    scaling = Scaling(more, ready, environment)
+    return Launch(
+        THIS_SYSTEM,
+        (up,),
+        target,
+        data,
+        freezes=False,
+        ready_line="Ready after",
+        scaling=scaling,
+    )
 
 
 def new_no_op(places: Places) -> Launch:
@@ -137,6 +150,20 @@ def create_topics(address: str) -> None:
         await admin.close()
 
     asyncio.run(create())
+
+
+def prepared(
+    names: Iterable[str], ways: Mapping[str, Callable[[Places], Launch]], places: Places
+) -> tuple[list[Launch], list[str]]:
+    """Give how each system is started, and of those that cannot be installed or set up, why."""
+    launches, failures = [], []
+    for name in names:
+        try:
+            launches.append(ways[name](places))
+        except FAULTS as error:
+            failures.append(f"{name} was not measured: {reason_of(error)}")
+            print(failures[-1], flush=True)
+    return launches, failures
 
 
 LAUNCHES: Mapping[str, Callable[[Places], Launch]] = {
