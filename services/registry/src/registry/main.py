@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from registry.adapters.artifacts_disk import DiskArtifacts
 from registry.adapters.census import Census
+from registry.adapters.disk_space import DiskSpace
 from registry.adapters.exclusive_folder import hold_folder
 from registry.adapters.images_disk import DiskImages
 from registry.adapters.kafka_publisher import new_open_publisher
@@ -87,6 +88,7 @@ async def build(
             UploadsSubscriber(open_feed, services.dataset, metrics=metrics).run(),
             RetrainOccasions(services.jobs, settings.retrain_rules).run(),
             Census(store, metrics=metrics).run(),
+            DiskSpace(settings.data_dir, metrics=metrics).run(),
         ):
             yield app
 

@@ -36,6 +36,8 @@ MetricName = Literal[
     "pneumo_registry_jobs",  # gauge: training jobs by state
     "pneumo_registry_last_promotion_timestamp_seconds",  # gauge: when the current model became it
     "pneumo_registry_gate_figure",  # gauge: what the gate saw in the last candidate and before
+    "pneumo_registry_disk_free_bytes",  # gauge: what may still be written on the data's disk
+    "pneumo_registry_disk_total_bytes",  # gauge: size of that disk
     "pneumo_registry_outbox_unsent",  # gauge: committed events that no broker has confirmed
     "pneumo_registry_events_published_total",  # counter: events confirmed by the broker
     "pneumo_registry_publish_failures_total",  # counter: attempts to empty the outbox that failed
