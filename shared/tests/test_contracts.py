@@ -1,6 +1,7 @@
 """Messages of every released schema version must parse for ever: the golden files say how."""
 
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
 from pydantic import ValidationError
@@ -92,6 +93,14 @@ def test_what_others_put_beside_the_headers_of_a_request_disturbs_nobody():
 def test_foreign_headers_are_refused_with_one_error(raw):
     with pytest.raises(HeaderError):
         parse_request_headers(raw)
+
+
+@pytest.mark.parametrize("name", ["schema", "deadline", "attempt"])
+def test_what_is_said_of_unreadable_headers_quotes_none_of_them(name):
+    raw = dict(RequestHeaders(ID, 9).to_kafka()) | {name: b"Mueller_Anna_1950.jpeg"}
+    with pytest.raises(HeaderError) as caught:
+        parse_request_headers(list(raw.items()))
+    assert "Mueller" not in "".join(format_exception(caught.value))
 
 
 def test_an_id_tells_when_it_was_made():

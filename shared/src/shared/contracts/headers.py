@@ -17,7 +17,10 @@ _NAMES = frozenset(
 
 
 class HeaderError(ValueError):
-    """A record whose headers do not fit the contract. Nobody's request: it has no usable id."""
+    """A record whose headers do not fit the contract. Nobody's request: it has no usable id.
+
+    Its text names headers and never quotes them: it is logged, and anybody may have written them.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,11 @@ def parse_request_headers(raw: RawHeaders) -> RequestHeaders:
             not_before_ms=None if not_before is None else int(not_before),
             redrive_of=values.get("redrive-of"),
         )
-    except (KeyError, ValueError, AttributeError) as error:
-        raise HeaderError(f"unreadable request headers: {error!r}") from error
+    except KeyError as error:
+        raise HeaderError(f"request header {error} is missing") from None
+    except (ValueError, AttributeError) as error:
+        # Not `from error`: a logged trace would quote the header.
+        raise HeaderError(f"unreadable request headers: {type(error).__name__}") from None
     if schema != REQUEST_SCHEMA:
-        raise HeaderError(f"schema {schema!r} is not {REQUEST_SCHEMA!r}")
+        raise HeaderError(f"the schema is not {REQUEST_SCHEMA!r}")
     return headers
