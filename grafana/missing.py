@@ -6,8 +6,6 @@ from grafana import metrics as m
 
 MISSING: Mapping[str, str] = {
     m.SWAP_SECONDS: "the worker counts swaps and does not time them",
-    m.MEMORY: "no service registers prometheus_client's ProcessCollector",
-    m.CPU_SECONDS: "no service registers prometheus_client's ProcessCollector",
     m.PREDICTED_LABELS: "the worker counts outcomes and not which class they name",
     m.CONFIDENCE: "the worker does not observe confidence",
     m.OUT_OF_DOMAIN: "the worker does not count answers that are out of domain",

@@ -72,11 +72,11 @@ async def test_every_exported_metric_is_listed_and_every_listed_one_is_exported(
 
 
 def test_the_page_describes_exactly_the_listed_metrics():
-    described = re.findall(r"^\| `(pneumo_\w+)", PAGE.read_text(), re.MULTILINE)
+    described = re.findall(r"^\| `((?:pneumo|process)_\w+)", PAGE.read_text(), re.MULTILINE)
     assert sorted(described) == sorted(METRIC_NAMES)
 
 
 def test_names_are_pneumo_and_in_base_units():
     for name in METRIC_NAMES:
-        assert name.startswith("pneumo_")
+        assert name.startswith(("pneumo_", "process_"))
         assert not UNITS.search(name), name

@@ -6,6 +6,14 @@ Rules and dashboards are checked against this list, and the list against what se
 from typing import Final, Literal, get_args
 
 MetricName = Literal[
+    # Every service
+    "pneumo_ready",  # gauge: whether a condition for taking work holds
+    "process_resident_memory_bytes",  # gauge: memory in RAM; process_: on Linux alone
+    "process_virtual_memory_bytes",  # gauge: memory as addresses
+    "process_cpu_seconds_total",  # counter: user and system time
+    "process_start_time_seconds",  # gauge: since 1970
+    "process_open_fds",  # gauge: open files and sockets
+    "process_max_fds",  # gauge: as many as may be open
     # Gateway
     "pneumo_http_requests_total",  # counter: HTTP requests answered
     "pneumo_http_request_seconds",  # histogram: from request to the end of its answer
