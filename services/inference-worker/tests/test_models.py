@@ -70,7 +70,8 @@ class World:
     def step_back(self):
         self.is_back = True
 
-    def model_swapped(self, model):
+    def model_swapped(self, model, took_s):
+        assert took_s >= 0
         self.swapped.append(model.version)
 
     def model_refused(self, version, _):

@@ -31,6 +31,10 @@ MetricName = Literal[
     "pneumo_unreadable_records_total",  # counter: records that are no request
     "pneumo_model_loaded",  # gauge: 1 for the version served; absent while there is none
     "pneumo_model_swaps_total",  # counter: models loaded or refused
+    "pneumo_model_swap_seconds",  # histogram: from asking for a model to serving it
+    "pneumo_predicted_labels_total",  # counter: answers by class, of the version served
+    "pneumo_confidence",  # histogram: probability of the class named
+    "pneumo_out_of_domain_total",  # counter: answers out of domain
     "pneumo_retries_total",  # counter: requests put back to be tried again
     "pneumo_retries_waiting",  # gauge: requests held until their next attempt
     "pneumo_dead_letters_total",  # counter: requests given up

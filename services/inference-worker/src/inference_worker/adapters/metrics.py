@@ -8,6 +8,7 @@ from inference_worker.ports import Outcome
 from shared.contracts.dead_letters import Cause
 from shared.contracts.predict import Succeeded
 
+_SWAP_BUCKETS = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
 _STAGE_BUCKETS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8)
 
 
@@ -15,12 +16,7 @@ class WorkerMetrics:
     """Counts outcomes, batch sizes and the time of each stage, per process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._outcomes = Counter(
-            "pneumo_predictions_total",
-            "Terminal outcomes published.",
-            ["outcome"],
-            registry=registry,
-        )
+        self._outcomes = _new_outcomes(registry)
         self._stages = Histogram(
             "pneumo_stage_seconds",
             "Time of one request in a stage.",
@@ -45,10 +41,8 @@ class WorkerMetrics:
             ["version"],
             registry=registry,
         )
-        self._swaps = Counter(
-            "pneumo_model_swaps_total", "Models loaded or refused.", ["result"], registry=registry
-        )
-
+        self._swaps = _new_swaps(registry)
+        self._swap_seconds = _new_swap_seconds(registry)
         self._retries = Counter(
             "pneumo_retries_total", "Requests put back to be tried again.", registry=registry
         )
@@ -96,12 +90,40 @@ class WorkerMetrics:
         """Note how many more (or fewer) requests wait for their next attempt."""
         self._waiting.inc(requests)
 
-    def model_swapped(self, version: str) -> None:
-        """Note which version serves from now on."""
+    def model_swapped(self, version: str, took_s: float) -> None:
+        """Note which version serves from now on, and how long it took to get it."""
         self._model.clear()
         self._model.labels(version).set(1)
         self._swaps.labels("loaded").inc()
+        self._swap_seconds.observe(took_s)
 
     def model_refused(self) -> None:
         """Count a model that failed its checks."""
         self._swaps.labels("refused").inc()
+
+
+def _new_outcomes(registry: CollectorRegistry) -> Counter:
+    outcomes = Counter(
+        "pneumo_predictions_total", "Terminal outcomes published.", ["outcome"], registry=registry
+    )
+    for outcome in ("succeeded", "failed", "expired"):
+        outcomes.labels(outcome)
+    return outcomes
+
+
+def _new_swaps(registry: CollectorRegistry) -> Counter:
+    swaps = Counter(
+        "pneumo_model_swaps_total", "Models loaded or refused.", ["result"], registry=registry
+    )
+    for result in ("loaded", "refused"):
+        swaps.labels(result)
+    return swaps
+
+
+def _new_swap_seconds(registry: CollectorRegistry) -> Histogram:
+    return Histogram(
+        "pneumo_model_swap_seconds",
+        "From asking for a model to serving it.",
+        buckets=_SWAP_BUCKETS,
+        registry=registry,
+    )

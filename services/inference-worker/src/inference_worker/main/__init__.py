@@ -14,6 +14,7 @@ from inference_worker.adapters.cpus import available_cpus
 from inference_worker.adapters.engine_noop import NoOpLoader, leave_encoded
 from inference_worker.adapters.faults import Faults
 from inference_worker.adapters.metrics import WorkerMetrics
+from inference_worker.adapters.model_health import ModelHealth
 from inference_worker.adapters.priority import step_back
 from inference_worker.adapters.status import StatusReporter
 from inference_worker.main.consuming import Consuming
@@ -46,9 +47,11 @@ class _Observer:
 
     status: StatusReporter
     metrics: WorkerMetrics
+    health: ModelHealth
 
-    def model_swapped(self, record: ModelRecord) -> None:
-        self.metrics.model_swapped(record.version)
+    def model_swapped(self, record: ModelRecord, took_s: float) -> None:
+        self.metrics.model_swapped(record.version, took_s)
+        self.health.model_swapped(record.version, record.manifest.classes)
         self.status.model_swapped(record)
 
     def model_refused(self, version: str, reason: str) -> None:
@@ -76,7 +79,7 @@ async def build(
         )
         publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
         metrics_registry = CollectorRegistry()
-        metrics = WorkerMetrics(metrics_registry)
+        metrics, health = WorkerMetrics(metrics_registry), ModelHealth(metrics_registry)
         status = _new_status(settings, publisher, clock)
         loader = loader or _new_loader(settings)
         decode = leave_encoded if settings.engine == "noop" else preprocess
@@ -90,11 +93,11 @@ async def build(
             loader,
             service,
             loading,
-            _Observer(status, metrics),
+            _Observer(status, metrics, health),
             reconcile_every_s=settings.reconcile_every_s,
             step_back=step_back,
         )
-        consuming = Consuming(settings, service, publisher, metrics, status, clock, stack)
+        consuming = Consuming(settings, service, publisher, metrics, health, status, clock, stack)
         predictions, retries = consuming.new_consumers()
         reader = _new_models_reader(settings, models)
         yield Worker(service, predictions, retries, models, reader, status, metrics_registry)

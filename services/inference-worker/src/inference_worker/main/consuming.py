@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from inference_worker.adapters.letters import KafkaLetters
 from inference_worker.adapters.metrics import WorkerMetrics
+from inference_worker.adapters.model_health import ModelHealth
 from inference_worker.adapters.offsets import KafkaOffsets
 from inference_worker.adapters.outcomes import KafkaOutcomes
 from inference_worker.adapters.status import StatusReporter
@@ -44,6 +45,7 @@ class Consuming:
     service: InferenceService
     publisher: Publisher
     metrics: WorkerMetrics
+    health: ModelHealth
     status: StatusReporter
     clock: Clock
     stack: AsyncExitStack
@@ -100,6 +102,7 @@ class Consuming:
 
     def _on_answered(self, outcomes: Sequence[Outcome]) -> None:
         self.metrics.batch_answered(outcomes)
+        self.health.batch_answered(outcomes)
         self.status.count(len(outcomes))
 
     def _name(self, topic: TopicSpec) -> str:

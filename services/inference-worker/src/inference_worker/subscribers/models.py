@@ -31,8 +31,8 @@ _RETIRE_AFTER_S = 1.0
 class SwapObserver(Protocol):
     """Hears of every swap and every refusal."""
 
-    def model_swapped(self, record: ModelRecord) -> None:
-        """`record` is served from now on."""
+    def model_swapped(self, record: ModelRecord, took_s: float) -> None:
+        """`record` is served from now on; it took so long to fetch, load and check."""
         ...
 
     def model_refused(self, version: str, reason: str) -> None:
@@ -79,9 +79,10 @@ class ModelFollower:
     async def load_first(self) -> None:
         """Load the current model, however long the registry takes to have one."""
         while True:
+            began_s = asyncio.get_running_loop().time()
             try:
                 record, bundle = await self._bundles.current()
-                await self._load(record, bundle, record.promoted_at_ms or 0)
+                await self._load(record, bundle, record.promoted_at_ms or 0, began_s)
             except (ModelUnavailableError, ModelRefusedError) as error:
                 _log.warning("no model to serve yet", reason=str(error))
                 await asyncio.sleep(_RETRY_S)
@@ -121,9 +122,10 @@ class ModelFollower:
         if isinstance(decision, Keep):
             _log.debug("model kept", reason=decision.reason)
             return
+        began_s = asyncio.get_running_loop().time()
         try:
             record, bundle = await self._bundles.fetch(decision.version)
-            await self._load(record, bundle, event.promoted_at_ms)
+            await self._load(record, bundle, event.promoted_at_ms, began_s)
         except ModelRefusedError as error:
             self._refused_sha256 = event.bundle_sha256
             self._observer.model_refused(event.version, str(error))
@@ -133,12 +135,14 @@ class ModelFollower:
             await asyncio.sleep(_RETRY_S)
             self._announced.set()
 
-    async def _load(self, record: ModelRecord, bundle: Path, promoted_at_ms: int) -> None:
+    async def _load(
+        self, record: ModelRecord, bundle: Path, promoted_at_ms: int, began_s: float
+    ) -> None:
         loop = asyncio.get_running_loop()
         engine = await loop.run_in_executor(self._loading, self._loader.load, bundle)
         retired = [self._service.swap(engine)]
         self._serving = Serving(record.bundle_sha256, promoted_at_ms)
-        self._observer.model_swapped(record)
+        self._observer.model_swapped(record, loop.time() - began_s)
         _log.info("model served", version=record.version)
         # Off the loop, where requests wait: disk, and the old engine's end, which takes as long as
         # ten images. A batch under way still holds it, so its end waits for that batch's.
