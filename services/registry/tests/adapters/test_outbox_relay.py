@@ -79,6 +79,25 @@ async def test_committed_events_are_published_in_order_and_marked_once(store: Sq
     assert broker.records == [("p.models.events", "chest", v) for v in (b"1", b"2", b"3", b"4")]
 
 
+async def test_what_was_sent_long_ago_is_forgotten_and_what_was_sent_now_is_not(
+    store: SqlStore,
+) -> None:
+    await _enqueue(store, b"1")
+    await store.write(lambda tx: tx.mark_sent(tx.unsent(1)[0].number, 1))
+    await _enqueue(store, b"2", b"3")
+
+    def numbers(tx: Transaction) -> list[int]:
+        rows = tx._connection.exec_driver_sql(  # type: ignore[attr-defined]
+            "SELECT number FROM outbox ORDER BY number"
+        )
+        return [row.number for row in rows]
+
+    async with _relaying(store, MemoryBroker()), asyncio.timeout(10):
+        while 1 in await store.read(numbers):
+            await asyncio.sleep(0.01)
+    assert await store.read(numbers) == [2, 3]
+
+
 async def test_events_of_several_topics_leave_in_the_order_of_their_commits(
     store: SqlStore,
 ) -> None:

@@ -116,6 +116,30 @@ async def test_only_the_last_event_of_a_topic_is_reopened(store: Store) -> None:
     assert [u.event.value for u in await store.read(lambda tx: tx.unsent(9))] == [b"2"]
 
 
+async def test_old_sent_events_are_forgotten_but_for_the_last_of_each_topic(
+    store: Store, engine: Engine
+) -> None:
+    def fill(tx: Transaction) -> None:
+        for topic, value in [("t", b"1"), ("t", b"2"), ("o", b"3"), ("t", b"4"), ("t", b"5")]:
+            tx.enqueue(Event(topic, "k", value), 1)
+        one, two, three, four, _ = tx.unsent(9)
+        for unsent, sent_ms in ((one, 10), (two, 11), (three, 12), (four, 20)):
+            tx.mark_sent(unsent.number, sent_ms)
+
+    def left() -> list[bytes]:
+        with engine.begin() as connection:
+            rows = connection.exec_driver_sql("SELECT value FROM outbox ORDER BY number")
+            return [bytes(row.value) for row in rows]
+
+    await store.write(fill)
+    assert await store.write(lambda tx: tx.forget_sent(20, 1)) == 1
+    assert left() == [b"2", b"3", b"4", b"5"]
+    assert await store.write(lambda tx: tx.forget_sent(20, 9)) == 1
+    assert left() == [b"3", b"4", b"5"]
+    await store.write(lambda tx: tx.reopen_latest("o"))
+    assert [u.event.value for u in await store.read(lambda tx: tx.unsent(9))] == [b"3", b"5"]
+
+
 async def test_writers_queue_and_lose_nothing(store: Store) -> None:
     def count_up(tx: Transaction) -> None:
         # Reads, then writes what it read: two writers at once would lose one of two.

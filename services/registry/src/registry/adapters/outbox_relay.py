@@ -16,6 +16,11 @@ _BATCH = 100
 _IDLE_POLL_S = 5.0
 """Look this often even if nobody woke us, seconds: a request may be cut off after its commit."""
 
+_KEEP_MS = 24 * 3_600_000
+"""Sent events stay so long, for whoever asks what was announced."""
+_FORGET_AT_MOST = 500
+"""A round, so that no other writer waits for long."""
+
 
 class OutboxRelay:
     """A background task over the outbox; HTTP never waits for it, nor for the broker."""
@@ -61,6 +66,7 @@ class OutboxRelay:
             self._woken.clear()
             try:
                 await self._drain()
+                await self._forget()
             except (BrokerUnavailableError, StoreUnavailableError) as error:
                 failures += 1
                 self._failures.inc()
@@ -79,6 +85,10 @@ class OutboxRelay:
             while batch := await self._store.read(lambda tx: tx.unsent(_BATCH)):
                 for unsent in batch:
                     await self._send(publisher, unsent)
+
+    async def _forget(self) -> None:
+        before_ms = self._clock.now_ms() - _KEEP_MS
+        await self._store.write(lambda tx: tx.forget_sent(before_ms, _FORGET_AT_MOST))
 
     async def _send(self, publisher: Publisher, unsent: UnsentEvent) -> None:
         event = unsent.event

@@ -91,6 +91,10 @@ class Transaction(DatasetRows, JobRows, Protocol):
         """Note that the broker confirmed an event; the first note stands."""
         ...
 
+    def forget_sent(self, before_ms: int, limit: int) -> int:
+        """Delete the oldest events sent before then, and give how many; each topic's last stays."""
+        ...
+
 
 class Store(Protocol):
     """The database. Both methods raise StoreUnavailableError."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from registry.adapters.store.dataset import SqlDataset
 from registry.adapters.store.jobs import SqlJobs
@@ -123,6 +123,18 @@ class SqlTransaction(SqlDataset, SqlJobs):
             .where(OUTBOX.c.number == number, OUTBOX.c.sent_at_ms.is_(None))
             .values(sent_at_ms=now_ms)
         )
+
+    def forget_sent(self, before_ms: int, limit: int) -> int:
+        """Delete the oldest events sent before then, and give how many; each topic's last stays."""
+        # reopen_latest sends that one again, however old it is.
+        last = select(func.max(OUTBOX.c.number)).group_by(OUTBOX.c.topic)
+        old = (
+            select(OUTBOX.c.number)
+            .where(OUTBOX.c.sent_at_ms < before_ms, OUTBOX.c.number.not_in(last))
+            .order_by(OUTBOX.c.number)
+            .limit(limit)
+        )
+        return self._connection.execute(delete(OUTBOX).where(OUTBOX.c.number.in_(old))).rowcount
 
     def _one_model(self, query: Select[*tuple[object, ...]]) -> ModelRecord | None:
         row = self._connection.execute(query).one_or_none()
