@@ -24,6 +24,7 @@ from gateway.service.predictions import (
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import Succeeded
 from shared.kafka.publisher import BrokerUnavailableError
+from shared.observability.traceparent import parse_traceparent
 
 _MULTIPART = {
     "multipart/form-data": {
@@ -75,7 +76,7 @@ def new_predictions_router(
         upload = await _receive(service, request, waits, limits)
         if isinstance(upload, Response):
             return upload
-        answered = await _predict(service, upload, waits)
+        answered = await _predict(service, request, upload, waits)
         if isinstance(answered, Response):
             return answered
         return _timed(timer, request, answered, {"filename": upload.filename})
@@ -94,8 +95,8 @@ def new_predictions_router(
         if isinstance(upload, Response):
             return upload
         if preferences.respond_async:
-            return await _submit(service, upload, preferences)
-        answered = await _predict(service, upload, preferences)
+            return await _submit(service, request, upload, preferences)
+        answered = await _predict(service, request, upload, preferences)
         if isinstance(answered, Response):
             return answered
         return _timed(timer, request, answered, {})
@@ -179,10 +180,12 @@ def _announced_bytes(request: Request) -> int:
 
 
 async def _predict(
-    service: PredictionService, upload: Upload, waits: Preferences
+    service: PredictionService, request: Request, upload: Upload, waits: Preferences
 ) -> Answered | Response:
     try:
-        answered = await service.predict(upload.data, upload.content_type, waits.wait_s)
+        answered = await service.predict(
+            upload.data, upload.content_type, waits.wait_s, _traceparent(request)
+        )
     except DeadlineExceededError as error:
         return problem(
             ErrorCode.DEADLINE_EXCEEDED,
@@ -202,15 +205,23 @@ def _timed(
     return answer(answered.outcome, extra=extra, stages_ms=stages_ms)
 
 
-async def _submit(service: PredictionService, upload: Upload, waits: Preferences) -> Response:
+async def _submit(
+    service: PredictionService, request: Request, upload: Upload, waits: Preferences
+) -> Response:
     try:
-        accepted = await service.submit(upload.data, upload.content_type, waits.wait_s)
+        accepted = await service.submit(
+            upload.data, upload.content_type, waits.wait_s, _traceparent(request)
+        )
     except BrokerUnavailableError:
         return _broker_away()
     if isinstance(accepted, Refuse):
         return refusal(accepted)
     headers = location_of(accepted.id) | {"Preference-Applied": "respond-async"}
     return json_response({"id": accepted.id, "status": "pending"}, 202, headers)
+
+
+def _traceparent(request: Request) -> str | None:
+    return parse_traceparent(request.headers.getlist("traceparent"))
 
 
 async def _read(service: PredictionService, id_: str) -> Response:

@@ -121,9 +121,12 @@ class PredictionService:
         finally:
             self._in_flight_bytes -= held
 
-    async def predict(self, image: bytes, content_type: str, wait_s: float) -> Answered | Refuse:
+    async def predict(
+        self, image: bytes, content_type: str, wait_s: float, traceparent: str | None = None
+    ) -> Answered | Refuse:
         """Have one encoded image classified.
 
+        traceparent: of the trace that this is a part of, as W3C Trace Context has it.
         Raises DeadlineExceededError after `wait_s`, BrokerUnavailableError if it could not be
         accepted.
         """
@@ -137,7 +140,10 @@ class PredictionService:
         try:
             with self._holding(image):
                 async with asyncio.timeout(wait_s):
-                    await self._publish(id_, image, content_type, admitted.deadline_ms)
+                    headers = RequestHeaders(
+                        id_, admitted.deadline_ms, content_type, traceparent=traceparent
+                    )
+                    await self._publish(headers, image)
                     accepted_s = self._clock.monotonic_s()
                     return Answered(await future, accepted_s)
         except TimeoutError as error:
@@ -147,15 +153,18 @@ class PredictionService:
             self._waiters.give_up(id_)
             self._workload.give_up(id_)
 
-    async def submit(self, image: bytes, content_type: str, wait_s: float) -> Accepted | Refuse:
+    async def submit(
+        self, image: bytes, content_type: str, wait_s: float, traceparent: str | None = None
+    ) -> Accepted | Refuse:
         """Accept one encoded image and do not wait. Raises BrokerUnavailableError."""
         admitted = self._admit(len(image), wait_s)
         if isinstance(admitted, Refuse):
             return admitted
         id_ = new_id()
+        headers = RequestHeaders(id_, admitted.deadline_ms, content_type, traceparent=traceparent)
         try:
             with self._holding(image):
-                await self._publish(id_, image, content_type, admitted.deadline_ms)
+                await self._publish(headers, image)
         except BrokerUnavailableError:
             self._workload.give_up(id_)
             raise
@@ -223,9 +232,8 @@ class PredictionService:
             self._rejected[admitted.reason] += 1
         return admitted
 
-    async def _publish(self, id_: str, image: bytes, content_type: str, deadline_ms: int) -> None:
-        headers = RequestHeaders(id=id_, deadline_ms=deadline_ms, content_type=content_type)
-        self._workload.accept(id_, deadline_ms)
+    async def _publish(self, headers: RequestHeaders, image: bytes) -> None:
+        self._workload.accept(headers.id, headers.deadline_ms)
         await self._publisher.publish(headers, image)
 
     @contextmanager
