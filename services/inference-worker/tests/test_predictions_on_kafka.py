@@ -15,7 +15,7 @@ async def test_each_request_is_answered_once_and_its_offset_committed(stage, new
     sent = [(new_request(), new_jpeg(seed=n)) for n in range(40)]
     late = new_request(deadline_ms=1)
     broken = new_request()
-    async with stage.worker():
+    async with stage.worker() as worker:
         await stage.send([*sent, (late, new_jpeg()), (broken, b"no image")])
         found = await stage.outcomes(42)
     by_id = {o.id: o.status for o in found}
@@ -24,6 +24,10 @@ async def test_each_request_is_answered_once_and_its_offset_committed(stage, new
     assert by_id[broken.id] == "failed"
     assert all(by_id[headers.id] == "succeeded" for headers, _ in sent)
     assert await stage.uncommitted() == 0
+    counted = worker.metrics_registry.get_sample_value
+    named = {"version": "1", "label": "pneumonia"}
+    assert counted("pneumo_predicted_labels_total", named) == 40
+    assert counted("pneumo_model_swap_seconds_count") == 1
 
 
 async def test_a_record_that_is_no_request_costs_nobody_else_an_answer(stage, new_request):
