@@ -34,14 +34,14 @@ EVENTS_PUBLISHED = "pneumo_registry_events_published_total"
 PUBLISH_FAILURES = "pneumo_registry_publish_failures_total"
 TRAINER_JOBS = "pneumo_trainer_jobs_total"
 PHASE_SECONDS = "pneumo_trainer_phase_seconds"
-
-# Wanted by panels; see missing.py.
 SWAP_SECONDS = "pneumo_model_swap_seconds"
 MEMORY = "process_resident_memory_bytes"
 CPU_SECONDS = "process_cpu_seconds_total"
 PREDICTED_LABELS = "pneumo_predicted_labels_total"
 CONFIDENCE = "pneumo_confidence"
 OUT_OF_DOMAIN = "pneumo_out_of_domain_total"
+
+# Wanted by a panel; see missing.py.
 DRIFT_INDEX = "pneumo_drift_index"
 
 # Recorded by deploy/prometheus/rules/slo.yml.

@@ -103,6 +103,15 @@ def test_what_is_said_of_unreadable_headers_quotes_none_of_them(name):
     assert "Mueller" not in "".join(format_exception(caught.value))
 
 
+@pytest.mark.parametrize("name", ["cause", "dead-at", "attempts"])
+def test_what_is_said_of_an_unreadable_dead_letter_quotes_none_of_it(name):
+    letter = DeadLetter(RequestHeaders(ID, 9), Cause.INTERNAL, "", (), 8)
+    raw = dict(letter.to_kafka()) | {name: b"Mueller_Anna_1950.jpeg"}
+    with pytest.raises(HeaderError) as caught:
+        parse_dead_letter(list(raw.items()))
+    assert "Mueller" not in "".join(format_exception(caught.value))
+
+
 def test_an_id_tells_when_it_was_made():
     assert created_at_ms(ID) == 1_795_459_746_524
     assert created_at_ms(new_id()) is not None

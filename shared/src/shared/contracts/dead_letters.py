@@ -75,7 +75,7 @@ def parse_attempts(raw: RawHeaders) -> tuple[Attempt, ...]:
     try:
         return () if value is None else _ATTEMPTS.validate_json(value)
     except ValidationError as error:
-        raise HeaderError(f"unreadable attempts: {error.error_count()} errors") from error
+        raise HeaderError(f"unreadable attempts: {error.error_count()} errors") from None
 
 
 def parse_dead_letter(raw: RawHeaders) -> DeadLetter:
@@ -90,5 +90,8 @@ def parse_dead_letter(raw: RawHeaders) -> DeadLetter:
             attempts=attempts,
             dead_at_ms=int(values["dead-at"]),
         )
-    except (KeyError, ValueError) as error:
-        raise HeaderError(f"no dead letter: {error!r}") from error
+    except KeyError as error:
+        raise HeaderError(f"dead letter's header {error} is missing") from None
+    except ValueError:
+        # Not `from error`, here and above: a logged trace would quote the header.
+        raise HeaderError("dead letter's cause or time is unreadable") from None

@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 from gateway.adapters.group_lag import Followed
 from gateway.core.admission import Reason
 from gateway.core.workload import LoadReport
+from shared.observability.stages import new_stage_seconds
 
 _BUCKETS = (
     0.002,
@@ -28,9 +29,6 @@ _BUCKETS = (
     10,
     30,
 )
-_STAGE_BUCKETS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8)
-"""The worker's, so that one query asks for the stages of both."""
-
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
@@ -51,13 +49,7 @@ class GatewayMetrics:
             buckets=_BUCKETS,
             registry=registry,
         )
-        self._stages = Histogram(
-            "pneumo_stage_seconds",
-            "Time of one request in a stage.",
-            ["stage"],
-            buckets=_STAGE_BUCKETS,
-            registry=registry,
-        )
+        self._stages = new_stage_seconds(registry)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request. The method is the client's word, so only known ones are labels."""

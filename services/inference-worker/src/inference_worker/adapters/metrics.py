@@ -7,9 +7,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from inference_worker.ports import Outcome
 from shared.contracts.dead_letters import Cause
 from shared.contracts.predict import Succeeded
+from shared.observability.stages import new_stage_seconds
 
 _SWAP_BUCKETS = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
-_STAGE_BUCKETS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4, 8)
 
 
 class WorkerMetrics:
@@ -17,13 +17,7 @@ class WorkerMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._outcomes = _new_outcomes(registry)
-        self._stages = Histogram(
-            "pneumo_stage_seconds",
-            "Time of one request in a stage.",
-            ["stage"],
-            buckets=_STAGE_BUCKETS,
-            registry=registry,
-        )
+        self._stages = new_stage_seconds(registry)
         self._batch = Histogram(
             "pneumo_batch_size",
             "Requests taken together.",

@@ -1,7 +1,7 @@
 """How much room the data folder's disk has, looked at in the background for the metrics."""
 
 import asyncio
-import os
+import shutil
 from pathlib import Path
 
 import structlog
@@ -31,10 +31,10 @@ class DiskSpace:
         """Look every five seconds, for as long as it is not cancelled."""
         while True:
             try:
-                disk = await asyncio.to_thread(os.statvfs, self._folder)
+                disk = await asyncio.to_thread(shutil.disk_usage, self._folder)
             except OSError as error:
                 _log.warning("disk not looked at", error=error.strerror)
             else:
-                self._free.set(disk.f_bavail * disk.f_frsize)
-                self._total.set(disk.f_blocks * disk.f_frsize)
+                self._free.set(disk.free)
+                self._total.set(disk.total)
             await asyncio.sleep(_INTERVAL_S)
