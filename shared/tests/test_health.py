@@ -1,18 +1,45 @@
 """What a service says of itself when it is scraped."""
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from shared.observability.health import new_health_router
+from shared.observability.health import new_health_app
+from shared.observability.health_router import new_health_router
 
 
-async def test_a_scrape_tells_each_condition_as_it_is_now_and_of_the_process():
-    checks = {"broker": False, "model": True}
+def new_api(readiness, metrics):
     app = FastAPI()
-    app.include_router(new_health_router(lambda: checks, CollectorRegistry()))
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+    app.include_router(new_health_router(readiness, metrics))
+    return app
+
+
+@pytest.fixture(params=[new_health_app, new_api])
+def checks_and_client(request):
+    checks = {"broker": False, "model": True}
+    transport = httpx.ASGITransport(request.param(lambda: checks, CollectorRegistry()))
+    return checks, httpx.AsyncClient(transport=transport, base_url="http://service")
+
+
+async def test_a_service_is_ready_when_every_condition_holds_and_says_which_does_not(
+    checks_and_client,
+):
+    checks, client = checks_and_client
+    async with client:
+        before = await client.get("/health/ready")
+        checks["broker"] = True
+        after = await client.get("/health/ready")
+        alive = await client.get("/health/live")
+    assert (before.status_code, before.json()["status"]) == (503, "not_ready")
+    assert before.json()["checks"] == {"broker": False, "model": True}
+    assert (after.status_code, after.json()["status"]) == (200, "ready")
+    assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
+
+
+async def test_a_scrape_tells_each_condition_as_it_is_now_and_of_the_process(checks_and_client):
+    checks, client = checks_and_client
+    async with client:
         before = (await client.get("/metrics")).text
         checks["broker"] = True
         after = (await client.get("/metrics")).text

@@ -14,7 +14,8 @@ from embedded.kafka.readiness import wait_for_kafka
 from embedded.ports import free_ports
 from shared.contracts.topics import TRAIN_COMMANDS
 from shared.kafka.admin import create_topics
-from shared.kafka.clients import new_broker, new_consumer, new_producer, started
+from shared.kafka.brokers import new_broker
+from shared.kafka.clients import new_consumer, new_producer, started
 from shared.kafka.settings import KafkaSettings
 
 ROOT = Path(__file__).parents[2]

@@ -19,9 +19,6 @@ from aiokafka.producer.transaction_manager import (
     PidAndEpoch,
 )
 from aiokafka.util import create_future
-from faststream import AckPolicy
-from faststream.kafka import KafkaBroker
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from shared.contracts.topics import MAX_RECORD_BYTES
 from shared.kafka.settings import KafkaSettings
@@ -29,7 +26,7 @@ from shared.kafka.settings import KafkaSettings
 _log = structlog.get_logger(__name__)
 SESSION_TIMEOUT_MS = 6_000
 STOP_TIMEOUT_S = 5.0
-_REQUEST_TIMEOUT_MS = 10_000
+REQUEST_TIMEOUT_MS = 10_000
 _START_GRACE_S = 2.0
 _FETCH_MAX_BYTES = 32 * 1024 * 1024
 
@@ -45,7 +42,7 @@ def new_producer(settings: KafkaSettings, *, client_id: str) -> AIOKafkaProducer
         enable_idempotence=True,
         linger_ms=0,
         max_request_size=MAX_RECORD_BYTES,
-        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
 
 
@@ -64,7 +61,7 @@ def new_consumer(
         heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
         max_partition_fetch_bytes=MAX_RECORD_BYTES,
         fetch_max_bytes=_FETCH_MAX_BYTES,
-        request_timeout_ms=_REQUEST_TIMEOUT_MS,
+        request_timeout_ms=REQUEST_TIMEOUT_MS,
         **options,
     )
 
@@ -119,39 +116,3 @@ def renew_identity(producer: AIOKafkaProducer) -> None:
 
 def _connections(client: AIOKafkaProducer | AIOKafkaConsumer) -> AIOKafkaClient:
     return client.client if isinstance(client, AIOKafkaProducer) else client._client  # noqa: SLF001
-
-
-def new_broker(settings: KafkaSettings, *, client_id: str) -> KafkaBroker:
-    """Make a FastStream broker for topics of commands, handled one message at a time."""
-    return KafkaBroker(
-        settings.bootstrap_servers.split(","),
-        client_id=client_id,
-        acks="all",
-        enable_idempotence=True,
-        max_request_size=MAX_RECORD_BYTES,
-        request_timeout_ms=_REQUEST_TIMEOUT_MS,
-        security=_security(settings),
-        ack_policy=AckPolicy.MANUAL,
-        allow_auto_create_topics=False,
-        logger=None,
-    )
-
-
-def _security(settings: KafkaSettings) -> BaseSecurity | None:
-    if settings.security_protocol == "PLAINTEXT":
-        return None
-    ssl_context = settings.client_options().get("ssl_context")
-    if settings.security_protocol == "SSL":
-        return BaseSecurity(ssl_context=ssl_context, use_ssl=True)
-    password = settings.sasl_password.get_secret_value() if settings.sasl_password else ""
-    mechanisms = {
-        "PLAIN": SASLPlaintext,
-        "SCRAM-SHA-256": SASLScram256,
-        "SCRAM-SHA-512": SASLScram512,
-    }
-    return mechanisms[settings.sasl_mechanism](
-        username=settings.sasl_username or "",
-        password=password,
-        ssl_context=ssl_context,
-        use_ssl=ssl_context is not None,
-    )

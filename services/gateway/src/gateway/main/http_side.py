@@ -16,7 +16,7 @@ from gateway.main.gate import new_gate
 from gateway.main.parts import Parts
 from gateway.settings import Settings
 from shared.clock import Clock
-from shared.observability.health import new_health_router
+from shared.observability.health_router import new_health_router
 
 
 def new_http_side(settings: Settings, parts: Parts, clock: Clock) -> ASGIApp:

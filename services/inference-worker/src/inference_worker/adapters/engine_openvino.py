@@ -1,5 +1,7 @@
 """OpenVINO as the engine: compiled for few threads, warmed, checked against its goldens."""
 
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 from pathlib import Path
 
@@ -28,13 +30,13 @@ class OpenVinoEngine:
     def __init__(
         self,
         manifest: Manifest,
-        for_batches: ov.CompiledModel,
-        for_one: ov.CompiledModel,
+        for_batches: ov.InferRequest,
+        for_one: ov.InferRequest,
         guard: DomainGuard | None,
     ) -> None:
         self._manifest = manifest
-        self._for_batches = for_batches.create_infer_request()
-        self._for_one = for_one.create_infer_request()
+        self._for_batches = for_batches
+        self._for_one = for_one
         self._guard = guard
 
     @property
@@ -81,31 +83,34 @@ class OpenVinoLoader:
         Raises ModelRefusedError if any of it fails.
         """
         try:
-            manifest = verify_bundle(bundle)
-            engine = self._compile(manifest, bundle)
-            self._warm_up(engine)
+            engine = self._compile(verify_bundle(bundle), bundle)
+            _check_goldens(engine, bundle)
         except (BundleError, RuntimeError, OSError, KeyError, ValueError) as error:
             raise ModelRefusedError(str(error)) from error
-        _check_goldens(engine, bundle)
         return engine
 
     def _compile(self, manifest: Manifest, bundle: Path) -> OpenVinoEngine:
         model = self._core.read_model(bundle / manifest.engine.file)
-        for_batches = self._compile_for(model, self._threads)
         size = manifest.preprocessing.size_px
-        model.reshape([1, size, size, 1])
-        for_one = self._compile_for(model, self._threads_alone)
-        return OpenVinoEngine(manifest, for_batches, for_one, _load_guard(manifest, bundle))
+        alone = model.clone()
+        alone.reshape([1, size, size, 1])
+        sizes = range(1, min(self._max_batch, _MOST_AT_ONCE) + 1)
+        # Side by side, where there are CPUs for it: a worker more is wanted soon.
+        with ThreadPoolExecutor(1, thread_name_prefix="compile") as aside:
+            for_one = aside.submit(self._warmed, alone, self._threads_alone, size, [1])
+            for_batches = self._warmed(model, self._threads, size, sizes)
+            guard = _load_guard(manifest, bundle)
+            return OpenVinoEngine(manifest, for_batches, for_one.result(), guard)
 
-    def _compile_for(self, model: ov.Model, threads: int) -> ov.CompiledModel:
+    def _warmed(
+        self, model: ov.Model, threads: int, size: int, batches: Iterable[int]
+    ) -> ov.InferRequest:
+        """Compile, and run each size of batch once: its first run takes several times as long."""
         options = self._config | {"INFERENCE_NUM_THREADS": str(threads)}
-        return self._core.compile_model(model, "CPU", options)
-
-    def _warm_up(self, engine: OpenVinoEngine) -> None:
-        size = engine.manifest.preprocessing.size_px
-        for batch in range(1, min(self._max_batch, _MOST_AT_ONCE) + 1):
-            engine.predict(np.zeros((batch, size, size, 1), np.float32))
-        engine.predict(np.zeros((1, size, size, 1), np.float32), alone=True)
+        request = self._core.compile_model(model, "CPU", options).create_infer_request()
+        for n in batches:
+            request.infer([np.zeros((n, size, size, 1), np.float32)], share_inputs=True)
+        return request
 
 
 def _together(parts: list[Scores]) -> Scores:

@@ -3,15 +3,15 @@
 import asyncio
 from dataclasses import dataclass
 
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
 
 from inference_worker.adapters.status import StatusReporter
 from inference_worker.service import InferenceService
 from inference_worker.subscribers.models import ModelFollower
 from inference_worker.subscribers.predictions import PredictionConsumer
 from shared.kafka.topic_reader import TopicReader
-from shared.observability.health import new_health_router
+from shared.observability.health import new_health_app
 
 _READY_POLL_S = 0.1
 
@@ -35,11 +35,9 @@ class Worker:
             "partitions": self.predictions.assigned > 0,
         }
 
-    def new_app(self) -> FastAPI:
+    def new_app(self) -> Starlette:
         """The HTTP side: health and metrics."""
-        app = FastAPI(title="PneumoStream inference worker", docs_url=None, redoc_url=None)
-        app.include_router(new_health_router(self.readiness, self.metrics_registry))
-        return app
+        return new_health_app(self.readiness, self.metrics_registry)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`. Nothing is consumed before a model is loaded."""

@@ -15,7 +15,8 @@ from registry.http.problems import ProblemWriter
 from registry.service.dataset import DatasetService
 from registry.service.jobs import JobService
 from registry.service.models import ModelService
-from shared.observability.health import Readiness, new_health_router
+from shared.observability.health import Readiness
+from shared.observability.health_router import new_health_router
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from shared.observability.health import Readiness, new_health_router
+from shared.observability.health import Readiness
+from shared.observability.health_router import new_health_router
 
 
 def new_app(readiness: Readiness, metrics: CollectorRegistry) -> FastAPI:

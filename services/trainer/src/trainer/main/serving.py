@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry
 from shared.clock import Clock, SystemClock
 from shared.contracts.topics import TRAIN_COMMANDS, TRAIN_EVENTS
 from shared.control_client import new_control_client
-from shared.kafka.clients import new_broker, new_producer, started
+from shared.kafka.brokers import new_broker
+from shared.kafka.clients import new_producer, started
 from shared.kafka.publisher import KafkaPublisher
 from shared.observability.health import Readiness
 from shared.observability.serving import serve
