@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from embedded.kafka.broker import QUICK_START, prepare_broker
+from embedded.kafka.broker import prepare_broker
 from embedded.kafka.properties import BrokerConfig
 from embedded.kafka.readiness import wait_for_kafka
 from embedded.ports import free_ports
@@ -46,7 +46,7 @@ async def guarded_broker(tmp_path):
     """A real broker that lets nobody in without a password; its address."""
     port, controller_port = free_ports(2)
     config = BrokerConfig(tmp_path / "kafka", port, controller_port)
-    command = prepare_broker(config, jvm_options=QUICK_START)
+    command = prepare_broker(config)
     plain = config.properties_path.read_text()
     guarded = plain.replace("PLAINTEXT\\://", "SASL_PLAINTEXT\\://").replace(
         "PLAINTEXT://", "SASL_PLAINTEXT://"

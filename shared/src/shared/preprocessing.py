@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from shared.contracts.bundle import PreprocessingSpec
 from shared.contracts.errors import ErrorCode
+from shared.jpeg_frames import plain_frame
 
 MAX_PIXELS = 40_000_000
 """Largest image decoded, pixels; a radiograph has 4 to 12 million."""
@@ -36,6 +37,14 @@ class ImageError(ValueError):
         super().__init__(detail)
         self.code = code
         self.detail = detail
+
+
+def check_header(data: bytes) -> None:
+    """Check format and size without decoding a pixel. Raises ImageError, see `open_header`."""
+    if (frame := plain_frame(data)) is None:
+        open_header(data)
+    else:
+        _check_pixels(frame.width, frame.height)
 
 
 def open_header(data: bytes) -> Image.Image:
@@ -61,9 +70,13 @@ def open_header(data: bytes) -> Image.Image:
         raise ImageError(ErrorCode.TOO_MANY_PIXELS, _too_many_pixels()) from error
     except (OSError, SyntaxError, ValueError, struct.error, TypeError) as error:
         raise ImageError(ErrorCode.UNDECODABLE, "The image header is damaged.") from error
-    if image.width * image.height > MAX_PIXELS:
-        raise ImageError(ErrorCode.TOO_MANY_PIXELS, _too_many_pixels())
+    _check_pixels(image.width, image.height)
     return image
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise ImageError(ErrorCode.TOO_MANY_PIXELS, _too_many_pixels())
 
 
 def _too_many_pixels() -> str:
@@ -77,13 +90,17 @@ def decode_grey(data: bytes, size_px: int) -> Grey:
     scaled to 8 bits; large JPEGs are scaled while decoding (DCT scaling, never below size_px).
     Raises ImageError, see `open_header`.
     """
-    image = open_header(data)
+    frame = plain_frame(data)
+    if frame is not None:
+        _check_pixels(frame.width, frame.height)
+    image = open_header(data) if frame is None else None
     try:
-        if _is_plain_jpeg(image):
-            grey = _decode_jpeg(data, size_px)
-            if grey is not None:
-                return _squash(Image.fromarray(grey), size_px)
-        return _squash(_to_grey(image, size_px), size_px)
+        grey = _decode_jpeg(data, size_px) if image is None or _is_plain_jpeg(image) else None
+        if grey is None:
+            return _squash(_to_grey(image or open_header(data), size_px), size_px)
+        return grey if grey.shape == (size_px, size_px) else _squash(Image.fromarray(grey), size_px)
+    except ImageError:
+        raise
     except (OSError, SyntaxError, ValueError, struct.error, EOFError, TypeError) as error:
         raise ImageError(ErrorCode.UNDECODABLE, "The image is damaged or cut short.") from error
 

@@ -40,6 +40,8 @@ class InferenceService:
         self._decode = decode
         self._engine: Engine | None = None
         self._in_flight = 0
+        self._free = asyncio.Event()
+        self._free.set()
 
     @property
     def engine(self) -> Engine | None:
@@ -53,6 +55,15 @@ class InferenceService:
         """
         before, self._engine = self._engine, engine
         return before
+
+    async def is_free(self, within_s: float) -> bool:
+        """Tell whether a batch could begin now, or could within so long: return as soon as so."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._free.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def answer(self, requests: Sequence[PredictRequest]) -> list[Result]:
         """Give exactly one result for each request; expired ones are never decoded.
@@ -71,6 +82,7 @@ class InferenceService:
         self, engine: Engine, live: Sequence[PredictRequest]
     ) -> list[Result]:
         self._in_flight += len(live)
+        self._free.clear()
         # Under load every core has a batch of its own; a lone image would leave the others idle.
         alone = self._in_flight == 1
         try:
@@ -80,6 +92,8 @@ class InferenceService:
             )
         finally:
             self._in_flight -= len(live)
+            if not self._in_flight:
+                self._free.set()
 
 
 def classify(

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from embedded.errors import NotReadyError
-from embedded.kafka.broker import QUICK_START, prepare_broker
+from embedded.kafka.broker import prepare_broker
 from embedded.kafka.properties import BrokerConfig
 from embedded.kafka.readiness import wait_for_kafka
 from embedded.log_tail import last_lines
@@ -43,7 +43,7 @@ class RestartableBroker:
         """
         ensure_free(self.config.port, "the broker's port")
         ensure_free(self.config.controller_port, "the broker's controller_port")
-        command = prepare_broker(self.config, jvm_options=QUICK_START)
+        command = prepare_broker(self.config)
         with self.log_path.open("ab") as log:
             # Its own session: Ctrl-C in a terminal is for us, and we stop the broker in order.
             self._process = subprocess.Popen(  # noqa: S603 - our own command

@@ -11,7 +11,7 @@ from gateway.http.bodies import bounded
 from gateway.http.part_headers import PartHeaders, file_name_of
 from gateway.http.problems import ProblemError
 from shared.contracts.errors import ErrorCode
-from shared.preprocessing import ImageError, open_header
+from shared.preprocessing import ImageError, check_header
 
 FIELD = "file"
 MAX_PARTS = 16
@@ -47,7 +47,7 @@ async def read_image(request: Request, *, max_bytes: int) -> Upload:
             f"Send multipart/form-data with a field '{FIELD}', or an image/* body.",
         )
     try:
-        open_header(upload.data)
+        check_header(upload.data)
     except ImageError as error:
         raise ProblemError(error.code, error.detail) from error
     return upload

@@ -63,6 +63,10 @@ class Answering:
         self._max_attempts = max_attempts
         self._on_answered = on_answered
 
+    async def is_free(self, within_s: float) -> bool:
+        """See InferenceService.is_free."""
+        return await self._service.is_free(within_s)
+
     def read(self, records: Sequence[Record]) -> list[PredictRequest]:
         """Give the requests among these records; the others are logged and counted."""
         return [request for request in map(self._read, records) if request is not None]

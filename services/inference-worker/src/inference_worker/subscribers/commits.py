@@ -93,11 +93,13 @@ class Commits:
             self._committing.cancel()
 
     async def _commit(self) -> None:
-        # A commit a batch would cost the broker as much as the batch; a crash between two commits
-        # only repeats what readers de-duplicate.
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._leaving.wait(), _COMMIT_EVERY_S)
-        while offsets := self._ledger.advance():
+        while True:
+            # A commit a batch would cost the broker as much as the batch; a crash between two
+            # commits only repeats what readers de-duplicate.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), _COMMIT_EVERY_S)
+            if not (offsets := self._ledger.advance()):
+                return
             try:
                 await self._consumer.commit({p: (o, self._mark) for p, o in offsets.items()})
             except KafkaError as error:

@@ -28,6 +28,7 @@ _POLL_MS = 250
 _DRAIN_S = 6.0
 _AGAIN_S = 0.5
 _ZONES_ONLY_S = 0.05
+_GROW_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._pace = pace
         self._mark = mark
         self._slots = asyncio.Semaphore(pace.max_batches_in_flight)
+        self._growing = asyncio.Lock()
         self._leaving = asyncio.Event()
         self._commits = Commits(consumer, mark, self._leaving)
         self._lane = CarefulLane(consumer, answering, counts, alone, self._leaving, mark=mark)
@@ -184,7 +186,7 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             records: list[Record] = []
             self._polling = True
             try:
-                records = await self._poll()
+                records = await self._poll(_POLL_MS, self._pace.max_batch)
             except KafkaError as error:
                 _log.warning("polling failed", error=repr(error))
                 await asyncio.sleep(_AGAIN_S)
@@ -193,18 +195,15 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 if not records:
                     self._slots.release()
             if records:
-                self._polls += 1
-                self._commits.take(records)
+                self._took(records)
                 self._begin(self._answer(records)).add_done_callback(self._free_slot)
 
-    async def _poll(self) -> list[Record]:
+    async def _poll(self, timeout_ms: int, at_most: int) -> list[Record]:
         if not self._lane.unfinished:
-            polled = await self._consumer.getmany(
-                timeout_ms=_POLL_MS, max_records=self._pace.max_batch
-            )
+            polled = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=at_most)
         elif self._fast:
             polled = await self._consumer.getmany(
-                *self._fast, timeout_ms=_POLL_MS, max_records=self._pace.max_batch
+                *self._fast, timeout_ms=timeout_ms, max_records=at_most
             )
         else:
             await asyncio.sleep(_ZONES_ONLY_S)
@@ -214,7 +213,33 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._consumer.seek(partition, polled.pop(partition)[0].offset)
         return [record for records in polled.values() for record in records]
 
+    def _took(self, records: Sequence[Record]) -> None:
+        self._polls += 1
+        self._commits.take(records)
+
+    async def _grown(self, records: Sequence[Record]) -> list[Record]:
+        """Add what comes in while the engine is busy with another batch: no record waits for it."""
+        grown = [*records]
+        while room := self._pace.max_batch - len(grown):
+            # Leaving, a poll would wait for the assignment that waits for this batch.
+            if await self._answering.is_free(_GROW_S) or self._leaving.is_set():
+                break
+            if self._growing.locked() or self._lane.unfinished:
+                continue
+            try:
+                async with self._growing:
+                    more = await self._poll(0, room)
+            except KafkaError as error:
+                _log.warning("polling failed", error=repr(error))
+                break
+            if more:
+                self._took(more)
+                grown += more
+        return grown
+
     async def _answer(self, records: Sequence[Record]) -> None:
+        if self._waiting is None:
+            records = await self._grown(records)
         requests = self._answering.read(records)
         if self._waiting is not None and not await self._waiting.until_all_due(requests):
             self._commits.drop(records)
