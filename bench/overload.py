@@ -68,6 +68,11 @@ class Connection(asyncio.Protocol):
         """Tell who waits that nothing comes."""
         self._finish(0, 0)
 
+    def close(self) -> None:
+        """Disconnect."""
+        if self._transport is not None:
+            self._transport.close()
+
     @property
     def alive(self) -> bool:
         """Whether another request may be sent."""
@@ -122,6 +127,11 @@ class Pool:
 
         await self.ask(request, done)
         return await answered
+
+    def close(self) -> None:
+        """Disconnect what is idle."""
+        while self.idle:
+            self.idle.pop().close()
 
 
 @dataclass
