@@ -24,12 +24,19 @@ class Stack:
 
 
 @pytest.fixture
-def stack(kafka_settings, tmp_path) -> Iterator[Stack]:
+def settings() -> dict[str, str]:
+    """Give what the services are told beside the needful; a module may have its own."""
+    return {}
+
+
+@pytest.fixture
+def stack(kafka_settings, tmp_path, settings) -> Iterator[Stack]:
     registry_port, gateway_port, *worker_ports = free_ports(4)
     shared = {
         "KAFKA_BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
         "KAFKA_TOPIC_PREFIX": kafka_settings.topic_prefix,
         "PNEUMO_REGISTRY_URL": f"http://127.0.0.1:{registry_port}",
+        **settings,
     }
     registry_env = {
         "PNEUMO_REGISTRY_PORT": str(registry_port),

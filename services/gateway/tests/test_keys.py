@@ -22,7 +22,7 @@ from gateway.http.timing import AnswerTimer
 from gateway.main.gate import refuse_unsafe_start
 from gateway.main.http_side import new_routes
 from gateway.settings import Settings
-from shared.clock import SystemClock
+from shared.clock import SystemClock, new_id
 
 NOW_MS = 1_000
 SECRETS = {scope: f"pneumo_{scope.value}-secret" for scope in Scope}
@@ -54,7 +54,7 @@ async def gated():
         seen.append("forgotten")
 
     gate = KeyGate(new_app(router), lambda: RING, lambda: NOW_MS)
-    app = MeasuringMiddleware(gate, lambda *what: counted.append(what[:3]), lambda: 0.0)
+    app = MeasuringMiddleware(gate, lambda *what: counted.append(what[:3]), lambda: 0.0, new_id)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://g") as client:
         client.seen, client.counted = seen, counted
         yield client

@@ -14,6 +14,7 @@ from shared.contracts.dataset import DatasetImage, DatasetSnapshot, DatasetSumma
 from shared.contracts.message import Message
 from shared.contracts.models import ModelRecord
 from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob
+from shared.observability.error_words import kind_of
 
 _CHUNK_BYTES = 1024 * 1024
 _JOBS = TypeAdapter(dict[str, tuple[Job, ...]])
@@ -29,11 +30,11 @@ class ControlRefusedError(Exception):
     """The registry refused: repeating the same request will not help.
 
     status: HTTP, 400 to 499. code: the problem's stable word, NO_CODE where it gave none.
-    detail: one sentence for people.
+    detail: one sentence for people; the error's own text, which is logged, goes without it.
     """
 
     def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(f"{status} {code}: {detail}")
+        super().__init__(f"{status} {code}")
         self.status = status
         self.code = code
         self.detail = detail
@@ -42,7 +43,8 @@ class ControlRefusedError(Exception):
 class RegistryUnavailableError(Exception):
     """The registry was not reached in time, or did not answer as agreed; may pass.
 
-    A change that was asked for may have been made: all of them are safe to repeat.
+    A change that was asked for may have been made: all of them are safe to repeat. Its text, which
+    is logged, has no word of a client's.
     """
 
 
@@ -159,11 +161,13 @@ class ControlClient:
         try:
             response = await self._http.request(method, path, **options)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise RegistryUnavailableError(f"{method} {path}: {error!r}") from error
+            raise RegistryUnavailableError(f"{method} {_route(path)}: {kind_of(error)}") from error
         if response.is_client_error:
             raise _refusal(response)
         if not response.is_success:
-            raise RegistryUnavailableError(f"{method} {path}: answered {response.status_code}")
+            raise RegistryUnavailableError(
+                f"{method} {_route(path)}: answered {response.status_code}"
+            )
         return response
 
 
@@ -188,7 +192,7 @@ def _read(kind: type[M], response: httpx.Response) -> M:
     try:
         return kind.model_validate_json(response.content)
     except ValidationError as error:
-        raise RegistryUnavailableError(f"{response.url}: {error}") from error
+        raise _unreadable(response) from error
 
 
 def _read_list(
@@ -197,7 +201,16 @@ def _read_list(
     try:
         return adapter.validate_json(response.content)[name]
     except (ValidationError, KeyError) as error:
-        raise RegistryUnavailableError(f"{response.url}: {error}") from error
+        raise _unreadable(response) from error
+
+
+def _unreadable(response: httpx.Response) -> RegistryUnavailableError:
+    return RegistryUnavailableError(f"{_route(response.url.path)}: no answer as agreed")
+
+
+def _route(path: str) -> str:
+    """Give what a path begins with; what follows may be a client's word."""
+    return "/".join(path.split("/")[:3])
 
 
 def _refusal(response: httpx.Response) -> ControlRefusedError:

@@ -61,8 +61,10 @@ class RegistryClient:
                 raise ModelNotFoundError(path)
             response.raise_for_status()
             return ModelRecord.model_validate_json(response.content)
-        except (httpx.HTTPError, ValidationError) as error:
+        except httpx.HTTPError as error:
             raise RegistryError(f"GET {path}: {error!r}") from error
+        except ValidationError as error:
+            raise RegistryError(f"GET {path}: no answer as agreed") from error
 
     async def _fetch_manifest(self, url: str, bundle: Path, sha256: str) -> None:
         try:

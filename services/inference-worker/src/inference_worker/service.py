@@ -1,6 +1,7 @@
 """The story of a batch: who is still waiting, what the engine says, what they are told."""
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
@@ -9,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from inference_worker.core.requests import PredictRequest, triage
 from inference_worker.core.retries import FailedAttempt, one_line
@@ -47,6 +49,11 @@ class InferenceService:
     def engine(self) -> Engine | None:
         """The model that the next batch will use; None until one is loaded."""
         return self._engine
+
+    @property
+    def version(self) -> str | None:
+        """The version of that model."""
+        return None if self._engine is None else self._engine.manifest.version
 
     def swap(self, engine: Engine) -> Engine | None:
         """Serve with `engine` from the next batch on; a batch under way keeps its own.
@@ -88,6 +95,8 @@ class InferenceService:
         try:
             return await asyncio.get_running_loop().run_in_executor(
                 self._compute,
+                # A thread has no context: what the log lines of this batch must say goes along.
+                contextvars.copy_context().run,
                 partial(classify, engine, live, self._clock, decode=self._decode, alone=alone),
             )
         finally:
@@ -112,7 +121,8 @@ def classify(
     results: list[Result] = []
     decoded: list[tuple[PredictRequest, Pixels]] = []
     for request in requests:
-        pixels = _decode(request, engine, decode)
+        with bound_contextvars(request_id=request.headers.id):
+            pixels = _decode(request, engine, decode)
         if isinstance(pixels, np.ndarray):
             decoded.append((request, pixels))
         else:
@@ -135,6 +145,7 @@ def _decode(
 ) -> Pixels | Failed | FailedAttempt:
     pixels = _caught(partial(decode, request.image, engine.manifest.preprocessing))
     if isinstance(pixels, ImageError):
+        _log.info("image failed", code=pixels.code)
         return Failed(id=request.headers.id, code=pixels.code, detail=pixels.detail)
     return _failed(request, Cause.INTERNAL, pixels) if isinstance(pixels, Exception) else pixels
 
@@ -167,7 +178,7 @@ def _caught(work: Callable[[], T]) -> T | Exception:
 
 
 def _failed(request: PredictRequest, cause: Cause, error: Exception) -> FailedAttempt:
-    _log.error("attempt failed", id=request.headers.id, cause=cause, exc_info=error)
+    _log.error("attempt failed", request_id=request.headers.id, cause=cause, exc_info=error)
     return FailedAttempt(request, cause, one_line(error), "".join(format_exception(error)))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from shared.contracts.bundle import Sha256
 from shared.contracts.message import Message
@@ -38,7 +38,10 @@ class UploadHeaders(Message):
 
 @dataclass(frozen=True, slots=True)
 class UploadHeadersError(ValueError):
-    """The record is no upload."""
+    """The record is no upload.
+
+    Its detail names headers and never quotes them: it is logged, and anybody may have written them.
+    """
 
     detail: str
 
@@ -47,19 +50,25 @@ def parse_upload_headers(headers: Sequence[tuple[str, bytes]]) -> UploadHeaders:
     """Read Kafka headers. Raises UploadHeadersError."""
     try:
         fields = {name: value.decode("ascii") for name, value in headers}
-        if fields.get("schema") != SCHEMA:
-            raise UploadHeadersError(f"schema {fields.get('schema')!r} is not {SCHEMA!r}")
-        return UploadHeaders(
+        schema = fields["schema"]
+        upload = UploadHeaders(
             id=fields["id"],
             label=fields["label"],
             content_type=fields["content-type"],
             patient=fields.get("patient"),
             source=fields.get("source", "upload"),
         )
-    except (KeyError, UnicodeDecodeError, ValueError) as error:
-        if isinstance(error, UploadHeadersError):
-            raise
-        raise UploadHeadersError(str(error)) from error
+    except KeyError as error:
+        raise UploadHeadersError(f"header {error} is missing") from None
+    except ValidationError as error:
+        wrong = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
+        # Not `from error`: a logged trace would quote the header.
+        raise UploadHeadersError(f"unreadable headers: {wrong}") from None
+    except ValueError as error:
+        raise UploadHeadersError(f"unreadable headers: {type(error).__name__}") from None
+    if schema != SCHEMA:
+        raise UploadHeadersError(f"the schema is not {SCHEMA!r}")
+    return upload
 
 
 class DatasetImage(Message):

@@ -4,6 +4,8 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 
+from shared.observability.logs import log_loop_trouble
+
 
 def run_service(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run `main(stop)`; SIGINT and SIGTERM set `stop`, an exception ends the process."""
@@ -11,6 +13,7 @@ def run_service(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     async def guarded() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(log_loop_trouble)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         await main(stop)

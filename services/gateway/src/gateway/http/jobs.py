@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from structlog.contextvars import bind_contextvars
 
 from gateway.core.job_ids import MAX_KEY_CHARS, is_idempotency_key, job_id_of
 from gateway.http.answers import json_response
@@ -107,9 +108,10 @@ _LIST_PROBLEMS = (ErrorCode.MALFORMED_REQUEST, ErrorCode.REGISTRY_UNAVAILABLE)
 
 
 def known_job_id(id_: str) -> str:
-    """Give back what can be the id of a job. Raises ProblemError: NOT_FOUND."""
+    """Give back what can be the id of a job, for log lines too. Raises ProblemError: NOT_FOUND."""
     if _UUID.fullmatch(id_) is None:
         raise ProblemError(ErrorCode.NOT_FOUND, "No such job.")
+    bind_contextvars(job_id=id_)
     return id_
 
 
@@ -118,7 +120,7 @@ async def _create(
 ) -> Response:
     key = _idempotency_key(request)
     wanted = await read_json(request, JobRequest)
-    id_ = new_id() if key is None else job_id_of(key)
+    id_ = known_job_id(new_id() if key is None else job_id_of(key))
     job, _ = await control.create_job(NewJob(id=id_, **wanted.model_dump()))
     headers = {"Location": f"/v1/jobs/{job.id}"}
     return json_response({**extra, **job.model_dump()}, 202, headers)

@@ -1,28 +1,45 @@
-"""Counting and timing requests, in plain ASGI: nothing is buffered, nothing hops a thread."""
+"""Naming, counting and timing requests, in plain ASGI: nothing is buffered or hops a thread."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.timing import STARTED_S
+
+_log = structlog.get_logger(__name__)
 
 Observe = Callable[[str, str, int, float], None]
 """method, route template, status, seconds."""
 
 
 class MeasuringMiddleware:
-    """Tells `observe` of every HTTP request once its response has begun and ended."""
+    """Tells `observe` of every HTTP request once its response has begun and ended.
 
-    def __init__(self, app: ASGIApp, observe: Observe, monotonic_s: Callable[[], float]) -> None:
+    Each has a `request_id` in its log lines from here on; a prediction's own takes its place.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        observe: Observe,
+        monotonic_s: Callable[[], float],
+        new_id: Callable[[], str],
+    ) -> None:
         self._app = app
         self._observe = observe
         self._monotonic_s = monotonic_s
+        self._new_id = new_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and watch its response go by."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # Bound for good: the task is the request's own, and uvicorn logs a bug after we have left.
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=self._new_id())
         started_s = self._monotonic_s()
         scope[STARTED_S] = started_s
         status = 500
@@ -39,3 +56,7 @@ class MeasuringMiddleware:
             # The template, not the path: ids must not become label values.
             route = getattr(scope.get("route"), "path", "unmatched")
             self._observe(scope["method"], route, status, self._monotonic_s() - started_s)
+            # What is refused is counted; under overload a line for each would cost more than it.
+            unforeseen = status == HTTPStatus.INTERNAL_SERVER_ERROR
+            tell = _log.warning if unforeseen else _log.debug
+            tell("request answered", route=route, status=status)

@@ -15,7 +15,7 @@ from gateway.main.control_plane import new_control_routers
 from gateway.main.gate import new_gate
 from gateway.main.parts import Parts
 from gateway.settings import Settings
-from shared.clock import Clock
+from shared.clock import Clock, new_id
 from shared.observability.health_router import new_health_router
 
 
@@ -27,7 +27,7 @@ def new_http_side(settings: Settings, parts: Parts, clock: Clock) -> ASGIApp:
     timer = AnswerTimer(clock.monotonic_s, metrics.observe_stage)
     app = new_routes(settings, parts, clock, metrics_registry, timer)
     gate = new_gate(app, settings, clock)
-    return MeasuringMiddleware(gate, metrics.observe, clock.monotonic_s)
+    return MeasuringMiddleware(gate, metrics.observe, clock.monotonic_s, new_id)
 
 
 def new_routes(

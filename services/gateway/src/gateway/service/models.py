@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.ports import Announcements, ModelRegistry
 from shared.contracts.models import ModelRecord
 from shared.control_client import ControlRefusedError, RegistryUnavailableError
+from shared.observability.error_words import kind_of
 
 _log = structlog.get_logger(__name__)
 _NOT_FOUND = 404
@@ -104,7 +105,7 @@ async def read_card(registry: ModelRegistry, record: ModelRecord) -> dict[str, A
         return _CARD.validate_json(await registry.bundle_file(record.version, CARD_FILE))
     except (ControlRefusedError, RegistryUnavailableError, ValidationError) as error:
         # The rest of what is known of the model is worth an answer without it.
-        _log.warning("card not read", version=record.version, reason=str(error)[:200])
+        _log.warning("card not read", version=record.version, error=kind_of(error))
         return None
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from structlog.contextvars import bind_contextvars
+
 from gateway.core.admission import Admit, Limits, Load, Reason, Refuse, admit, full
 from gateway.core.backlog import Mark
 from gateway.core.outcome_cache import OutcomeCache
@@ -14,7 +16,7 @@ from gateway.core.workload import LoadReport, Workload
 from gateway.ports import BrokerProbe, Outcome, OutcomeLog, RequestPublisher
 from shared.clock import Clock, created_at_ms, new_id
 from shared.contracts.headers import RequestHeaders
-from shared.contracts.predict import Expired
+from shared.contracts.predict import Expired, Succeeded
 from shared.contracts.topics import RESULTS_RETENTION_MS
 from shared.kafka.publisher import BrokerUnavailableError
 
@@ -133,7 +135,7 @@ class PredictionService:
         admitted = self._admit(len(image), wait_s)
         if isinstance(admitted, Refuse):
             return admitted
-        id_ = new_id()
+        id_ = _named(new_id())
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         # The waiter stands before the record does: a fast worker must find it.
         self._waiters.expect(id_, future)
@@ -145,7 +147,7 @@ class PredictionService:
                     )
                     await self._publish(headers, image)
                     accepted_s = self._clock.monotonic_s()
-                    return Answered(await future, accepted_s)
+                    return Answered(_told(await future), accepted_s)
         except TimeoutError as error:
             self._late["no_answer"] += 1
             raise DeadlineExceededError(id_) from error
@@ -160,7 +162,7 @@ class PredictionService:
         admitted = self._admit(len(image), wait_s)
         if isinstance(admitted, Refuse):
             return admitted
-        id_ = new_id()
+        id_ = _named(new_id())
         headers = RequestHeaders(id_, admitted.deadline_ms, content_type, traceparent=traceparent)
         try:
             with self._holding(image):
@@ -178,6 +180,7 @@ class PredictionService:
         made_ms = created_at_ms(id_)
         if made_ms is None or self._clock.now_ms() - made_ms > RESULTS_RETENTION_MS:
             return Unknown(id_)
+        _named(id_)
         if not self._broker.reachable:
             raise BrokerUnavailableError("known to be away")
         found = await self._outcome_log.find_outcome(id_)
@@ -243,3 +246,14 @@ class PredictionService:
             yield
         finally:
             self._in_flight_bytes -= len(image)
+
+
+def _named(id_: str) -> str:
+    bind_contextvars(request_id=id_)
+    return id_
+
+
+def _told(outcome: Outcome) -> Outcome:
+    if isinstance(outcome, Succeeded):
+        bind_contextvars(model_version=outcome.model.version)
+    return outcome

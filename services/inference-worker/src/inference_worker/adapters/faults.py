@@ -19,6 +19,7 @@ from shared.contracts.bundle import Manifest, PreprocessingSpec
 from shared.preprocessing import preprocess
 
 _log = structlog.get_logger(__name__)
+_QUOTED_BYTES = 200
 _MARKER = re.compile(rb"pneumo-fault:(?:(crash|raise|bug)|block=([0-9.]{1,8}))")
 
 
@@ -28,7 +29,7 @@ class Faults:
 
     `pneumo-fault:crash`: the process dies of SIGKILL while it decodes the image.
     `pneumo-fault:raise`: the engine fails on every batch that holds it.
-    `pneumo-fault:bug`: decoding raises what nobody expects.
+    `pneumo-fault:bug`: decoding raises what nobody expects, and quotes the image in it.
     `pneumo-fault:block=N`: the event loop stands still for N seconds; then the image is answered.
     """
 
@@ -43,7 +44,7 @@ class Faults:
         if fault == b"crash":
             os.kill(os.getpid(), signal.SIGKILL)
         if fault == b"bug":
-            raise KeyError("a bug on purpose")
+            raise KeyError("a bug on purpose", image[:_QUOTED_BYTES])
         if seconds is not None:
             self.loop.call_soon_threadsafe(time.sleep, float(seconds))
         pixels = preprocess(image, spec)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import structlog
 from aiokafka import ConsumerRecord
+from structlog.contextvars import bound_contextvars
 
 from inference_worker.core.requests import PredictRequest
 from inference_worker.core.retries import (
@@ -81,6 +82,13 @@ class Answering:
         """
         if not requests:
             return
+        # No await comes before the service looks which engine it has: it is this one's.
+        with bound_contextvars(model_version=self._service.version):
+            await self._answer(requests, still_own)
+
+    async def _answer(
+        self, requests: Sequence[PredictRequest], still_own: Callable[[], Awaitable[bool]]
+    ) -> None:
         began_s = self._clock.monotonic_s()
         results = await self._service.answer(requests)
         if self._clock.monotonic_s() - began_s > _SURE_S and not await still_own():
@@ -94,7 +102,7 @@ class Answering:
         """Give up, untried, what another worker died of. tried_by: that worker's id."""
         for request in requests:
             crash = FailedAttempt(request, Cause.WORKER_CRASHED, _CRASH)
-            _log.error("an image ended its worker", id=request.headers.id, worker=tried_by)
+            _log.error("an image ended its worker", request_id=request.headers.id, worker=tried_by)
             await self._decide(crash, tried_by or "unknown")
 
     def _read(self, record: Record) -> PredictRequest | None:
@@ -114,6 +122,10 @@ class Answering:
         return PredictRequest(headers, record.value or b"", record.timestamp, attempts)
 
     async def _decide(self, failed: FailedAttempt, worker: str) -> None:
+        with bound_contextvars(request_id=failed.request.headers.id):
+            await self._end(failed, worker)
+
+    async def _end(self, failed: FailedAttempt, worker: str) -> None:
         request, now_ms = failed.request, self._clock.now_ms()
         attempts = attempts_with(failed, worker=worker, at_ms=now_ms)
         fate = decide_fate(request.headers, failed.cause, now_ms, max_attempts=self._max_attempts)

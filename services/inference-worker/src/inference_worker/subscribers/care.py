@@ -1,13 +1,15 @@
 """Records that may have killed a worker: one at a time, each after a word that it is tried."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+from structlog.contextvars import bound_contextvars
 
 from inference_worker.core.handovers import Zone, trying
+from inference_worker.core.requests import PredictRequest
 from inference_worker.ports import AnswerCounts
 from inference_worker.subscribers.answering import Answering, ExpelledError, Record
 from inference_worker.subscribers.commits import is_heard
@@ -102,14 +104,20 @@ class CarefulLane:
         if waiting is not None and not await waiting.until_all_due(requests):
             return False
         async with self._alone:
-            if not await self._announce(partition, record.offset):
-                return False
-            self._counts.tried_with_care()
-            word = {partition: (record.offset, self._word)}
-            try:
-                await self._answering.answer(requests, lambda: is_heard(self._consumer, word))
-            except ExpelledError:
-                return False
+            with bound_contextvars(request_id=requests[0].headers.id if requests else None):
+                return await self._try(partition, record.offset, requests)
+
+    async def _try(
+        self, partition: TopicPartition, offset: int, requests: Sequence[PredictRequest]
+    ) -> bool:
+        if not await self._announce(partition, offset):
+            return False
+        self._counts.tried_with_care()
+        word = {partition: (offset, self._word)}
+        try:
+            await self._answering.answer(requests, lambda: is_heard(self._consumer, word))
+        except ExpelledError:
+            return False
         return True
 
     async def _announce(self, partition: TopicPartition, offset: int) -> bool:

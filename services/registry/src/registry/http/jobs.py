@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response, status
+from fastapi import APIRouter, Depends, Query, Request, Response, status
 from fastapi.responses import JSONResponse
+from structlog.contextvars import bind_contextvars
 
 from registry.core.refusals import Refuse, RegistryCode
 from registry.http.bodies import describe_body, read_message
@@ -14,6 +15,14 @@ from shared.contracts.errors import ErrorCode
 from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob
 
 MAX_JOB_BYTES = 64 * 1024
+
+
+async def _about(id: JobId) -> None:  # noqa: A002  the wire's name
+    bind_contextvars(job_id=id)
+
+
+_ABOUT_A_JOB = [Depends(_about)]
+"""Of a route that names a job: its log lines name it too."""
 
 _JOB: dict[str, Any] = {"model": Job}
 _Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -49,6 +58,7 @@ def new_requests_router(service: JobService, problems: ProblemWriter) -> APIRout
 
     @router.post(
         "/v1/jobs/{id}/cancel",
+        dependencies=_ABOUT_A_JOB,
         responses={
             200: _JOB,
             **problem_responses(
@@ -75,6 +85,7 @@ def new_job_lists_router(service: JobService, problems: ProblemWriter) -> APIRou
 
     @router.get(
         "/v1/jobs/{id}",
+        dependencies=_ABOUT_A_JOB,
         responses={
             200: _JOB,
             **problem_responses(ErrorCode.MALFORMED_REQUEST, ErrorCode.NOT_FOUND),
@@ -89,7 +100,7 @@ def new_job_lists_router(service: JobService, problems: ProblemWriter) -> APIRou
 
 def new_leases_router(service: JobService, problems: ProblemWriter) -> APIRouter:
     """Serve the trainers."""
-    router = APIRouter(tags=["jobs"])
+    router = APIRouter(tags=["jobs"], dependencies=_ABOUT_A_JOB)
     refusals = problem_responses(
         ErrorCode.MALFORMED_REQUEST,
         ErrorCode.NOT_FOUND,

@@ -53,12 +53,12 @@ class ProblemWriter:
         *,
         cause: Exception | None = None,
     ) -> JSONResponse:
-        """Answer one refusal. cause: for the log alone; it may name paths and addresses."""
+        """Answer one refusal. cause: for the log alone, which tells where it came from."""
         status = STATUS[refusal.code]
         problem_id = self._new_id()
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            why = str(cause) if cause else refusal.detail
-            _log.error("request failed", id=problem_id, code=refusal.code.value, cause=why)
+            code = refusal.code.value
+            _log.error("request failed", request_id=problem_id, code=code, exc_info=cause)
         body = {
             "type": "about:blank",
             "title": status.phrase,

@@ -28,5 +28,5 @@ class RetrainOccasions:
                 _log.warning("not known whether to train", error=str(error))
             else:
                 if job is not None:
-                    _log.info("training requested", id=job.id, mode=job.mode)
+                    _log.info("training requested", job_id=job.id, mode=job.mode)
             await asyncio.sleep(_INTERVAL_S)

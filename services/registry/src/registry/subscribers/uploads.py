@@ -18,6 +18,7 @@ from registry.ports import (
 from registry.service.dataset import DatasetService
 from shared.contracts.dataset import UploadHeadersError, parse_upload_headers
 from shared.kafka.publisher import BrokerUnavailableError
+from shared.observability.error_words import kind_of
 
 _log = structlog.get_logger(__name__)
 
@@ -91,7 +92,7 @@ class UploadsSubscriber:
     async def _pause(self, what: str, error: Exception) -> None:
         self._failed_in_a_row += 1
         self._failures.inc()
-        _log.warning(what, attempt=self._failed_in_a_row, error=str(error))
+        _log.warning(what, attempt=self._failed_in_a_row, error=kind_of(error))
         await asyncio.sleep(retry_delay_s(self._failed_in_a_row))
 
     def _count(self, effects: Sequence[UploadEffect], *, unreadable: int) -> None:

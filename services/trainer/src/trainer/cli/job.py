@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shared.clock import SystemClock
+from shared.observability.logs import configure_logs
 from trainer.adapters.line_progress import LineProgress
 from trainer.adapters.parent_exit import exit_with_parent
 
@@ -20,6 +21,7 @@ def run_job(
     """Do the job whose order lies in a folder; ends with whoever holds its standard input."""
     _step_back()
     exit_with_parent(sys.stdin.fileno())
+    configure_logs("trainer")
     from trainer.main.job import run_job as run  # noqa: PLC0415
 
     run(folder, LineProgress(sys.stdout, SystemClock()))

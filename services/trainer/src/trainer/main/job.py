@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from structlog.contextvars import bind_contextvars
+
 from shared.bundle_files import BundleError
 from trainer.adapters.line_progress import LineProgress
 from trainer.core.dataset import TooFewError
@@ -20,6 +22,7 @@ _UNCONFIGURED = (
 def run_job(folder: Path, progress: LineProgress) -> None:
     """Leave a result in the folder: a judged candidate, or one sentence that says what is wrong."""
     order = JobOrder.model_validate_json((folder / ORDER_FILE).read_bytes())
+    bind_contextvars(job_id=order.job.id)
     part = folder / f"{RESULT_FILE}.part"
     with part.open("wb") as stream:
         stream.write(_result(order, folder, progress).to_bytes())

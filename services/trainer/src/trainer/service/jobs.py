@@ -21,5 +21,5 @@ class CommandService:
         if isinstance(command, Unreadable):
             _log.warning("unreadable command skipped", reason=command.reason)
             return
-        _log.info("job announced", job=command.id, mode=command.mode)
+        _log.info("job announced", job_id=command.id, mode=command.mode)
         self._wake()

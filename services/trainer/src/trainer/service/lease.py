@@ -71,10 +71,10 @@ class Lease:
             try:
                 job = await self._control.report_job(self._job.id, self._report())
             except ControlRefusedError as error:
-                _log.warning("job lost", job=self._job.id, reason=str(error))
+                _log.warning("job lost", reason=str(error))
                 return LetGo(is_cancelled=False)
             except RegistryUnavailableError as error:
-                _log.warning("report not taken", job=self._job.id, error=str(error))
+                _log.warning("report not taken", error=str(error))
             else:
                 if job.cancel_requested:
                     return LetGo(is_cancelled=True)
@@ -118,4 +118,4 @@ class Lease:
             await self._events.publish(event)
         except BrokerUnavailableError as error:
             # Progress is a courtesy; states and outcomes are the registry's to tell.
-            _log.warning("progress not told", job=self._job.id, error=str(error))
+            _log.warning("progress not told", error=str(error))

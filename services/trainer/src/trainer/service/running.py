@@ -5,6 +5,7 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from shared.bundle_files import BundleError, verify_bundle
 from shared.clock import Clock
@@ -71,13 +72,17 @@ class JobRunner:
         return None
 
     async def _do(self, job: Job) -> None:
-        _log.info("job taken", job=job.id, mode=job.mode, attempt=job.attempt)
+        with bound_contextvars(job_id=job.id):
+            await self._see_through(job)
+
+    async def _see_through(self, job: Job) -> None:
+        _log.info("job taken", mode=job.mode, attempt=job.attempt)
         for other in self._folders.jobs():
             if other != job.id:  # lost to another trainer once
                 self._folders.remove(other)
         outcome = await self._outcome(job)
         if outcome is None:
-            _log.warning("job lost to another trainer", job=job.id)
+            _log.warning("job lost to another trainer")
         else:
             await self._finish(job, outcome)
         await asyncio.to_thread(self._folders.remove, job.id)
@@ -116,7 +121,7 @@ class JobRunner:
             return self._failed(f"The registry refused: {error.detail}")
         except BundleError as error:
             # Its own sentence names a path.
-            _log.warning("candidate damaged", job=job.id, error=str(error))
+            _log.warning("candidate damaged", error=str(error))
             return self._failed("The candidate's bundle is damaged.")
         phases.end()
         return outcome
@@ -154,10 +159,11 @@ class JobRunner:
         try:
             await insist(self._control.finish_job, job.id, outcome)
         except ControlRefusedError as error:
-            _log.warning("outcome refused", job=job.id, state=outcome.state, error=str(error))
+            _log.warning("outcome refused", state=outcome.state, error=str(error))
         else:
             self._metrics.ended(outcome.state)
-            _log.info("job ended", job=job.id, state=outcome.state, error=outcome.error)
+            # Why is the registry's to tell: the sentence may name a class, or somebody's file.
+            _log.info("job ended", state=outcome.state, model_version=outcome.model_version)
 
     def _failed(self, sentence: str) -> JobOutcome:
         return JobOutcome(holder=self._terms.holder, state="failed", error=sentence)

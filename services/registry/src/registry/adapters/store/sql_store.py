@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from registry.adapters.store.engine import write_transaction
 from registry.adapters.store.transaction import SqlTransaction
 from registry.ports import StoreUnavailableError, Transaction
+from shared.observability.error_words import kind_of
 
 T = TypeVar("T")
 
@@ -52,6 +53,8 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise StoreUnavailableError(f"{type(error).__name__}: {error.orig}") from error
+        raise StoreUnavailableError(
+            f"{type(error).__name__}: {kind_of(error.orig or error)}"
+        ) from error
     except (PoolTimeoutError, SQLAlchemyError) as error:
-        raise StoreUnavailableError(str(error)) from error
+        raise StoreUnavailableError(kind_of(error)) from error
