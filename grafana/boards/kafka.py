@@ -90,12 +90,17 @@ _FLOW = (
     ),
     Question(
         title="How full are the disks?",
-        why="Share that is free, from a node exporter; without one there is no line.",
+        why="Share that is free: of the registry's data folder, and of every disk that a node "
+        "exporter tells of, where there is one.",
         series=[
+            Series(
+                f"min by (instance) ({m.DATA_DISK_FREE} / {m.DATA_DISK_SIZE})",
+                "{{instance}} data folder",
+            ),
             Series(
                 f"min by (instance, mountpoint) ({m.DISK_FREE} / {m.DISK_SIZE})",
                 "{{instance}} {{mountpoint}}",
-            )
+            ),
         ],
         unit=Unit.SHARE,
         thresholds=below(warn=0.2, bad=0.1),

@@ -1,7 +1,7 @@
 """From an upload to a promoted model."""
 
 from grafana import metrics as m
-from grafana.queries import increase, largest, or_zero, quantile, rate
+from grafana.queries import increase, largest, or_zero, quantile, rate, total
 from grafana.questions import (
     Board,
     Look,
@@ -11,6 +11,7 @@ from grafana.questions import (
     Unit,
     above,
     any_is_bad,
+    at_least,
     below,
 )
 
@@ -32,6 +33,15 @@ _JOBS_NOW = (
         series=[Series(or_zero(f'sum({m.JOBS}{{state=~"running|evaluating"}})'), "under way")],
         unit=Unit.NUMBER,
         thresholds=above(warn=2, bad=3),
+        runbook="job-stalled",
+        look=Look.FIGURE,
+    ),
+    Question(
+        title="How long has the job under way run?",
+        why="Since its trainer took it. No value while there is none.",
+        series=[Series(f"time() - min({m.JOB_STARTED})", "age")],
+        unit=Unit.SECONDS,
+        thresholds=above(warn=3600, bad=3 * 3600),
         runbook="job-stalled",
         look=Look.FIGURE,
     ),
@@ -65,6 +75,14 @@ _JOBS = (
         series=[Series(largest(m.JOBS, "state"), "{{state}}")],
         unit=Unit.NUMBER,
         thresholds=above(warn=1000, bad=10000),
+        runbook="job-stalled",
+    ),
+    Question(
+        title="How far is the job under way?",
+        why="As its trainer reckons it; a line that is level for long is one that hangs.",
+        series=[Series(total(m.JOB_PROGRESS, "instance"), "{{instance}}")],
+        unit=Unit.SHARE,
+        thresholds=at_least(0),
         runbook="job-stalled",
     ),
     Question(

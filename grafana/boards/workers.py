@@ -1,7 +1,7 @@
 """Which model each worker serves, how it came to it, what it costs."""
 
 from grafana import metrics as m
-from grafana.queries import SERVICES, increase, mean, or_zero, quantile, rate, total
+from grafana.queries import SERVICES, increase, largest, mean, or_zero, quantile, rate, total
 from grafana.questions import (
     Board,
     Look,
@@ -35,6 +35,20 @@ _READY = (
         look=Look.FIGURE,
     ),
     Question(
+        title="How many workers serve another version than the registry's?",
+        why="None, but for the seconds of a swap; a worker that refused the current model stays.",
+        series=[
+            Series(
+                or_zero(f"count({m.MODEL_LOADED} == 1 unless on (version) {m.CURRENT_MODEL} == 1)"),
+                "workers",
+            )
+        ],
+        unit=Unit.NUMBER,
+        thresholds=any_is_bad(),
+        runbook="workers-disagree",
+        look=Look.FIGURE,
+    ),
+    Question(
         title="How many models were refused today?",
         why="A worker that refuses keeps the model before: checksums or goldens did not agree.",
         series=[
@@ -50,9 +64,11 @@ _READY = (
 _MODELS = (
     Question(
         title="Which version does each worker serve?",
-        why="A line begins when a worker has taken a version up and ends when it has another.",
+        why="A line begins when a worker has taken a version up and ends when it has another. "
+        "current: what the registry says.",
         series=[
-            Series(f"max by (instance, version) ({m.MODEL_LOADED})", "{{instance}} · {{version}}")
+            Series(f"max by (instance, version) ({m.MODEL_LOADED})", "{{instance}} · {{version}}"),
+            Series(largest(m.CURRENT_MODEL, "version"), "current · {{version}}"),
         ],
         unit=Unit.YES_OR_NO,
         thresholds=at_least(1),

@@ -1,10 +1,13 @@
 """The metrics of jobs, through the watch that the service keeps."""
 
+import math
+
 from prometheus_client import CollectorRegistry
 
 from trainer.adapters.job_metrics import PrometheusJobMetrics
 from trainer.service.phases import PhaseWatch
 
+STANDING = ("started_timestamp_seconds", "progress")
 NAME = "pneumo_trainer_phase_seconds"
 
 
@@ -42,6 +45,22 @@ def test_a_phase_is_timed_when_the_next_begins_and_once_however_often_it_is_told
     watch.end()
     assert _value(metrics, f"{NAME}_count", phase="gate") == 1
     assert _value(metrics, f"{NAME}_sum", phase="gate") == 1.5
+
+
+def test_the_job_under_way_has_a_start_and_a_progress_and_none_has_neither() -> None:
+    metrics, clock = CollectorRegistry(), Hand()
+    counted = PrometheusJobMetrics(metrics)
+
+    def standing() -> list[float | None]:
+        return [_value(metrics, f"pneumo_trainer_job_{name}") for name in STANDING]
+
+    assert all(math.isnan(value or 0) for value in standing())
+    counted.began(90_500)
+    assert standing() == [90.5, 0]
+    PhaseWatch(counted, clock).reach(0.25)
+    assert standing() == [90.5, 0.25]
+    counted.left()
+    assert all(math.isnan(value or 0) for value in standing())
 
 
 def test_ended_jobs_are_counted_from_0() -> None:

@@ -3,9 +3,12 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from inference_worker.adapters.metrics import WorkerMetrics
+from inference_worker.adapters.metrics import FAILURE_REASONS, WorkerMetrics
 from inference_worker.adapters.model_health import ModelHealth
-from shared.contracts.predict import ModelRef, Succeeded
+from inference_worker.core.retries import failed_outcome
+from shared.contracts.dead_letters import Cause
+from shared.contracts.errors import ErrorCode
+from shared.contracts.predict import Failed, ModelRef, Succeeded
 
 
 def answer(label, version="1", *, in_domain=True):
@@ -62,6 +65,28 @@ def test_a_version_served_no_more_has_no_series_even_if_a_batch_of_it_ends_late(
     }
     assert versions == {"2"}
     assert named(registry, "c0", "2") == 1
+
+
+def test_failures_are_counted_by_what_failed_from_0_and_no_code_makes_a_new_series(registry):
+    metrics = WorkerMetrics(registry)
+
+    def counted() -> dict[str, float]:
+        return {
+            sample.labels["reason"]: sample.value
+            for family in registry.collect()
+            for sample in family.samples
+            if sample.name == "pneumo_prediction_failures_total"
+        }
+
+    before = counted()
+    assert set(before.values()) == {0}
+    codes = [*FAILURE_REASONS, ErrorCode.UNDECODABLE, ErrorCode.FORBIDDEN]
+    metrics.batch_answered([Failed(id="1", code=code, detail="x") for code in codes])
+    assert counted() == {**dict.fromkeys(before, 1), "undecodable": 2}
+
+
+def test_every_reason_to_give_up_has_a_series_of_its_own():
+    assert {failed_outcome("1", cause).code for cause in Cause} <= set(FAILURE_REASONS)
 
 
 def test_outcomes_and_swaps_begin_at_0_and_a_swap_is_timed(registry):

@@ -18,6 +18,7 @@ from shared.contracts.train import GateReport, NewJob
 from shared.testing.bundles import default_files, manifest_bytes, new_manifest
 
 PROMOTED = "pneumo_registry_last_promotion_timestamp_seconds"
+CURRENT = "pneumo_registry_current_model"
 FIGURE = "pneumo_registry_gate_figure"
 
 
@@ -82,10 +83,12 @@ async def test_the_last_promotion_and_the_last_gate_become_metrics(store: SqlSto
     async with _counting(store, metrics):
         assert math.isnan(metrics.get_sample_value(PROMOTED) or 0.0)
         assert auc("candidate") is None
+        assert metrics.get_sample_value(CURRENT, {"version": "v1"}) is None
         await store.write(_promote)
         await store.write(lambda tx: tx.add_job(_judged("b", 0.75, at_ms=2)))
         await _until(lambda: auc("candidate") == 0.75)
         assert metrics.get_sample_value(PROMOTED) == 1.5
+        assert metrics.get_sample_value(CURRENT, {"version": "v1"}) == 1
         await store.write(lambda tx: tx.add_job(_judged("a", 0.25, at_ms=3)))
         await _until(lambda: auc("candidate") == 0.25)
         assert auc("current") == 0.5

@@ -263,7 +263,19 @@ class Supplies(Protocol):
 
 
 class JobMetrics(Protocol):
-    """What is counted of jobs."""
+    """What is counted of jobs, and where the one under way stands."""
+
+    def began(self, at_ms: int) -> None:
+        """Note when the job under way was taken, unix ms."""
+        ...
+
+    def reached(self, progress: float) -> None:
+        """Note how far the job under way is, 0 to 1."""
+        ...
+
+    def left(self) -> None:
+        """Note that no job is under way: it ended, or was lost."""
+        ...
 
     def ended(self, state: Terminal) -> None:
         """Count a job whose outcome the registry took."""

@@ -26,6 +26,7 @@ MetricName = Literal[
     "pneumo_consumer_lag",  # gauge: records that a group has not committed
     # Inference worker
     "pneumo_predictions_total",  # counter: terminal outcomes published
+    "pneumo_prediction_failures_total",  # counter: outcomes that are failures, by what failed
     "pneumo_stage_seconds",  # histogram: time of one request in a stage
     "pneumo_batch_size",  # histogram: requests taken together
     "pneumo_unreadable_records_total",  # counter: records that are no request
@@ -47,6 +48,7 @@ MetricName = Literal[
     "pneumo_registry_dataset_conflicts",  # gauge: images with two labels, undecided
     "pneumo_registry_jobs",  # gauge: training jobs by state
     "pneumo_registry_last_promotion_timestamp_seconds",  # gauge: when the current model became it
+    "pneumo_registry_current_model",  # gauge: 1 for the version that is current
     "pneumo_registry_gate_figure",  # gauge: what the gate saw in the last candidate and before
     "pneumo_registry_disk_free_bytes",  # gauge: what may still be written on the data's disk
     "pneumo_registry_disk_total_bytes",  # gauge: size of that disk
@@ -55,6 +57,8 @@ MetricName = Literal[
     "pneumo_registry_publish_failures_total",  # counter: attempts to empty the outbox that failed
     # Trainer
     "pneumo_trainer_jobs_total",  # counter: jobs ended by this trainer
+    "pneumo_trainer_job_started_timestamp_seconds",  # gauge: when the job under way was taken
+    "pneumo_trainer_job_progress",  # gauge: how far that job is
     "pneumo_trainer_phase_seconds",  # histogram: time of one job in a phase
 ]
 

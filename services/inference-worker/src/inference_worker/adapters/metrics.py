@@ -6,9 +6,22 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from inference_worker.ports import Outcome
 from shared.contracts.dead_letters import Cause
-from shared.contracts.predict import Succeeded
+from shared.contracts.errors import ErrorCode
+from shared.contracts.predict import Failed, Succeeded
 from shared.observability.stages import new_stage_seconds
 
+FAILURE_REASONS = (
+    ErrorCode.EMPTY_FILE,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+    ErrorCode.UNDECODABLE,
+    ErrorCode.TOO_MANY_PIXELS,
+    ErrorCode.INFERENCE_FAILED,
+    ErrorCode.INTERNAL,
+    ErrorCode.WORKER_CRASHED,
+)
+"""Codes of failed outcomes: what decoding refuses, and what requests are given up for."""
+
+_OTHER = "other"
 _SWAP_BUCKETS = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -17,6 +30,7 @@ class WorkerMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._outcomes = _new_outcomes(registry)
+        self._failures = _new_failures(registry)
         self._stages = new_stage_seconds(registry)
         self._batch = Histogram(
             "pneumo_batch_size",
@@ -59,6 +73,9 @@ class WorkerMetrics:
         self._batch.observe(len(outcomes))
         for outcome in outcomes:
             self._outcomes.labels(outcome.status).inc()
+            if isinstance(outcome, Failed):
+                reason = outcome.code.value if outcome.code in FAILURE_REASONS else _OTHER
+                self._failures.labels(reason).inc()
             if isinstance(outcome, Succeeded) and outcome.timings is not None:
                 self._stages.labels("queue").observe(outcome.timings.queue_ms / 1e3)
                 self._stages.labels("decode").observe(outcome.timings.decode_ms / 1e3)
@@ -103,6 +120,18 @@ def _new_outcomes(registry: CollectorRegistry) -> Counter:
     for outcome in ("succeeded", "failed", "expired"):
         outcomes.labels(outcome)
     return outcomes
+
+
+def _new_failures(registry: CollectorRegistry) -> Counter:
+    failures = Counter(
+        "pneumo_prediction_failures_total",
+        "Outcomes that are failures, by what failed.",
+        ["reason"],
+        registry=registry,
+    )
+    for reason in (*FAILURE_REASONS, _OTHER):
+        failures.labels(reason)
+    return failures
 
 
 def _new_swaps(registry: CollectorRegistry) -> Counter:

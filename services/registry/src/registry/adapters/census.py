@@ -23,12 +23,13 @@ _MS_A_SECOND = 1000
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one look at the database saw. promoted_at_ms: None while there was no promotion."""
+    """What one look at the database saw. promoted_at_ms, current: None while there is no model."""
 
     dataset: DatasetSummary
     jobs: Mapping[JobState, int]
     gate: GateReport | None
     promoted_at_ms: int | None
+    current: str | None
 
 
 class Census:
@@ -57,6 +58,12 @@ class Census:
         )
         # 0 would be a promotion in 1970.
         self._promoted.set(math.nan)
+        self._current = Gauge(
+            "pneumo_registry_current_model",
+            "1 for the version that is current; no series while there is none.",
+            ["version"],
+            registry=metrics,
+        )
         self._gate = Gauge(
             "pneumo_registry_gate_figure",
             "What the gate saw in the last candidate, and in the model that was current.",
@@ -81,6 +88,9 @@ class Census:
             self._jobs.labels(state).set(count)
         if found.promoted_at_ms is not None:
             self._promoted.set(found.promoted_at_ms / _MS_A_SECOND)
+        self._current.clear()
+        if found.current is not None:
+            self._current.labels(found.current).set(1)
         if found.gate is not None:
             self._show_gate(found.gate)
 
@@ -97,10 +107,11 @@ class Census:
 
 
 def _look(tx: Transaction) -> _Found:
-    promotion = tx.latest_promotion()
+    promotion, current = tx.latest_promotion(), tx.current()
     return _Found(
         tx.dataset_summary(),
         tx.job_counts(),
         tx.last_gate(),
         None if promotion is None else promotion.promoted_at_ms,
+        None if current is None else current.version,
     )

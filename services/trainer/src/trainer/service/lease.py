@@ -54,6 +54,7 @@ class Lease:
     def tell(self, line: JobLine) -> None:
         """Note where the job stands; it is told with the next report."""
         self._phases.begin(line.phase)
+        self._phases.reach(line.progress)
         self._line = line
         self._told.set()
 

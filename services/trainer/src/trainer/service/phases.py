@@ -1,4 +1,4 @@
-"""How long each phase of a job takes."""
+"""Where a job stands: how far it is, and how long each of its phases takes."""
 
 from shared.clock import Clock
 from trainer.core.phases import known_phase
@@ -20,6 +20,10 @@ class PhaseWatch:
         if phase != self._phase:
             self.end()
             self._phase, self._since_s = phase, self._clock.monotonic_s()
+
+    def reach(self, progress: float) -> None:
+        """Say how far the whole job is, 0 to 1."""
+        self._metrics.reached(progress)
 
     def end(self) -> None:
         """Say that what happened is over."""

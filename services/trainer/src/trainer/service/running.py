@@ -72,8 +72,12 @@ class JobRunner:
         return None
 
     async def _do(self, job: Job) -> None:
-        with bound_contextvars(job_id=job.id):
-            await self._see_through(job)
+        self._metrics.began(self._clock.now_ms())
+        try:
+            with bound_contextvars(job_id=job.id):
+                await self._see_through(job)
+        finally:
+            self._metrics.left()
 
     async def _see_through(self, job: Job) -> None:
         _log.info("job taken", mode=job.mode, attempt=job.attempt)
