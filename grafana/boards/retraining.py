@@ -37,15 +37,6 @@ _JOBS_NOW = (
         look=Look.FIGURE,
     ),
     Question(
-        title="How long has the job under way run?",
-        why="Since its trainer took it. No value while there is none.",
-        series=[Series(f"time() - min({m.JOB_STARTED})", "age")],
-        unit=Unit.SECONDS,
-        thresholds=above(warn=3600, bad=3 * 3600),
-        runbook="job-stalled",
-        look=Look.FIGURE,
-    ),
-    Question(
         title="How many jobs failed today?",
         why="Failed is neither rejected by the gate nor cancelled: something broke.",
         series=[
@@ -67,14 +58,13 @@ _JOBS_NOW = (
     ),
 )
 
-_JOBS = (
+_UNDER_WAY = (
     Question(
-        title="How did jobs end?",
-        why="All jobs by state. rejected: the gate found the candidate no better; the current "
-        "model stays.",
-        series=[Series(largest(m.JOBS, "state"), "{{state}}")],
-        unit=Unit.NUMBER,
-        thresholds=above(warn=1000, bad=10000),
+        title="How long has the job under way run?",
+        why="Since its trainer took it. No value while there is none.",
+        series=[Series(f"time() - min({m.JOB_STARTED})", "age")],
+        unit=Unit.SECONDS,
+        thresholds=above(warn=3600, bad=3 * 3600),
         runbook="job-stalled",
     ),
     Question(
@@ -83,6 +73,18 @@ _JOBS = (
         series=[Series(total(m.JOB_PROGRESS, "instance"), "{{instance}}")],
         unit=Unit.SHARE,
         thresholds=at_least(0),
+        runbook="job-stalled",
+    ),
+)
+
+_JOBS = (
+    Question(
+        title="How did jobs end?",
+        why="All jobs by state. rejected: the gate found the candidate no better; the current "
+        "model stays.",
+        series=[Series(largest(m.JOBS, "state"), "{{state}}")],
+        unit=Unit.NUMBER,
+        thresholds=above(warn=1000, bad=10000),
         runbook="job-stalled",
     ),
     Question(
@@ -166,7 +168,7 @@ RETRAINING = Board(
     "4 · Retraining",
     "Is what was uploaded learned, judged and served?",
     (
-        Section("Which jobs are there?", (_JOBS_NOW, _JOBS)),
+        Section("Which jobs are there?", (_JOBS_NOW, _UNDER_WAY, _JOBS)),
         Section("What is there to learn from?", (_DATASET, _WAYS)),
     ),
 )
