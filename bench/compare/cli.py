@@ -25,13 +25,12 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; 130 if it was interrupted, everything stopped."""
+    """Run one subcommand: 0, 1 if anything failed, 130 if it was interrupted, all stopped."""
     options = _parser().parse_args(arguments)
     try:
         if options.command == "run":
-            _run(options)
-        else:
-            write_report(load(options.out / _RESULTS), options.out)
+            return ended(_run(options))
+        write_report(load(options.out / _RESULTS), options.out)
     except KeyboardInterrupt:
         print("Interrupted; everything that was started is stopped.")
         return 130
@@ -41,7 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace) -> None:
+def ended(failures: Sequence[str]) -> int:
+    """Say at the very end what the lines above may have scrolled away; 0 if nothing failed."""
+    if failures:
+        print("\n".join(["FAILED, though the others were measured:", *failures]))
+    return 1 if failures else 0
+
+
+def _run(options: argparse.Namespace) -> Sequence[str]:
+    """Measure and write the report; give what was not measured, and why."""
     for number in _STOP_SIGNALS:
         signal.signal(number, _interrupt_once)
     places = Places(options.bundle.resolve(), _WORK, available_cpus())
@@ -58,6 +65,7 @@ def _run(options: argparse.Namespace) -> None:
     with reporting(logbook, out), load_generator() as generator:
         Bench(plan, places, generator, logbook).run()
     print(f"Written: {out / REPORT_FILE}")
+    return logbook.session.failures
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from bench.compare.cli import reporting
+from bench.compare.cli import ended, reporting
 from bench.compare.load_client import load_generator
 from bench.compare.logbook import Logbook, reason_of
 from bench.compare.payloads import Payload
@@ -76,6 +76,16 @@ def test_one_that_ends_and_one_that_is_wrong_do_not_end_the_session(tmp_path):
     assert len(stored) == 8
     assert stored[-1] == logbook.session
     assert fallen in render(logbook.session, [])
+
+
+def test_a_session_in_which_one_failed_does_not_end_well_and_says_which(capsys):
+    assert ended(()) == 0
+    assert capsys.readouterr().out == ""
+    assert ended(("fallen was given up: it ended", "other was not measured: no")) == 1
+    told = capsys.readouterr().out
+    assert told.startswith("FAILED")
+    assert "fallen was given up" in told
+    assert "other was not measured" in told
 
 
 def test_one_that_cannot_be_installed_is_noted():
