@@ -1,4 +1,4 @@
-"""Every panel's PromQL put to a Prometheus, as Grafana would put it."""
+"""PromQL of panels and rules put to a Prometheus, as Grafana would put it."""
 
 import math
 import time

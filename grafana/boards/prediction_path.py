@@ -75,6 +75,16 @@ _BATCHES = (
         runbook="answers-expiring",
         look=Look.STACK,
     ),
+    Question(
+        title="Why do accepted requests fail?",
+        why="Failed outcomes by code. undecodable and its like are what clients sent; internal, "
+        "inference_failed and worker_crashed are ours.",
+        series=[Series(rate(m.FAILURES, "reason"), "{{reason}}")],
+        unit=Unit.PER_SECOND,
+        thresholds=above(warn=0.1, bad=1),
+        runbook="dead-letters-growing",
+        look=Look.STACK,
+    ),
 )
 
 _WAITING = (
@@ -118,16 +128,6 @@ _WAITING = (
 )
 
 _AGAIN = (
-    Question(
-        title="Why do accepted requests fail?",
-        why="Failed outcomes by code. undecodable and its like are what clients sent; internal, "
-        "inference_failed and worker_crashed are ours.",
-        series=[Series(rate(m.FAILURES, "reason"), "{{reason}}")],
-        unit=Unit.PER_SECOND,
-        thresholds=above(warn=0.1, bad=1),
-        runbook="dead-letters-growing",
-        look=Look.STACK,
-    ),
     Question(
         title="How often is a request tried again?",
         why="retries: put back after a failure that may pass. careful: taken alone, because the "

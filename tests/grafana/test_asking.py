@@ -9,8 +9,11 @@ import pytest
 
 from grafana.__main__ import main
 from grafana.asking import PrometheusError, ask
-from grafana.empty import why_empty
+from grafana.empty import why_empty, why_missing
 from grafana.files import Asked, asked
+from grafana.rules import alerts, asked_by_rules
+
+EVERYTHING = [*asked(), *asked_by_rules()]
 
 
 def series(*values: str) -> dict:
@@ -84,15 +87,42 @@ def test_no_prometheus_is_one_sentence(capsys):
 def test_all_with_data_is_n_of_n(stand_in, capsys):
     url, answers, queries = stand_in
     answers["*"] = [series("1")]
+    answers |= {each.query: [] for each in EVERYTHING if why_missing(each.query)}
+    missing = sum(why_missing(each.query) is not None for each in EVERYTHING)
     assert main(["ask", url]) == 0
-    assert f"{len(queries)} of {len(queries)} queries have data" in capsys.readouterr().out
-    assert len(queries) == len(list(asked()))
+    assert (
+        f"{len(EVERYTHING) - missing} of {len(EVERYTHING)} queries have data"
+        in capsys.readouterr().out
+    )
+    assert len(queries) == len([*EVERYTHING, *alerts()])
 
 
 def test_what_is_empty_without_a_reason_fails(stand_in, capsys):
     url, _, queries = stand_in
-    explained = sum(why_empty(each.query) is not None for each in asked())
+    explained = sum(why_empty(each.query) is not None for each in EVERYTHING)
     assert main(["ask", url]) == 1
     out = capsys.readouterr().out
-    assert f"{explained} are empty with a reason, {len(queries) - explained} without." in out
-    assert out.count("NO REASON") == len(queries) - explained > 0
+    assert f"{explained} are empty with a reason, {len(EVERYTHING) - explained} without." in out
+    assert out.count("NO REASON") == len(EVERYTHING) - explained > 0
+    assert len(queries) > len(EVERYTHING)
+
+
+def test_what_is_said_to_be_missing_and_has_data_fails(stand_in, capsys):
+    url, answers, _ = stand_in
+    answers["*"] = [series("1")]
+    assert main(["ask", url]) == 1
+    missing = sum(why_missing(each.query) is not None for each in EVERYTHING)
+    assert capsys.readouterr().out.count("though missing.py has it") == missing > 0
+
+
+def test_of_rules_records_are_asked_for_whole_and_alerts_by_their_selectors():
+    by_name: dict[str, list[str]] = {}
+    for each in asked_by_rules():
+        by_name.setdefault(each.panel, []).append(each.query)
+    assert len(by_name["pneumo:freshness:ok"]) == 1
+    assert by_name["StuckConsumer"] == [
+        'pneumo_consumer_lag{group="inference-worker"}',
+        "pneumo_batch_size_count{}",
+        "pneumo_model_loaded{}",
+        'pneumo_rejected_total{reason="broker"}',
+    ]

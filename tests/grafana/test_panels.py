@@ -9,6 +9,7 @@ import pytest
 from grafana.empty import EMPTY
 from grafana.files import DASHBOARDS, asked, panels
 from grafana.missing import MISSING
+from grafana.rules import asked_by_rules
 from shared.observability.metric_names import METRIC_NAMES
 
 ROOT = Path(__file__).parents[2]
@@ -89,7 +90,7 @@ def test_what_is_said_to_be_missing_is_missing_and_wanted():
 
 
 def test_what_may_be_empty_is_asked_for():
-    queries = "\n".join(each.query for each in asked())
+    queries = "\n".join(each.query for each in [*asked(), *asked_by_rules()])
     assert [part for part in EMPTY if part not in queries] == []
 
 
