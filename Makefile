@@ -57,9 +57,9 @@ audit: install ## tell whether every accepted request was answered (SINCE=10m, W
 dlq: install ## work on dead letters (DLQ="list --since 1h", "show ID", "redrive ID", "purge ID")
 	@$(OPERATIONS) dlq $(or $(DLQ),list)
 
-soak: install-dev ## load the running stack and judge it (MINUTES=30 CLIENTS=10 SHAPE=soak KILL=1 NO_RETRAIN=1)
-	@$(BIN)/python -m load.soak --minutes $(or $(MINUTES),30) --clients $(or $(CLIENTS),10) --shape $(or $(SHAPE),soak) \
-		$(if $(KILL),--kill-worker) $(if $(NO_RETRAIN),--no-retrain)
+soak: install-dev ## load the running stack and judge it (MINUTES=30 SHARE=0.6 SHAPE=soak CLIENTS=10 KILL=1 NO_RETRAIN=1)
+	@$(BIN)/python -m load.soak --minutes $(or $(MINUTES),30) --share $(or $(SHARE),0.6) --shape $(or $(SHAPE),soak) \
+		$(if $(CLIENTS),--clients $(CLIENTS)) $(if $(KILL),--kill-worker) $(if $(NO_RETRAIN),--no-retrain)
 
 train: install ## make models/baseline anew (DATA=folder of labelled pictures WEIGHTS=MobileNetV2 .h5, SEED=0)
 	@$(BIN)/python -m trainer train $(or $(DATA),$(error name the pictures with DATA=)) --seed $(or $(SEED),0) \

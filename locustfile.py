@@ -8,15 +8,17 @@ IMAGES=folder: pictures of your own, a folder a class. PNEUMO_KEY: an API key, w
 
 import os
 import random
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from locust import HttpUser, LoadTestShape, User, between, constant, events, task
+from locust import HttpUser, LoadTestShape, User, between, constant, constant_pacing, events, task
 
 from load.images import MissingImagesError, Picture, folder_of, fresh, read_pictures
 from load.shapes import Shape, clients_at
+from load.words import REFUSED
 
-OK, ACCEPTED = 200, 202
+OK, ACCEPTED, UNAVAILABLE = 200, 202, 503
 FIRST_UPLOADS_A_CLASS = 8
 
 
@@ -58,7 +60,9 @@ class _Caller(HttpUser):
         picture = self.draw()
         files = {"file": ("chest", picture.body, picture.content_type)}
         with self.client.post("/predict", files=files, catch_response=True) as response:
-            if response.status_code != OK or "label" not in response.json():
+            if response.status_code == UNAVAILABLE and "Retry-After" in response.headers:
+                response.failure(REFUSED)
+            elif response.status_code != OK or "label" not in response.json():
                 response.failure(f"{response.status_code}: {response.text[:200]}")
 
 
@@ -66,6 +70,22 @@ class PredictingClient(_Caller):
     """A client system: sends radiographs, reads the answers, takes a breath."""
 
     wait_time = between(0.05, 0.2)
+
+    @task
+    def predict(self) -> None:
+        """Ask for one prediction."""
+        self.ask()
+
+
+class SteadyClient(_Caller):
+    """One request a second, however long the last one took: N of them are a rate of N a second."""
+
+    wait_time = constant_pacing(1)
+
+    def on_start(self) -> None:
+        """Begin at a moment of its own, so that not all ask at once."""
+        super().on_start()
+        time.sleep(self.rng.random())
 
     @task
     def predict(self) -> None:
@@ -139,6 +159,13 @@ class Operator(_Caller):
         self.client.get("/v1/models/current")
 
 
+_CLIENTS: Mapping[Shape, type[_Caller]] = {
+    Shape.SOAK: SteadyClient,
+    Shape.FLOOD: FloodingClient,
+}
+"""Who predicts, where it is not PredictingClient."""
+
+
 class Load(LoadTestShape):
     """The shape that --shape names; --users is its top, --run-time its length."""
 
@@ -154,5 +181,5 @@ class Load(LoadTestShape):
         clients = clients_at(shape, elapsed_s, options.run_time or 60, top)
         if clients is None:
             return None
-        client = FloodingClient if shape is Shape.FLOOD else PredictingClient
+        client = _CLIENTS.get(shape, PredictingClient)
         return clients + len(self.OTHERS), max(1, top), [client, *self.OTHERS]

@@ -62,9 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="write grafana/dashboards/*.json")
     commands.add_parser("check", help="tell whether they are up to date")
-    asking = commands.add_parser(
-        "ask", help="put all PromQL to a Prometheus"
-    )
+    asking = commands.add_parser("ask", help="put all PromQL to a Prometheus")
     asking.add_argument("url", help="http://127.0.0.1:9090")
     asking.add_argument("--window", type=float, default=300, help="seconds that panels look back")
     asking.add_argument("--rate-window", type=int, default=60, help="seconds of a rate")

@@ -13,8 +13,9 @@ _CALM = 0.25
 class Shape(StrEnum):
     """The form of a run.
 
-    ramp: to the top by and by. soak: at the top, all along. spike: calm, a burst of three times the
-    top, calm. flood: all at once without a pause between requests, as the seed's test had it.
+    ramp: to the top by and by. soak: at the top, all along, each client once a second. spike:
+    calm, a burst of three times the top, calm. flood: all at once without a pause between requests,
+    as the seed's test had it.
     """
 
     RAMP = "ramp"

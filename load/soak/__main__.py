@@ -19,6 +19,8 @@ from load.soak.verdict import OBJECTIVE_S, Wanted, has_passed
 FAILED, IMPOSSIBLE = 1, 2
 _RETRAIN_AT, _KILL_AT = 1 / 3, 1 / 2
 _WARM_UP = 0.2
+_SHARE = 0.6
+_CLIENTS = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SoakError as error:
         _say(str(error))
         return IMPOSSIBLE
-    what = f"{plan.load.shape}, {given.minutes:g} minutes, {plan.load.clients} clients"
+    asked = f"{plan.share:.0%} of capacity" if plan.share else f"{plan.load.clients} clients"
+    what = f"{plan.load.shape}, {given.minutes:g} minutes, {asked}"
     (folder / "index.html").write_text(page(what, checks))
     for line in lines(checks):
         _say(line)
@@ -51,15 +54,16 @@ def _plan(given: argparse.Namespace, settings: StackSettings, folder: Path) -> P
         load=Load(
             url=given.url or f"http://127.0.0.1:{settings.gateway_port}",
             shape=given.shape,
-            clients=given.clients,
+            clients=given.clients or _CLIENTS,
             run_s=run_s,
             retrain_at_s=retrain_at_s,
         ),
+        share=given.share if given.shape == Shape.SOAK and given.clients is None else 0.0,
         bootstrap_servers=settings.bootstrap_servers,
         folder=folder,
         warm_up_s=run_s * _WARM_UP,
         kill_at_s=run_s * _KILL_AT if given.kill_worker else None,
-        wanted=Wanted(given.p99 or objective_s, retrained=not given.no_retrain),
+        wanted=Wanted(given.p99 or objective_s, retrained=not given.no_retrain, run_s=run_s),
         key=os.environ.get("PNEUMO_KEY"),
     )
 
@@ -72,7 +76,10 @@ def _say(text: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m load.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--clients", type=int, default=10, help="predicting clients at the top")
+    parser.add_argument("--clients", type=int, help="predicting clients at the top")
+    parser.add_argument(
+        "--share", type=float, default=_SHARE, help="of capacity, where a soak names no clients"
+    )
     parser.add_argument("--shape", choices=[*Shape], default=Shape.SOAK)
     parser.add_argument("--url", help="the gateway; by default the embedded stack's")
     parser.add_argument("--p99", type=float, help="seconds; by default what docs/slo.md promises")

@@ -1,8 +1,11 @@
 """The embedded stack's processes: who they are, how much memory they have, and one's death."""
 
+import csv
 import os
 import signal
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import psutil
 
@@ -30,6 +33,19 @@ class StackProcesses:
             except psutil.NoSuchProcess:
                 continue  # it ended in between
             self._samples.setdefault((name, pid), []).append((at_s, resident))
+
+    def ended(self) -> Sequence[str]:
+        """Give the name of each process that another one took the place of, once for each."""
+        seen = Counter(name for name, _ in self._samples)
+        return sorted(name for name, pids in seen.items() for _ in range(pids - 1))
+
+    def write(self, path: Path) -> None:
+        """Keep every sample, as CSV: a step and a slope are two stories."""
+        with path.open("w", newline="") as stream:
+            lines = csv.writer(stream)
+            lines.writerow(("seconds", "process", "pid", "resident_bytes"))
+            for (name, pid), samples in sorted(self._samples.items()):
+                lines.writerows((round(at_s, 1), name, pid, size) for at_s, size in samples)
 
     def kill_a_worker(self) -> str | None:
         """End one worker as a power cut would, and give its name; None if there is none."""

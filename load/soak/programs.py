@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from load.soak.verdict import Audited, Requests
+from load.words import REFUSED
 
 ROOT = Path(__file__).parents[2]
 STOP_S = 15
@@ -80,7 +81,8 @@ def read_audit(auditor: "subprocess.Popen[bytes]", folder: Path) -> Audited:
         raise SoakError(f"the auditor told nothing: {_last_line(folder / 'audit.log')}") from None
     figures = [f"{report[name]} {name}" for name in _FIGURES]
     breaches = [f"{len(report[name])} {name}" for name in _BREACHES]
-    return Audited(sound=status == 0 and report["sound"], words=", ".join(figures + breaches))
+    sound = status == 0 and report["sound"]
+    return Audited(sound, report["accepted"], ", ".join(figures + breaches))
 
 
 def read_requests(folder: Path) -> Requests:
@@ -90,11 +92,14 @@ def read_requests(folder: Path) -> Requests:
         raise SoakError(f"Locust counted nothing: {_last_line(folder / 'locust.log')}")
     with path.open(newline="") as lines:
         rows = list(csv.DictReader(lines))
+    with (folder / "locust_failures.csv").open(newline="") as lines:
+        refused = [row for row in csv.DictReader(lines) if REFUSED in row["Error"]]
     predictions = [row for row in rows if row["Name"] == "/predict"]
     all_rows = [row for row in rows if row["Name"] != "Aggregated"]
     return Requests(
         sent=sum(int(row["Request Count"]) for row in all_rows),
         failed=sum(int(row["Failure Count"]) for row in all_rows),
+        refused=sum(int(row["Occurrences"]) for row in refused),
         predictions=sum(int(row["Request Count"]) for row in predictions),
         p99_s=max((float(row["99%"]) / 1e3 for row in predictions), default=0.0),
     )

@@ -14,6 +14,10 @@ LEAST_GROWTH_BYTES = 16 * 2**20
 LEAST_SPAN_S = 300
 """Shorter than this, a slope is noise: nothing is said of memory."""
 
+LEAST_KILLED_S = 1000
+"""A worker's death is a pause of its group's session timeout, 6 s, and of what waits until then. In
+a shorter run more than one prediction in a hundred meets it, and nothing is said of p99."""
+
 _BOUND = f"at most +{MOST_GROWTH:.0%} or +{LEAST_GROWTH_BYTES // 2**20} MiB"
 _HOUR_S = 3600
 _ENDED_WELL = frozenset({"succeeded", "rejected"})
@@ -21,10 +25,11 @@ _ENDED_WELL = frozenset({"succeeded", "rejected"})
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What Locust counted. p99_s: of predictions; 0 where there was none."""
+    """What Locust counted. failed: refused ones too. p99_s: of predictions; 0 where none was."""
 
     sent: int
     failed: int
+    refused: int
     predictions: int
     p99_s: float
 
@@ -59,25 +64,35 @@ class Audited:
     """What the auditor said: whether every accepted request was answered, and its figures."""
 
     sound: bool
+    accepted: int
     words: str
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All that a soak saw. jobs: the trainings that were asked for in it, id to final state."""
+    """All that a soak saw. jobs: the trainings that were asked for in it, id to final state.
+
+    ended: the processes that were not there to the end, once for each time.
+    """
 
     requests: Requests
     memory: Sequence[Growth]
     audited: Audited
     jobs: Mapping[str, str]
+    ended: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What it is held against. retrained: whether a training belongs to the soak."""
+    """What it is held against. retrained: whether a training belongs to the soak.
+
+    killed: the processes that the soak itself ended. run_s: how long it was.
+    """
 
     p99_s: float
     retrained: bool
+    killed: Sequence[str] = ()
+    run_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +108,25 @@ class Check:
 def judge(found: Found, wanted: Wanted) -> Sequence[Check]:
     """Hold everything that was found against what was wanted, one check each."""
     requests = found.requests
+    failed = requests.failed - requests.refused
     return (
-        Check("failed requests", requests.failed == 0, f"{requests.failed}", "0"),
+        Check("failed requests", failed == 0, f"{failed}", "0"),
+        _judge_refused(requests, killed=bool(wanted.killed)),
         Check("predictions", requests.predictions > 0, f"{requests.predictions}", "some"),
-        Check(
-            "p99 of predictions",
-            requests.predictions > 0 and requests.p99_s <= wanted.p99_s,
-            f"{requests.p99_s:.3f} s",
-            f"at most {wanted.p99_s:.3f} s",
-        ),
+        _judge_latency(requests, wanted),
         Check("accepted = answered", found.audited.sound, found.audited.words, "none lost"),
+        Check(
+            "seen by the auditor",
+            found.audited.accepted >= requests.predictions - requests.failed,
+            f"{found.audited.accepted}",
+            "every prediction answered",
+        ),
+        Check(
+            "processes that ended",
+            sorted(found.ended) == sorted(wanted.killed),
+            ", ".join(found.ended) or "none",
+            ", ".join(wanted.killed) or "none",
+        ),
         *_judge_jobs(found.jobs, retrained=wanted.retrained),
         *(_judge_growth(growth) for growth in found.memory),
     )
@@ -123,6 +147,23 @@ def growth(name: str, samples: Sequence[tuple[float, int]], warm_up_s: float) ->
     slope, intercept = linear_regression(times, sizes)
     start = intercept + slope * times[0]
     return Growth(name, start, slope * _HOUR_S, times[-1] - times[0])
+
+
+def _judge_refused(requests: Requests, *, killed: bool) -> Check:
+    # While the group does not know yet that a worker is dead, what waits for it may be too much.
+    passed = None if killed and requests.refused else requests.refused == 0
+    return Check("refused requests", passed, f"{requests.refused}", "0, unless a worker is killed")
+
+
+def _judge_latency(requests: Requests, wanted: Wanted) -> Check:
+    passed = requests.predictions > 0 and requests.p99_s <= wanted.p99_s
+    dominated = bool(wanted.killed) and wanted.run_s < LEAST_KILLED_S
+    return Check(
+        "p99 of predictions",
+        None if dominated and requests.predictions > 0 else passed,
+        f"{requests.p99_s:.3f} s",
+        f"at most {wanted.p99_s:.3f} s",
+    )
 
 
 def _judge_jobs(jobs: Mapping[str, str], *, retrained: bool) -> Sequence[Check]:

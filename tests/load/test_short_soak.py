@@ -15,13 +15,16 @@ LENIENT_S = "60"
 
 
 def test_a_short_soak_passes_and_leaves_its_report(up_stack, tmp_path):
-    arguments = ("--minutes", MINUTES, "--clients", "2", "--p99", LENIENT_S)
+    arguments = ("--minutes", MINUTES, "--share", "0.2", "--p99", LENIENT_S)
     soak = up_stack.run("load.soak", *arguments, "--out", str(tmp_path), timeout_s=400)
     assert soak.returncode == 0, soak.stdout
     for line in (
         "passed    failed requests: 0",
         "passed    accepted = answered:",
+        "passed    seen by the auditor: ",
+        "passed    processes that ended: none",
         "passed    training: ",
+        "Capacity ",
         "memory of gateway",
         "memory of inference-worker-0",
         "memory of kafka",
@@ -30,6 +33,9 @@ def test_a_short_soak_passes_and_leaves_its_report(up_stack, tmp_path):
     report = (tmp_path / "index.html").read_text()
     assert "Soak passed" in report
     assert (tmp_path / "locust.html").is_file()
+    header, *samples = (tmp_path / "memory.csv").read_text().splitlines()
+    assert header == "seconds,process,pid,resident_bytes"
+    assert any(",gateway," in sample for sample in samples)
 
 
 def test_every_panel_has_data_or_a_reason_for_having_none(up_stack):

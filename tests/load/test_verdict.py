@@ -21,11 +21,11 @@ from load.soak.verdict import (
 ROOT = Path(__file__).parents[2]
 MIB = 2**20
 WANTED = Wanted(p99_s=0.5, retrained=True)
-REQUESTS = Requests(sent=1100, failed=0, predictions=1000, p99_s=0.1)
+REQUESTS = Requests(sent=1100, failed=0, refused=0, predictions=1000, p99_s=0.1)
 GOOD = Found(
     REQUESTS,
     (Growth("gateway (7)", 100.0 * MIB, 1.0 * MIB, 1440.0),),
-    Audited(sound=True, words="1000 accepted, 1000 succeeded"),
+    Audited(sound=True, accepted=1000, words="1000 accepted, 1000 succeeded"),
     {"j1": "succeeded"},
 )
 
@@ -52,8 +52,14 @@ def test_a_training_refused_by_the_gate_is_no_failure_and_none_at_all_may_be_mea
     ("found", "check"),
     [
         (replace(GOOD, requests=replace(REQUESTS, failed=1)), "failed requests"),
+        (replace(GOOD, requests=replace(REQUESTS, failed=2, refused=2)), "refused requests"),
         (replace(GOOD, requests=replace(REQUESTS, p99_s=0.501)), "p99 of predictions"),
-        (replace(GOOD, audited=Audited(sound=False, words="1 lost")), "accepted = answered"),
+        (
+            replace(GOOD, audited=Audited(sound=False, accepted=1000, words="1 lost")),
+            "accepted = answered",
+        ),
+        (replace(GOOD, audited=replace(GOOD.audited, accepted=999)), "seen by the auditor"),
+        (replace(GOOD, ended=("gateway",)), "processes that ended"),
         (replace(GOOD, jobs={"j1": "failed"}), "training"),
         (replace(GOOD, jobs={"j1": "running"}), "training"),
         (replace(GOOD, jobs={}), "training"),
@@ -65,8 +71,26 @@ def test_each_fault_fails_its_own_check_alone(found, check):
     assert not has_passed(judge(found, WANTED))
 
 
+def test_the_worker_that_the_soak_killed_may_end_and_must():
+    wanted = replace(WANTED, killed=("inference-worker-0",))
+    assert failed(replace(GOOD, ended=("inference-worker-0",)), wanted) == []
+    twice = replace(GOOD, ended=("inference-worker-0", "inference-worker-0"))
+    assert failed(twice, wanted) == ["processes that ended"]
+    assert failed(GOOD, wanted) == ["processes that ended"]
+
+
+def test_after_a_kill_refusals_are_no_failure_and_a_short_run_has_no_p99():
+    paused = replace(REQUESTS, failed=2, refused=2, p99_s=4.0)
+    found = replace(GOOD, requests=paused, ended=("inference-worker-0",))
+    wanted = replace(WANTED, killed=("inference-worker-0",), run_s=60)
+    assert failed(found, wanted) == []
+    assert failed(found, replace(wanted, run_s=1800)) == ["p99 of predictions"]
+    lost = replace(found, requests=replace(paused, failed=3))
+    assert failed(lost, wanted) == ["failed requests"]
+
+
 def test_a_soak_without_a_prediction_proves_nothing():
-    nothing = Requests(sent=0, failed=0, predictions=0, p99_s=0)
+    nothing = Requests(sent=0, failed=0, refused=0, predictions=0, p99_s=0)
     assert failed(replace(GOOD, requests=nothing)) == ["predictions", "p99 of predictions"]
 
 

@@ -28,10 +28,14 @@ class Answer:
 
 
 class RawClient:
-    """One keep-alive HTTP/1.1 connection at a time, on sockets: it costs the CPUs little."""
+    """One keep-alive HTTP/1.1 connection at a time, on sockets: it costs the CPUs little.
 
-    def __init__(self, url: str) -> None:
+    key: the API key, where the gateway wants one.
+    """
+
+    def __init__(self, url: str, *, key: str | None = None) -> None:
         address = urlsplit(url)
+        self._key = "" if key is None else f"X-API-Key: {key}\r\n"
         self._host, self._port = address.hostname or "127.0.0.1", address.port or 80
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -67,7 +71,7 @@ class RawClient:
             self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
         self._writer.write(
             f"POST /v1/predictions HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: image/jpeg\r\n"
-            f"Prefer: wait={wait_s:g}\r\nContent-Length: {len(image)}\r\n\r\n".encode()
+            f"{self._key}Prefer: wait={wait_s:g}\r\nContent-Length: {len(image)}\r\n\r\n".encode()
             + image
         )
         lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
