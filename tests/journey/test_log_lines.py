@@ -4,17 +4,21 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from gateway.cli.arguments import main as gateway_command
 from gateway.core.permissions import Scope
+from shared.bundle_files import read_manifest
+from shared.contracts.train import TERMINAL_STATES
 from shared.testing.archives import new_zip
 from shared.testing.images import new_jpeg, new_marked_jpeg
 
 pytestmark = pytest.mark.kafka
 
+BUNDLE = Path(__file__).parents[2] / "models" / "baseline"
 TELLING = "SMITH^JOHN_1957"
 """What no line may have, in whatever form: a patient's name as file names carry it."""
 FORBIDDEN = ("SMITH", "JOHN", "1957", b"SMITH".hex(), "Bearer", "pneumo_")
@@ -146,3 +150,37 @@ async def test_no_line_quotes_a_client_and_every_line_of_a_request_names_it(stac
         assert {entry["request_id"] for entry in found} == {ids[name]}
         assert {entry["model_version"] for entry in found} == {version}
     assert "KeyError" in found[0]["exception"]
+
+
+async def teach(client: httpx.AsyncClient) -> str:
+    """Upload what a training needs, under telling names, and see a job to its end."""
+    for n, label in enumerate(read_manifest(BUNDLE).classes):
+        images = [new_jpeg(seed=100 * n + seed) for seed in range(8)]
+        files = [("files", (f"{TELLING}.jpeg", image, "image/jpeg")) for image in images]
+        taken = await client.post("/v1/uploads", data={"label": label}, files=files)
+        assert taken.status_code == 202
+    async with asyncio.timeout(SOON_S):
+        while (await client.get("/v1/dataset")).json()["total"] < 20:
+            await asyncio.sleep(0.1)
+    asked = await client.post("/v1/jobs")
+    assert asked.status_code == 202, asked.text
+    id_ = asked.json()["id"]
+    async with asyncio.timeout(120):
+        while (await client.get(f"/v1/jobs/{id_}")).json()["state"] not in TERMINAL_STATES:
+            await asyncio.sleep(0.2)
+    return id_
+
+
+async def test_every_line_of_a_job_names_it(stack, settings):
+    ours = {"Authorization": f"Bearer {settings['TEST_KEY']}"}
+    trainer = stack.start_trainer()
+    async with httpx.AsyncClient(base_url=stack.gateway.url, headers=ours, timeout=60) as client:
+        id_ = await teach(client)
+    await wait_for_line(trainer, "job ended")
+    for line, _ in lines_of(trainer, stack.gateway, stack.registry):
+        assert not [word for word in FORBIDDEN if word in line], line
+    of_job = [entry for _, entry in lines_of(trainer) if "job" in str(entry["event"])]
+    assert {entry["event"] for entry in of_job} >= {"job announced", "job taken", "job ended"}
+    assert {entry.get("job_id") for entry in of_job} == {id_}
+    asked = [entry for _, entry in lines_of(stack.gateway) if entry.get("job_id") == id_]
+    assert {entry["route"] for entry in asked} == {"/v1/jobs", "/v1/jobs/{id}"}

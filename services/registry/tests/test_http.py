@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from registry.adapters.publisher_memory import MemoryBroker
 from registry.settings import Settings
@@ -200,6 +202,18 @@ async def test_it_is_ready_and_serves_with_the_broker_away(
         assert [event.version for event in await _events(broker, 1)] == ["v1"]
 
 
+async def test_what_fails_is_logged_under_the_id_that_is_answered_and_the_job_it_concerns(
+    registry: Registry, settings: Settings
+) -> None:
+    job = "01a21ad7-c9ee-75ec-a5fb-9e58b8cf869a"
+    async with registry() as http:
+        _break(settings.data_dir / "registry.db")
+        with capture_logs(processors=[merge_contextvars]) as lines:
+            answer = await http.post(f"/v1/jobs/{job}/cancel")
+    (line,) = [line for line in lines if line["event"] == "request failed"]
+    assert (line["request_id"], line["job_id"]) == (answer.json()["id"], job)
+
+
 async def test_it_is_not_ready_and_says_so_while_storage_is_gone(
     registry: Registry, settings: Settings, problem_of: ProblemOf
 ) -> None:
@@ -221,6 +235,7 @@ def _break(database: Path) -> None:
     connection = sqlite3.connect(database)
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("DROP TABLE models")
+    connection.execute("DROP TABLE jobs")
     connection.execute("DROP TABLE outbox")
     connection.close()
 

@@ -53,8 +53,6 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise StoreUnavailableError(
-            f"{type(error).__name__}: {kind_of(error.orig or error)}"
-        ) from error
+        raise StoreUnavailableError(kind_of(error.orig or error)) from error
     except (PoolTimeoutError, SQLAlchemyError) as error:
         raise StoreUnavailableError(kind_of(error)) from error
