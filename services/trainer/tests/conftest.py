@@ -31,6 +31,7 @@ from trainer.core.heads import LinearHead
 from trainer.core.phantoms import draw_phantom
 from trainer.core.probabilities import Calibrated, fit_calibration
 from trainer.core.probe import fit_head
+from trainer.core.reference import reference_of
 from trainer.core.replay import Limits
 from trainer.core.splits import split_patients
 from trainer.core.views import CLEAN
@@ -206,6 +207,7 @@ def _manifest(spec: PreprocessingSpec, folder: Path, calibrated: Calibrated) -> 
             "calibration": Calibration(temperature=calibrated.temperature, bias=calibrated.bias),
             "decision": DecisionRule(reference_class="clear", threshold=0.5),
             "engine": Engine(precision="f32", cam_output="cam"),
+            "reference": reference_of([(0.4, 0.1), (0.5, 0.2)]),
             "files": {"model.xml": entry},
             "lineage": Lineage(data_sha256="0" * 64, code_version="test", seed=0, trained_at_ms=1),
         }

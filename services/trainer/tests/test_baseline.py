@@ -9,6 +9,7 @@ import pytest
 from shared.bundle_files import verify_bundle
 from shared.contracts.bundle import GOLDENS_FILE, Manifest
 from shared.domain_guard import load_domain_guard
+from shared.input_features import FEATURES
 from shared.preprocessing import decode_grey, normalise, preprocess
 from trainer.adapters.headed_graph import read_headed
 from trainer.adapters.read_graph import ReadGraph
@@ -36,6 +37,17 @@ def engine(manifest: Manifest) -> ReadGraph:
 
 def test_it_fits_into_twenty_megabytes(manifest: Manifest) -> None:
     assert sum(entry.size_bytes for entry in manifest.files.values()) <= 20_000_000
+
+
+@pytest.mark.parametrize("name", ["baseline", "four-classes"])
+def test_a_shipped_bundle_knows_how_bright_and_edgy_its_training_pictures_were(name: str) -> None:
+    manifest = verify_bundle(BUNDLE.with_name(name))
+    assert manifest.reference is not None
+    assert set(manifest.reference.histograms) == set(FEATURES)
+    for histogram in manifest.reference.histograms.values():
+        images = manifest.metrics["train_examples"]
+        assert sum(histogram.counts) == images
+        assert histogram.counts == pytest.approx([images / 10] * 10, rel=0.03)
 
 
 def test_it_remembers_enough_for_a_fast_training_and_within_four_megabytes(

@@ -88,6 +88,7 @@ def test_new_pictures_of_known_classes_make_an_accepted_candidate(
     assert result.gate.images == 120 + held_back
     parent = verify_bundle(tiny_bundle)
     assert manifest.files["model.bin"] != parent.files["model.bin"]
+    assert manifest.reference == parent.reference is not None
 
 
 def test_the_network_is_the_same_and_its_head_another(

@@ -23,10 +23,11 @@ from trainer.core.recipe import Learning, Recipe
 from trainer.core.replay import ReplayError
 from trainer.core.strangers import invert, scramble
 from trainer.main.folder import evaluate_bundle, keep_report
+from trainer.main.reference import refer_bundle
 from trainer.main.replay import remember_bundle
 from trainer.main.report import report_on, write_full_report
 from trainer.main.training import TrainingRun, train_bundle
-from trainer.service.bundling import Origin
+from trainer.service.bundling import Origin, write_manifest
 from trainer.service.guarding import refused
 
 pytestmark = [
@@ -117,6 +118,9 @@ def test_the_bundle_is_whole_and_says_what_it_is(made: Made) -> None:
     assert manifest.engine.cam_output == "cam"
     assert manifest.engine.precision == "int8"
     assert manifest.domain is not None
+    assert manifest.reference is not None
+    for histogram in manifest.reference.histograms.values():
+        assert sum(histogram.counts) == manifest.metrics["train_examples"]
 
 
 def test_its_history_has_every_epoch(made: Made) -> None:
@@ -284,8 +288,18 @@ def test_a_memory_added_later_is_the_one_that_training_made(made: Made, tmp_path
     assert verify_bundle(tmp_path / "again") == made.manifest
 
 
+def test_a_reference_added_later_is_the_one_that_training_made(made: Made, tmp_path: Path) -> None:
+    bare = shutil.copytree(made.run.out, tmp_path / "bare")
+    write_manifest(bare, made.manifest.model_copy(update={"reference": None}))
+    assert verify_bundle(bare).reference is None
+    assert refer_bundle(bare, made.run.images, bare, Silent()) == made.manifest
+    assert verify_bundle(bare) == made.manifest
+
+
 def test_a_memory_of_other_pictures_is_refused(made: Made, tmp_path: Path) -> None:
     draw_folder(tmp_path / "other", each=6, seed=5)
     with pytest.raises(ReplayError, match="was not made from these 18 pictures"):
         remember_bundle(made.run.out, tmp_path / "other", tmp_path / "out", Silent())
+    with pytest.raises(ReplayError, match="was not made from these 18 pictures"):
+        refer_bundle(made.run.out, tmp_path / "other", tmp_path / "out", Silent())
     assert not (tmp_path / "out").exists()

@@ -148,8 +148,14 @@ def normalise(grey: Grey, spec: PreprocessingSpec) -> Pixels:
     clip((x − mean) / std · target_std + target_mean, 0, 255) / 127.5 − 1, mean and standard
     deviation of this image alone, so that exposure says nothing about the class.
     """
+    return normalise_with_mean(grey, spec)[0]
+
+
+def normalise_with_mean(grey: Grey, spec: PreprocessingSpec) -> tuple[Pixels, float]:
+    """Standardise as `normalise` does, and give the mean grey level, 0..255, that is lost by it."""
     x: Pixels = grey.astype(np.float32)
-    x -= x.mean(dtype=np.float32)
+    mean = x.mean(dtype=np.float32)
+    x -= mean
     spread = np.sqrt(np.square(x).mean(dtype=np.float32))
     # In place: at this size every temporary array is fresh memory, and its page faults cost more
     # than the arithmetic.
@@ -158,7 +164,7 @@ def normalise(grey: Grey, spec: PreprocessingSpec) -> Pixels:
     np.clip(x, 0.0, 255.0, out=x)
     x /= np.float32(127.5)
     x -= np.float32(1.0)
-    return x[:, :, np.newaxis]
+    return x[:, :, np.newaxis], float(mean)
 
 
 def preprocess(data: bytes, spec: PreprocessingSpec) -> Pixels:

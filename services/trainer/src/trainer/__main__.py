@@ -14,6 +14,7 @@ from trainer.cli.common import one_sentence
 from trainer.cli.data import data_app
 from trainer.cli.evaluation import evaluate
 from trainer.cli.job import run_job
+from trainer.cli.reference import reference
 from trainer.cli.replay import replay
 from trainer.cli.training import samples, train
 from trainer.main.serving import serve_trainer
@@ -27,6 +28,7 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(samples)
 app.command()(replay)
+app.command()(reference)
 app.command(hidden=True)(run_job)
 
 

@@ -1,5 +1,6 @@
 """The model bundle: a directory whose manifest names, hashes and explains every file in it."""
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -74,6 +75,40 @@ class DomainCheck(Message):
     output: str = "domain"
 
 
+FeatureName = Literal["brightness", "edge_density"]
+
+
+class Histogram(Message):
+    """How a feature is spread over the training pictures.
+
+    edges: ascending [B − 1], those of deciles; a value on an edge lies in the bin above it.
+    counts: pictures in each of the B bins, the outer two of which are open.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[Annotated[int, Field(ge=0)], ...]
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Histogram":
+        if len(self.counts) != len(self.edges) + 1:
+            raise ValueError("a histogram has one bin more than edges")
+        if any(low >= high for low, high in pairwise(self.edges)):
+            raise ValueError("a histogram's edges ascend")
+        if not sum(self.counts):
+            raise ValueError("a histogram counts at least one picture")
+        return self
+
+
+class InputReference(Message):
+    """What the inputs of training looked like; a worker tells by it how far those it gets differ.
+
+    name: how features are measured, see `shared.input_features`.
+    """
+
+    name: Literal["rows-16/1"] = "rows-16/1"
+    histograms: dict[FeatureName, Histogram]
+
+
 class Lineage(Message):
     """Where the model came from."""
 
@@ -96,6 +131,7 @@ class Manifest(Message):
     decision: DecisionRule
     engine: Engine
     domain: DomainCheck | None = None
+    reference: InputReference | None = None
     files: dict[FileName, FileEntry]
     lineage: Lineage
     metrics: dict[str, float] = Field(default_factory=dict)

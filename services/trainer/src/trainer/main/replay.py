@@ -1,6 +1,5 @@
 """The root of the replay memory: added to a bundle, its weights untouched. Loads TensorFlow."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,14 +13,13 @@ from trainer.adapters.headed_graph import HeadedGraph, read_headed
 from trainer.adapters.replay_file import store_replay
 from trainer.core.arrays import Mask
 from trainer.core.dataset import Dataset
-from trainer.core.keeping import in_order_of, without
 from trainer.core.recipe import Recipe
-from trainer.core.replay import Lessons, Limits, Replay, ReplayError
+from trainer.core.replay import Lessons, Limits, Replay
 from trainer.core.splits import split_patients
-from trainer.main.source import NOTHING, Beside, open_folder
+from trainer.main.reopened import reopen
+from trainer.main.source import NOTHING, Beside
 from trainer.ports import Images, Progress
-from trainer.service.bundling import PARENT_FILE, RECIPE_FILE, write_manifest
-from trainer.service.keeping import read_kept
+from trainer.service.bundling import PARENT_FILE, write_manifest
 from trainer.service.pixels import Pixels
 from trainer.service.remembering import Remembering
 
@@ -36,24 +34,14 @@ def remember_bundle(
     """
     manifest = verify_bundle(bundle)
     progress.stage("reading the folder")
-    images, found = open_folder(folder, beside)
-    seen = without(found.dataset, read_kept(bundle) or frozenset())
-    if seen.sha256 != manifest.lineage.data_sha256:
-        raise ReplayError(
-            f"the bundle was not made from these {len(seen.examples)} pictures: "
-            "nobody can tell which of them its validation kept"
-        )
-    dataset = in_order_of(seen, manifest.classes)
-    stored = json.loads((bundle / RECIPE_FILE).read_text())
-    share, seed = stored["validation_share"], stored["split_seed"]
-    # By the folder's own numbers for the classes, as training split them.
-    held_out = split_patients(seen.examples, share=share, seed=seed)
+    opened = reopen(bundle, manifest, folder, beside)
+    held_out = opened.held_out
     kept = int(held_out.sum())
     progress.expect(Limits().rows(len(held_out) - kept, kept))
     with replaced(out) as target:
         for name in manifest.files:
             (target / name).write_bytes((bundle / name).read_bytes())
-        return add_replay(target, manifest, images, dataset, held_out, progress)
+        return add_replay(target, manifest, opened.images, opened.dataset, held_out, progress)
 
 
 def add_replay(

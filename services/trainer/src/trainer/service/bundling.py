@@ -15,6 +15,7 @@ from shared.contracts.bundle import (
     DomainCheck,
     Engine,
     FileEntry,
+    InputReference,
     Lineage,
     Manifest,
     PreprocessingSpec,
@@ -63,6 +64,7 @@ class Contents:
     metrics: dict[str, float]
     dataset: Dataset
     spec: PreprocessingSpec
+    reference: InputReference
 
 
 def write_bundle(
@@ -81,7 +83,9 @@ def write_bundle(
         (folder / HISTORY_FILE).write_text(json.dumps(history, indent=1) + "\n")
     write_guard(folder, trained.guard)
     decided, spec = trained.decided, PreprocessingSpec(size_px=recipe.size_px)
-    contents = Contents(decided.calibrated, decided.rule, trained.metrics, dataset, spec)
+    contents = Contents(
+        decided.calibrated, decided.rule, trained.metrics, dataset, spec, trained.reference
+    )
     return finish_bundle(folder, trained.served, contents, recipe, origin)
 
 
@@ -134,6 +138,7 @@ def _manifest(folder: Path, contents: Contents, origin: Origin) -> Manifest:
         decision=DecisionRule(reference_class=dataset.reference, threshold=contents.rule.threshold),
         engine=Engine(file=_ENGINE_FILE, precision="int8", cam_output="cam"),
         domain=DomainCheck(),
+        reference=contents.reference,
         files=_entries(folder),
         lineage=Lineage(
             data_sha256=dataset.sha256,

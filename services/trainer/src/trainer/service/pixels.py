@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from shared.contracts.bundle import PreprocessingSpec
+from shared.input_features import Features, normalise_and_measure
 from shared.preprocessing import decode_grey, normalise
 from trainer.core.arrays import Floats, Grey
 from trainer.core.dataset import Example
@@ -35,6 +36,10 @@ class Pixels:
         if self._keep is None or len(self._decoded) < self._keep:
             self._decoded[example.sha256] = grey
         return grey
+
+    def features(self, example: Example) -> Features:
+        """Measure one picture as a worker will, for the reference of inputs."""
+        return normalise_and_measure(self.grey(example), self.spec)[1]
 
     def one(self, example: Example, view: View) -> Floats:
         """Give the network's input for one picture under a view, float32 [S, S, 1]."""

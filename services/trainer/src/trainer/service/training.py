@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.contracts.bundle import PreprocessingSpec
+from shared.contracts.bundle import InputReference, PreprocessingSpec
 from shared.domain_guard import DomainGuard
 from trainer.core.arrays import Mask
 from trainer.core.dataset import Dataset, Example
@@ -13,6 +13,7 @@ from trainer.core.figures import Rule, all_figures
 from trainer.core.history import Tuned
 from trainer.core.probabilities import Calibrated, fit_calibration
 from trainer.core.recipe import Recipe
+from trainer.core.reference import reference_of
 from trainer.core.splits import split_patients
 from trainer.core.thresholds import sensitivity_threshold
 from trainer.ports import Backbone, Exporter, Images, Progress, Served, Tuner, ViewStore
@@ -43,6 +44,7 @@ class Trained:
     served: Served
     decided: Decided
     guard: DomainGuard
+    reference: InputReference
     metrics: dict[str, float]
 
 
@@ -95,7 +97,8 @@ class Training:
         in_float = _decide(dataset.classes, reference, exact_answers, recipe)
         guard, guarded = guarding.fit(served, train, kept)
         metrics = _metrics(decided, in_float, guarded, len(train), len(kept))
-        return Trained(tuned, served, decided, guard, metrics)
+        inputs = reference_of(map(pixels.features, train))
+        return Trained(tuned, served, decided, guard, inputs, metrics)
 
 
 def _divide(dataset: Dataset, held_out: Mask) -> tuple[list[Example], list[Example]]:
