@@ -46,8 +46,6 @@ CPU_SECONDS = "process_cpu_seconds_total"
 PREDICTED_LABELS = "pneumo_predicted_labels_total"
 CONFIDENCE = "pneumo_confidence"
 OUT_OF_DOMAIN = "pneumo_out_of_domain_total"
-
-# Wanted by a panel; see missing.py.
 DRIFT_INDEX = "pneumo_drift_index"
 
 # Recorded by deploy/prometheus/rules/slo.yml.

@@ -62,11 +62,12 @@ _INPUTS = (
     Question(
         title="How far are today's images from those it was trained on?",
         why="Population stability index of brightness and edge density against the bundle's "
-        "reference: under .1 is alike, over .25 is another population.",
+        "reference, of the worker that is farthest from it: under .1 is alike, over .25 is another "
+        "population. No line before a worker has seen 200 images of a version.",
         series=[Series(largest(m.DRIFT_INDEX, "feature", "version"), "{{feature}} · {{version}}")],
         unit=Unit.NUMBER,
         thresholds=_DRIFT,
-        runbook="roll-a-model-back",
+        runbook="inputs-drift",
     ),
     Question(
         title="What share of requests cannot be answered from their image?",

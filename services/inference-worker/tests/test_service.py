@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from inference_worker.core import decoding
 from inference_worker.core.requests import PredictRequest
 from inference_worker.ports import Scores
 from inference_worker.service import InferenceService
@@ -13,7 +14,6 @@ from shared.clock import SystemClock
 from shared.contracts.dead_letters import Cause
 from shared.contracts.errors import ErrorCode
 from shared.contracts.headers import RequestHeaders
-from shared.preprocessing import preprocess
 from shared.testing.bundles import new_manifest
 from shared.testing.images import new_jpeg
 
@@ -127,7 +127,7 @@ async def test_a_bug_in_decoding_stays_with_its_image():
     def decode(image, spec):
         if image == b"trap":
             raise KeyError("a bug")
-        return preprocess(image, spec)
+        return decoding.decode(image, spec)
 
     with ThreadPoolExecutor(1) as pool:
         service = InferenceService(pool, FixedClock(), decode=decode)

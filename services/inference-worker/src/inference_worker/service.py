@@ -12,6 +12,7 @@ import numpy as np
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from inference_worker.core.decoding import Decoded, decode
 from inference_worker.core.requests import PredictRequest, triage
 from inference_worker.core.retries import FailedAttempt, one_line
 from inference_worker.core.verdicts import Verdict, decide_verdict
@@ -21,7 +22,8 @@ from shared.contracts.bundle import Manifest, PreprocessingSpec
 from shared.contracts.dead_letters import Cause
 from shared.contracts.predict import Failed, ModelRef, Succeeded, Timings
 from shared.domain_guard import reasons_of
-from shared.preprocessing import ImageError, preprocess
+from shared.input_features import Features
+from shared.preprocessing import ImageError
 
 _log = structlog.get_logger(__name__)
 
@@ -29,17 +31,31 @@ T = TypeVar("T")
 Result = Outcome | FailedAttempt
 """How an attempt ended: in an outcome, which is terminal, or in a failure that may pass."""
 
-Decode = Callable[[bytes, PreprocessingSpec], Pixels]
-"""Encoded image → float32 [S, S, 1]; as `shared.preprocessing.preprocess`."""
+Decode = Callable[[bytes, PreprocessingSpec], Decoded]
+"""As `core.decoding.decode`."""
+OnSeen = Callable[[str, Sequence[Features]], None]
+"""Told, on the loop, the model version and what the images decoded for it look like."""
+
+
+def _forget(version: str, images: Sequence[Features]) -> None:
+    del version, images
 
 
 class InferenceService:
     """Turns N requests into N results; the engine can be exchanged between two batches."""
 
-    def __init__(self, compute: Executor, clock: Clock, *, decode: Decode = preprocess) -> None:
+    def __init__(
+        self,
+        compute: Executor,
+        clock: Clock,
+        *,
+        decode: Decode = decode,
+        on_seen: OnSeen = _forget,
+    ) -> None:
         self._compute = compute
         self._clock = clock
         self._decode = decode
+        self._on_seen = on_seen
         self._engine: Engine | None = None
         self._in_flight = 0
         self._free = asyncio.Event()
@@ -93,7 +109,7 @@ class InferenceService:
         # Under load every core has a batch of its own; a lone image would leave the others idle.
         alone = self._in_flight == 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(
+            results, seen = await asyncio.get_running_loop().run_in_executor(
                 self._compute,
                 # A thread has no context: what the log lines of this batch must say goes along.
                 contextvars.copy_context().run,
@@ -103,6 +119,8 @@ class InferenceService:
             self._in_flight -= len(live)
             if not self._in_flight:
                 self._free.set()
+        self._on_seen(engine.manifest.version, seen)
+        return results
 
 
 def classify(
@@ -112,42 +130,42 @@ def classify(
     *,
     decode: Decode,
     alone: bool = False,
-) -> list[Result]:
+) -> tuple[list[Result], list[Features]]:
     """Decode and infer one batch; whatever is wrong with one image stays with that image.
 
-    alone: see Engine.predict.
+    Gives the results, and the features of every image that was decoded. alone: see Engine.predict.
     """
     started_s, started_ms = clock.monotonic_s(), clock.now_ms()
     results: list[Result] = []
-    decoded: list[tuple[PredictRequest, Pixels]] = []
+    decoded: list[tuple[PredictRequest, Pixels, Features | None]] = []
     for request in requests:
         with bound_contextvars(request_id=request.headers.id):
-            pixels = _decode(request, engine, decode)
-        if isinstance(pixels, np.ndarray):
-            decoded.append((request, pixels))
+            image = _decode(request, engine, decode)
+        if isinstance(image, tuple):
+            decoded.append((request, *image))
         else:
-            results.append(pixels)
+            results.append(image)
     decoded_s = clock.monotonic_s()
-    verdicts = _infer(engine, [pixels for _, pixels in decoded], alone=alone)
+    verdicts = _infer(engine, [pixels for _, pixels, _ in decoded], alone=alone)
     inferred_s = clock.monotonic_s()
-    for (request, _), verdict in zip(decoded, verdicts, strict=True):
+    for (request, _, _), verdict in zip(decoded, verdicts, strict=True):
         timings = Timings(
             queue_ms=max(0.0, float(started_ms - request.enqueued_ms)),
             decode_ms=round((decoded_s - started_s) * 1e3, 3),
             infer_ms=round((inferred_s - decoded_s) * 1e3, 3),
         )
         results.append(_conclude(request, verdict, engine, timings))
-    return results
+    return results, [features for _, _, features in decoded if features is not None]
 
 
 def _decode(
     request: PredictRequest, engine: Engine, decode: Decode
-) -> Pixels | Failed | FailedAttempt:
-    pixels = _caught(partial(decode, request.image, engine.manifest.preprocessing))
-    if isinstance(pixels, ImageError):
-        _log.info("image failed", code=pixels.code)
-        return Failed(id=request.headers.id, code=pixels.code, detail=pixels.detail)
-    return _failed(request, Cause.INTERNAL, pixels) if isinstance(pixels, Exception) else pixels
+) -> Decoded | Failed | FailedAttempt:
+    image = _caught(partial(decode, request.image, engine.manifest.preprocessing))
+    if isinstance(image, ImageError):
+        _log.info("image failed", code=image.code)
+        return Failed(id=request.headers.id, code=image.code, detail=image.detail)
+    return _failed(request, Cause.INTERNAL, image) if isinstance(image, Exception) else image
 
 
 def _infer(

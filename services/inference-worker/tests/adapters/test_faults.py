@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from inference_worker.adapters.faults import Faults
+from inference_worker.core.decoding import decode
 from inference_worker.core.requests import PredictRequest
 from inference_worker.ports import Scores
 from inference_worker.service import InferenceService
@@ -49,17 +50,18 @@ async def answers(faults, *images):
 
 async def test_an_image_without_a_marker_is_decoded_as_ever():
     faults = Faults(asyncio.get_running_loop())
-    assert np.array_equal(faults.decode(new_jpeg(), SPEC), preprocess(new_jpeg(), SPEC))
-    assert np.array_equal(
-        faults.decode(new_marked_jpeg("none"), SPEC), preprocess(new_jpeg(), SPEC)
-    )
+    for image in (new_jpeg(), new_marked_jpeg("none")):
+        pixels, features = faults.decode(image, SPEC)
+        assert np.array_equal(pixels, preprocess(new_jpeg(), SPEC))
+        assert features == decode(new_jpeg(), SPEC)[1]
     assert [o.label for o in await answers(faults, new_jpeg())] == ["sick"]
 
 
 async def test_the_engine_fails_on_a_marked_image_alone():
     engine = Faults(asyncio.get_running_loop()).wrap(SureLoader()).load(None)
     faults = Faults(asyncio.get_running_loop())
-    good, bad = faults.decode(new_jpeg(), SPEC), faults.decode(new_marked_jpeg("raise"), SPEC)
+    images = (new_jpeg(), new_marked_jpeg("raise"))
+    good, bad = (faults.decode(image, SPEC)[0] for image in images)
     assert len(engine.predict(good[None]).logits) == 1
     with pytest.raises(RuntimeError, match="on purpose"):
         engine.predict(np.stack([good, bad]))

@@ -36,6 +36,7 @@ MetricName = Literal[
     "pneumo_predicted_labels_total",  # counter: answers by class, of the version served
     "pneumo_confidence",  # histogram: probability of the class named
     "pneumo_out_of_domain_total",  # counter: answers out of domain
+    "pneumo_drift_index",  # gauge: PSI of late inputs against those of training, by feature
     "pneumo_retries_total",  # counter: requests put back to be tried again
     "pneumo_retries_waiting",  # gauge: requests held until their next attempt
     "pneumo_dead_letters_total",  # counter: requests given up

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
+from inference_worker.core.decoding import Decoded
 from inference_worker.ports import Engine, ModelRefusedError, Pixels, Scores
 from shared.bundle_files import BundleError, verify_bundle
 from shared.contracts.bundle import Manifest, PreprocessingSpec
@@ -16,10 +17,10 @@ _log = structlog.get_logger(__name__)
 _WARNING = "no_engine"
 
 
-def leave_encoded(image: bytes, spec: PreprocessingSpec) -> Pixels:
+def leave_encoded(image: bytes, spec: PreprocessingSpec) -> Decoded:
     """Give one black pixel, float32 [1, 1, 1], whatever the image; no byte of it is read."""
     del image, spec
-    return np.zeros((1, 1, 1), np.float32)
+    return np.zeros((1, 1, 1), np.float32), None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import structlog
 
+from inference_worker.core.decoding import Decoded, decode
 from inference_worker.ports import Engine, EngineLoader, Pixels, Scores
 from shared.contracts.bundle import Manifest, PreprocessingSpec
-from shared.preprocessing import preprocess
 
 _log = structlog.get_logger(__name__)
 _QUOTED_BYTES = 200
@@ -35,11 +35,11 @@ class Faults:
 
     loop: asyncio.AbstractEventLoop
 
-    def decode(self, image: bytes, spec: PreprocessingSpec) -> Pixels:
-        """Do what the image asks for, then what `preprocess` does. Raises ImageError, KeyError."""
+    def decode(self, image: bytes, spec: PreprocessingSpec) -> Decoded:
+        """Do what the image asks for, then what decoding does. Raises ImageError, KeyError."""
         marker = _MARKER.search(image)
         if marker is None:
-            return preprocess(image, spec)
+            return decode(image, spec)
         fault, seconds = marker.groups()
         if fault == b"crash":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -47,10 +47,10 @@ class Faults:
             raise KeyError("a bug on purpose", image[:_QUOTED_BYTES])
         if seconds is not None:
             self.loop.call_soon_threadsafe(time.sleep, float(seconds))
-        pixels = preprocess(image, spec)
+        decoded = decode(image, spec)
         if fault == b"raise":
-            pixels[0, 0, 0] = np.nan  # no image decodes to this: the engine knows it by it
-        return pixels
+            decoded[0][0, 0, 0] = np.nan  # no image decodes to this: the engine knows it by it
+        return decoded
 
     def wrap(self, loader: EngineLoader) -> EngineLoader:
         """Give a loader whose engines fail on marked images."""

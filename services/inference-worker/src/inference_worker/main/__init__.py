@@ -13,10 +13,12 @@ from inference_worker.adapters.bundles import CachedBundles
 from inference_worker.adapters.cpus import available_cpus
 from inference_worker.adapters.engine_noop import NoOpLoader, leave_encoded
 from inference_worker.adapters.faults import Faults
+from inference_worker.adapters.input_drift import InputDrift
 from inference_worker.adapters.metrics import WorkerMetrics
 from inference_worker.adapters.model_health import ModelHealth
 from inference_worker.adapters.priority import step_back
 from inference_worker.adapters.status import StatusReporter
+from inference_worker.core.decoding import decode as decode_image
 from inference_worker.main.consuming import Consuming
 from inference_worker.main.worker import Worker
 from inference_worker.ports import BundleSource, EngineLoader
@@ -33,7 +35,6 @@ from shared.observability.logs import configure_logs
 from shared.observability.process import run_service
 from shared.observability.serving import serve
 from shared.observability.watchdog import watched_loop
-from shared.preprocessing import preprocess
 from shared.registry_client import new_registry_client
 
 __all__ = ["Worker", "build", "run", "serve_worker"]
@@ -48,10 +49,12 @@ class _Observer:
     status: StatusReporter
     metrics: WorkerMetrics
     health: ModelHealth
+    drift: InputDrift
 
     def model_swapped(self, record: ModelRecord, took_s: float) -> None:
         self.metrics.model_swapped(record.version, took_s)
         self.health.model_swapped(record.version, record.manifest.classes)
+        self.drift.model_swapped(record.version, record.manifest.reference)
         self.status.model_swapped(record)
 
     def model_refused(self, version: str, reason: str) -> None:
@@ -80,20 +83,21 @@ async def build(
         publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
         metrics_registry = CollectorRegistry()
         metrics, health = WorkerMetrics(metrics_registry), ModelHealth(metrics_registry)
+        drift = InputDrift(metrics_registry, clock)
         status = _new_status(settings, publisher, clock)
         loader = loader or _new_loader(settings)
-        decode = leave_encoded if settings.engine == "noop" else preprocess
+        decode = leave_encoded if settings.engine == "noop" else decode_image
         if settings.faults:
             faults = Faults(asyncio.get_running_loop())
             decode, loader = faults.decode, faults.wrap(loader)
-        service = InferenceService(compute, clock, decode=decode)
+        service = InferenceService(compute, clock, decode=decode, on_seen=drift.images_seen)
         models = ModelFollower(
             settings.model_name,
             bundles or CachedBundles(registry, settings.cache_dir),
             loader,
             service,
             loading,
-            _Observer(status, metrics, health),
+            _Observer(status, metrics, health, drift),
             reconcile_every_s=settings.reconcile_every_s,
             step_back=step_back,
         )
