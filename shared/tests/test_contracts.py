@@ -29,7 +29,9 @@ ID = "01a209bd-8adc-7599-8daf-313e762d18cf"
     [
         ("predict.result.1.succeeded.json", parse_result, Succeeded),
         ("predict.result.1.failed.json", parse_result, Failed),
+        ("predict.result.1.failed-timed.json", parse_result, Failed),
         ("predict.result.1.expired.json", parse_result, Expired),
+        ("predict.result.1.expired-timed.json", parse_result, Expired),
         ("model.promoted.1.json", ModelPromoted.model_validate_json, ModelPromoted),
         ("worker.status.1.json", WorkerStatus.model_validate_json, WorkerStatus),
         ("train.command.1.json", TrainModel.model_validate_json, TrainModel),

@@ -3,10 +3,13 @@
 import httpx
 import pytest
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 from shared.observability.health import new_health_app
 from shared.observability.health_router import new_health_router
+from shared.observability.stages import StageSeconds
+
+OPENMETRICS = "application/openmetrics-text"
 
 
 def new_api(readiness, metrics):
@@ -48,3 +51,24 @@ async def test_a_scrape_tells_each_condition_as_it_is_now_and_of_the_process(che
     assert 'pneumo_ready{check="model"} 1.0' in before
     assert "\nprocess_resident_memory_bytes " in after
     assert "\nprocess_cpu_seconds_total " in after
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind", "exemplar"),
+    [
+        (f"{OPENMETRICS};version=1.0.0,*/*;q=0.1", OPENMETRICS, True),
+        ("*/*", "text/plain", False),
+    ],
+)
+async def test_a_scrape_shows_exemplars_to_who_asks_for_openmetrics(accept, kind, exemplar):
+    metrics = CollectorRegistry()
+    app = new_health_app(lambda: {"broker": True}, metrics)
+    StageSeconds(metrics).observe("admit", 0.003, "4bf9")
+    Counter("pneumo_tried_total", "Tries.", registry=metrics).inc()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://s") as client:
+        answer = await client.get("/metrics", headers={"Accept": accept})
+    assert answer.headers["Content-Type"].startswith(f"{kind}; version=")
+    lines = answer.text.splitlines()
+    assert "pneumo_tried_total 1.0" in lines
+    bucket = next(line for line in lines if 'le="0.004",stage="admit"' in line)
+    assert ('# {trace_id="4bf9"} 0.003' in bucket) == exemplar

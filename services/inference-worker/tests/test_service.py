@@ -79,6 +79,14 @@ async def test_every_request_gets_its_own_outcome(service):
     assert by_id["good"].label == "sick"
     assert by_id["good"].model.version == "1"
     assert by_id["good"].timings.queue_ms == 100
+    # Each tells how far it got.
+    assert {i: [*o.timings.stages_ms()] for i, o in by_id.items()} == {
+        "good": ["queue", "decode", "infer"],
+        "text": ["queue", "decode"],
+        "late": ["queue"],
+        "cut": ["queue", "decode"],
+        "also-good": ["queue", "decode", "infer"],
+    }
     assert engine.batches == [2]
 
 

@@ -8,12 +8,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.clock import new_id
 from shared.contracts.topics import MAX_IMAGE_BYTES
 from shared.kafka.settings import KafkaSettings
+from shared.observability.tracing import TracingSettings
 
 _MIB = 1024 * 1024
 
 
 class Settings(BaseSettings):
-    """PNEUMO_GATEWAY_*, beside KAFKA_* and PNEUMO_REGISTRY_URL."""
+    """PNEUMO_GATEWAY_*, beside KAFKA_*, OTEL_* and PNEUMO_REGISTRY_URL."""
 
     model_config = SettingsConfigDict(
         env_prefix="PNEUMO_GATEWAY_", frozen=True, populate_by_name=True
@@ -84,3 +85,4 @@ class Settings(BaseSettings):
 
     log_level: str = "INFO"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)

@@ -22,6 +22,11 @@ def test_the_stages_stand_in_their_order_and_reply_is_what_remains():
     ]
 
 
+def test_a_stage_that_the_request_did_not_get_to_is_not_named():
+    stages = split_ms(20.0, 2.0, Timings(queue_ms=4, decode_ms=3))
+    assert stages == {"admit": 2.0, "queue": 4.0, "decode": 3.0, "reply": 11.0}
+
+
 @given(admit_ms=MS, worker=WORKER, rest_ms=MS)
 def test_parts_that_fit_add_up_to_the_total(admit_ms, worker, rest_ms):
     total_ms = admit_ms + sum(worker_ms(worker).values()) + rest_ms

@@ -1,6 +1,6 @@
 """What the story needs from outside, one or two methods each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from inference_worker.core.handovers import Committed
 from inference_worker.core.requests import PredictRequest
-from inference_worker.core.retries import TryAgain
+from inference_worker.core.retries import FailedAttempt, TryAgain
 from shared.contracts.bundle import Manifest
 from shared.contracts.dead_letters import Attempt, Cause, DeadLetter
 from shared.contracts.models import ModelRecord
@@ -129,6 +129,22 @@ class OffsetSource(Protocol):
 
     async def bounds(self, partitions: Sequence[Partition]) -> dict[Partition, tuple[int, int]]:
         """Give the first offset held and the offset of the record to come."""
+        ...
+
+
+class AttemptTraces(Protocol):
+    """Tells of attempts to whoever follows traces."""
+
+    def attempted(
+        self,
+        requests: Sequence[PredictRequest],
+        results: Sequence[Outcome | FailedAttempt],
+        began_ms: int,
+    ) -> Mapping[str, str]:
+        """Tell of one attempt on each, which ends now; gives the sampled traces' ids by request.
+
+        began_ms: when it began, unix milliseconds.
+        """
         ...
 
 

@@ -13,7 +13,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from inference_worker.core.decoding import Decoded, decode
-from inference_worker.core.requests import PredictRequest, triage
+from inference_worker.core.requests import PredictRequest, queue_ms, triage
 from inference_worker.core.retries import FailedAttempt, one_line
 from inference_worker.core.verdicts import Verdict, decide_verdict
 from inference_worker.ports import Engine, Outcome, Pixels, Scores
@@ -136,25 +136,29 @@ def classify(
     Gives the results, and the features of every image that was decoded. alone: see Engine.predict.
     """
     started_s, started_ms = clock.monotonic_s(), clock.now_ms()
-    results: list[Result] = []
-    decoded: list[tuple[PredictRequest, Pixels, Features | None]] = []
+    read = []
     for request in requests:
         with bound_contextvars(request_id=request.headers.id):
-            image = _decode(request, engine, decode)
-        if isinstance(image, tuple):
-            decoded.append((request, *image))
-        else:
-            results.append(image)
+            read.append((request, _decode(request, engine, decode)))
+    decoded = [(request, *image) for request, image in read if isinstance(image, tuple)]
     decoded_s = clock.monotonic_s()
     verdicts = _infer(engine, [pixels for _, pixels, _ in decoded], alone=alone)
-    inferred_s = clock.monotonic_s()
-    for (request, _, _), verdict in zip(decoded, verdicts, strict=True):
-        timings = Timings(
-            queue_ms=max(0.0, float(started_ms - request.enqueued_ms)),
-            decode_ms=round((decoded_s - started_s) * 1e3, 3),
-            infer_ms=round((inferred_s - decoded_s) * 1e3, 3),
-        )
-        results.append(_conclude(request, verdict, engine, timings))
+    infer_ms = round((clock.monotonic_s() - decoded_s) * 1e3, 3)
+    decode_ms = round((decoded_s - started_s) * 1e3, 3)
+
+    def spent(request: PredictRequest, infer_ms: float | None) -> Timings:
+        waited_ms = queue_ms(request, started_ms)
+        return Timings(queue_ms=waited_ms, decode_ms=decode_ms, infer_ms=infer_ms)
+
+    results: list[Result] = [
+        _timed(result, spent(request, None))
+        for request, result in read
+        if not isinstance(result, tuple)
+    ]
+    results += [
+        _conclude(request, verdict, engine, spent(request, infer_ms))
+        for (request, _, _), verdict in zip(decoded, verdicts, strict=True)
+    ]
     return results, [features for _, _, features in decoded if features is not None]
 
 
@@ -166,6 +170,12 @@ def _decode(
         _log.info("image failed", code=image.code)
         return Failed(id=request.headers.id, code=image.code, detail=image.detail)
     return _failed(request, Cause.INTERNAL, image) if isinstance(image, Exception) else image
+
+
+def _timed(result: Failed | FailedAttempt, timings: Timings) -> Result:
+    if isinstance(result, FailedAttempt):
+        return result
+    return result.model_copy(update={"timings": timings})
 
 
 def _infer(

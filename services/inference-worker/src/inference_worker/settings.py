@@ -8,10 +8,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.clock import new_id
 from shared.kafka.settings import KafkaSettings
+from shared.observability.tracing import TracingSettings
 
 
 class Settings(BaseSettings):
-    """PNEUMO_WORKER_*, beside KAFKA_* and PNEUMO_REGISTRY_URL."""
+    """PNEUMO_WORKER_*, beside KAFKA_*, OTEL_* and PNEUMO_REGISTRY_URL."""
 
     model_config = SettingsConfigDict(
         env_prefix="PNEUMO_WORKER_", frozen=True, populate_by_name=True
@@ -51,3 +52,4 @@ class Settings(BaseSettings):
     """How long each image takes without an engine. With `faults`, above 0: there is no engine."""
     log_level: str = "INFO"
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    tracing: TracingSettings = Field(default_factory=TracingSettings)

@@ -81,7 +81,7 @@ def test_failures_are_counted_by_what_failed_from_0_and_no_code_makes_a_new_seri
     before = counted()
     assert set(before.values()) == {0}
     codes = [*FAILURE_REASONS, ErrorCode.UNDECODABLE, ErrorCode.FORBIDDEN]
-    metrics.batch_answered([Failed(id="1", code=code, detail="x") for code in codes])
+    metrics.batch_answered([Failed(id="1", code=code, detail="x") for code in codes], {})
     assert counted() == {**dict.fromkeys(before, 1), "undecodable": 2}
 
 

@@ -21,11 +21,19 @@ class ModelRef(Message):
 
 
 class Timings(Message):
-    """Where one request's time went inside the worker, milliseconds."""
+    """Where one request's time went inside the worker, milliseconds.
+
+    None: the request did not get there. An answer has been everywhere; older readers count on it.
+    """
 
     queue_ms: float
-    decode_ms: float
-    infer_ms: float
+    decode_ms: float | None = None
+    infer_ms: float | None = None
+
+    def stages_ms(self) -> dict[str, float]:
+        """Name the stages that the request got to, in their order."""
+        stages = {"queue": self.queue_ms, "decode": self.decode_ms, "infer": self.infer_ms}
+        return {stage: ms for stage, ms in stages.items() if ms is not None}
 
 
 class Succeeded(Message):
@@ -53,6 +61,7 @@ class Failed(Message):
     id: str
     code: ErrorCode
     detail: str
+    timings: Timings | None = None
 
 
 class Expired(Message):
@@ -61,6 +70,7 @@ class Expired(Message):
     status: Literal["expired"] = "expired"
     id: str
     deadline_ms: int
+    timings: Timings | None = None
 
 
 PredictResult = Annotated[Succeeded | Failed | Expired, Field(discriminator="status")]

@@ -7,13 +7,12 @@ spares its start a sixth of a second: who scales workers waits for it.
 from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import (
-    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Metric,
     ProcessCollector,
-    generate_latest,
 )
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -63,9 +62,10 @@ class Health:
         body = {"status": "ready" if ok else "not_ready", "checks": checks}
         return JSONResponse(body, status_code=200 if ok else 503)
 
-    async def scrape(self, _: Request) -> Response:
-        """Answer /metrics."""
-        return Response(generate_latest(self._metrics), media_type=CONTENT_TYPE_LATEST)
+    async def scrape(self, request: Request) -> Response:
+        """Answer /metrics; as OpenMetrics, with exemplars, to who asks for it: Prometheus does."""
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(self._metrics), headers={"Content-Type": content_type})
 
 
 def new_health_app(readiness: Readiness, metrics: CollectorRegistry) -> Starlette:

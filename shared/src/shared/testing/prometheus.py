@@ -80,6 +80,7 @@ def watched(
         f"--config.file={config}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}",
+        "--enable-feature=exemplar-storage",
     ]
     with (folder / "prometheus.log").open("wb") as log:
         running = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  no shell

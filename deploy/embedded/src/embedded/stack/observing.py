@@ -95,6 +95,7 @@ def _prometheus(settings: StackSettings) -> Program:
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'series'}",
         *_RETENTION,
+        "--enable-feature=exemplar-storage",  # which trace shows a bucket's time
         f"--web.listen-address={LOOPBACK}:{port.number}",
     )
     return Program(PROMETHEUS, command, (port,), stop_order=_STOPS_FIRST, ready_path="/-/ready")

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 from gateway.adapters.group_lag import Followed
 from gateway.core.admission import Reason
 from gateway.core.workload import LoadReport
-from shared.observability.stages import new_stage_seconds
+from shared.observability.stages import StageSeconds, exemplar_of
 
 _BUCKETS = (
     0.002,
@@ -49,17 +49,22 @@ class GatewayMetrics:
             buckets=_BUCKETS,
             registry=registry,
         )
-        self._stages = new_stage_seconds(registry)
+        self._stages = StageSeconds(registry)
 
-    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one request. The method is the client's word, so only known ones are labels."""
+    def observe(
+        self, method: str, route: str, status: int, seconds: float, trace_id: str | None
+    ) -> None:
+        """Count one request. The method is the client's word, so only known ones are labels.
+
+        trace_id: of the trace that shows it, where it is sampled.
+        """
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route, str(status)).inc()
-        self._seconds.labels(known, route).observe(seconds)
+        self._seconds.labels(known, route).observe(seconds, exemplar_of(trace_id))
 
-    def observe_stage(self, stage: str, seconds: float) -> None:
+    def observe_stage(self, stage: str, seconds: float, trace_id: str | None) -> None:
         """Count one answer's time in a stage of the gateway's: admit or reply."""
-        self._stages.labels(stage).observe(seconds)
+        self._stages.observe(stage, seconds, trace_id)
 
 
 class LoadCollector(Collector):

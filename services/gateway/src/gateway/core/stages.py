@@ -18,6 +18,4 @@ def split_ms(total_ms: float, admit_ms: float, worker: Timings | None) -> dict[s
 
 def worker_ms(worker: Timings | None) -> dict[str, float]:
     """Name the stages that the worker told of, milliseconds; none where it said nothing."""
-    if worker is None:
-        return {}
-    return {"queue": worker.queue_ms, "decode": worker.decode_ms, "infer": worker.infer_ms}
+    return {} if worker is None else worker.stages_ms()

@@ -8,7 +8,7 @@ from fastapi import Response
 from gateway.core.admission import Refuse
 from gateway.core.stages import worker_ms
 from gateway.http.problems import problem
-from gateway.http.timing import server_timing, timings_of
+from gateway.http.timing import server_timing
 from gateway.ports import Outcome
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import Expired, Failed, Succeeded
@@ -32,7 +32,7 @@ def answer(
     stages_ms: of the request that is answered; None if it only asks for an outcome that there is,
     which then has the worker's stages alone.
     """
-    stages = worker_ms(timings_of(outcome)) if stages_ms is None else stages_ms
+    stages = worker_ms(outcome.timings) if stages_ms is None else stages_ms
     timing = server_timing(stages)
     match outcome:
         case Succeeded():

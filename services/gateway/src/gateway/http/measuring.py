@@ -7,17 +7,20 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.timing import STARTED_S
+from gateway.http.tracing import TRACE, begin_trace
+from shared.observability.tracing import Tracer
 
 _log = structlog.get_logger(__name__)
 
-Observe = Callable[[str, str, int, float], None]
-"""method, route template, status, seconds."""
+Observe = Callable[[str, str, int, float, str | None], None]
+"""method, route template, status, seconds, id of the trace if it is sampled."""
 
 
 class MeasuringMiddleware:
     """Tells `observe` of every HTTP request once its response has begun and ended.
 
     Each has a `request_id` in its log lines from here on; a prediction's own takes its place.
+    tracer: for the spans of predictions; None without traces.
     """
 
     def __init__(
@@ -26,11 +29,13 @@ class MeasuringMiddleware:
         observe: Observe,
         monotonic_s: Callable[[], float],
         new_id: Callable[[], str],
+        tracer: Tracer | None = None,
     ) -> None:
         self._app = app
         self._observe = observe
         self._monotonic_s = monotonic_s
         self._new_id = new_id
+        self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and watch its response go by."""
@@ -42,6 +47,8 @@ class MeasuringMiddleware:
         structlog.contextvars.bind_contextvars(request_id=self._new_id())
         started_s = self._monotonic_s()
         scope[STARTED_S] = started_s
+        trace = None if self._tracer is None else begin_trace(self._tracer, scope)
+        scope[TRACE] = trace
         status = 500
 
         async def watch(message: Message) -> None:
@@ -55,7 +62,11 @@ class MeasuringMiddleware:
         finally:
             # The template, not the path: ids must not become label values.
             route = getattr(scope.get("route"), "path", "unmatched")
-            self._observe(scope["method"], route, status, self._monotonic_s() - started_s)
+            seconds = self._monotonic_s() - started_s
+            if trace is not None:
+                trace.end(status)
+            trace_id = None if trace is None else trace.trace_id
+            self._observe(scope["method"], route, status, seconds, trace_id)
             # What is refused is counted; under overload a line for each would cost more than it.
             unforeseen = status == HTTPStatus.INTERNAL_SERVER_ERROR
             tell = _log.warning if unforeseen else _log.debug

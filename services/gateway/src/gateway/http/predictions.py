@@ -13,6 +13,7 @@ from gateway.http.image_body import FIELD, Upload, read_image
 from gateway.http.limits import HttpLimits
 from gateway.http.problems import ProblemError, Responses, problem, problem_responses
 from gateway.http.timing import AnswerTimer
+from gateway.http.tracing import trace_of
 from gateway.service.predictions import (
     Answered,
     DeadlineExceededError,
@@ -43,6 +44,14 @@ _PREFER = {
     "schema": {"type": "string"},
     "description": "RFC 7240: `respond-async` for a 202 at once, `wait=N` seconds to wait.",
 }
+_TRACEPARENT = {
+    "name": "traceparent",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "W3C Trace Context: the caller's trace, which the request becomes a part of. "
+    "One that is not valid is ignored.",
+}
 _PROBLEMS = problem_responses(
     ErrorCode.MALFORMED_REQUEST,
     ErrorCode.MISSING_FIELD,
@@ -69,7 +78,10 @@ def new_predictions_router(
     @router.post(
         "/predict",
         responses=_PROBLEMS | _ANSWER,
-        openapi_extra={"requestBody": {"required": True, "content": _MULTIPART}},
+        openapi_extra={
+            "requestBody": {"required": True, "content": _MULTIPART},
+            "parameters": [_TRACEPARENT],
+        },
     )
     async def predict(request: Request) -> Response:
         waits = Preferences(respond_async=False, wait_s=limits.default_wait_s)
@@ -86,7 +98,7 @@ def new_predictions_router(
         responses=_PROBLEMS | _ANSWER | _ACCEPTED,
         openapi_extra={
             "requestBody": {"required": True, "content": _MULTIPART | _IMAGE},
-            "parameters": [_PREFER],
+            "parameters": [_PREFER, _TRACEPARENT],
         },
     )
     async def create_prediction(request: Request) -> Response:
@@ -221,6 +233,9 @@ async def _submit(
 
 
 def _traceparent(request: Request) -> str | None:
+    trace = trace_of(request.scope)
+    if trace is not None:
+        return trace.traceparent
     return parse_traceparent(request.headers.getlist("traceparent"))
 
 

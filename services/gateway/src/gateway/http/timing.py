@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from starlette.types import Scope
 
 from gateway.core.stages import split_ms
+from gateway.http.tracing import trace_of
 from gateway.ports import Outcome
-from shared.contracts.predict import Succeeded, Timings
 
 STARTED_S = "pneumo.started_s"
 """Where a request's beginning lies in its scope, by the monotonic clock."""
 
-ObserveStage = Callable[[str, float], None]
-"""stage, seconds."""
+ObserveStage = Callable[[str, float, str | None], None]
+"""stage, seconds, id of the trace if it is sampled."""
 
 
 class AnswerTimer:
@@ -26,16 +26,14 @@ class AnswerTimer:
         """Give the stages of the answer that is sent now; `accepted_s`: its record was on Kafka."""
         started_s: float = scope[STARTED_S]
         total_ms = (self._monotonic_s() - started_s) * 1e3
-        stages = split_ms(total_ms, (accepted_s - started_s) * 1e3, timings_of(outcome))
+        stages = split_ms(total_ms, (accepted_s - started_s) * 1e3, outcome.timings)
+        trace = trace_of(scope)
+        if trace is not None:
+            trace.answered(outcome, stages)
         # The worker counts its own, once for each request and not for each answer.
         for own in ("admit", "reply"):
-            self._observe(own, stages[own] / 1e3)
+            self._observe(own, stages[own] / 1e3, None if trace is None else trace.trace_id)
         return stages
-
-
-def timings_of(outcome: Outcome) -> Timings | None:
-    """Give what the worker said of its part, if it did."""
-    return outcome.timings if isinstance(outcome, Succeeded) else None
 
 
 def server_timing(stages_ms: Mapping[str, float]) -> dict[str, str]:

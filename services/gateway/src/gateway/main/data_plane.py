@@ -3,16 +3,18 @@
 from gateway.adapters.group_lag import Followed, KafkaGroupLag
 from gateway.adapters.outcome_log import KafkaOutcomeLog
 from gateway.adapters.requests import KafkaRequests
+from gateway.adapters.traced_requests import TracedRequests
 from gateway.core.admission import Limits
 from gateway.core.outcome_cache import OutcomeCache
 from gateway.main.clients import Clients
-from gateway.ports import BrokerProbe, LagWatcher
+from gateway.ports import BrokerProbe, LagWatcher, RequestPublisher
 from gateway.service.predictions import PredictionService
 from gateway.settings import Settings
 from shared.clock import Clock
 from shared.contracts.topics import PREDICT_REQUESTS, PREDICT_RESULTS, PREDICT_RETRY
 from shared.kafka.clients import new_consumer
 from shared.kafka.publisher import KafkaPublisher
+from shared.observability.tracing import Tracer
 
 _WORKERS = "inference-worker"
 _RETRIES = "inference-worker-retry"
@@ -32,12 +34,15 @@ def new_group_lag(settings: Settings, clients: Clients, watcher: LagWatcher) -> 
 
 
 def new_prediction_service(
-    settings: Settings, clients: Clients, probe: BrokerProbe, clock: Clock
+    settings: Settings, clients: Clients, probe: BrokerProbe, clock: Clock, tracer: Tracer | None
 ) -> PredictionService:
-    """Make the service over its own producer."""
+    """Make the service over its own producer. tracer: None without traces."""
     prefix = settings.kafka.topic_prefix
     requests_topic = PREDICT_REQUESTS.prefixed(prefix).name
     publisher = KafkaPublisher(clients.requests, timeout_s=settings.publish_timeout_s)
+    requests: RequestPublisher = KafkaRequests(publisher, requests_topic)
+    if tracer is not None:
+        requests = TracedRequests(requests, tracer, requests_topic)
     outcome_log = KafkaOutcomeLog(
         lambda: new_consumer(settings.kafka, client_id=f"{settings.id}-lookup"),
         clients.requests,
@@ -46,7 +51,7 @@ def new_prediction_service(
         max_wait_ms=int(settings.max_wait_s * 1000),
     )
     return PredictionService(
-        KafkaRequests(publisher, requests_topic),
+        requests,
         outcome_log,
         probe,
         clock,

@@ -27,7 +27,7 @@ def new_http_side(settings: Settings, parts: Parts, clock: Clock) -> ASGIApp:
     timer = AnswerTimer(clock.monotonic_s, metrics.observe_stage)
     app = new_routes(settings, parts, clock, metrics_registry, timer)
     gate = new_gate(app, settings, clock)
-    return MeasuringMiddleware(gate, metrics.observe, clock.monotonic_s, new_id)
+    return MeasuringMiddleware(gate, metrics.observe, clock.monotonic_s, new_id, parts.tracer)
 
 
 def new_routes(

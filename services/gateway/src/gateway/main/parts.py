@@ -8,11 +8,15 @@ from gateway.main.control_plane import ControlPlane
 from gateway.service.predictions import PredictionService
 from gateway.subscribers.cluster import ClusterView
 from shared.kafka.topic_reader import TopicReader
+from shared.observability.tracing import Tracer
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Made and connected; the probe, the eye on the lag and the readers do not run yet."""
+    """Made and connected; the probe, the eye on the lag and the readers do not run yet.
+
+    tracer: None without traces.
+    """
 
     predictions: PredictionService
     control: ControlPlane
@@ -20,6 +24,7 @@ class Parts:
     probe: KafkaProbe
     lag: KafkaGroupLag
     readers: tuple[TopicReader, ...]
+    tracer: Tracer | None
 
     def readiness(self) -> dict[str, bool]:
         """Name what must hold for taking predictions; the registry is not among it."""

@@ -24,6 +24,7 @@ from shared.clock import Clock, SystemClock
 from shared.observability.logs import configure_logs
 from shared.observability.process import run_service
 from shared.observability.serving import serve
+from shared.observability.tracing import open_tracing
 from shared.observability.watchdog import watched_loop
 
 
@@ -65,15 +66,18 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncItera
     clock = clock or SystemClock()
     # One thread: an upload may take its time, a prediction may not.
     with ThreadPoolExecutor(1, thread_name_prefix="uploads") as compute:
-        async with open_clients(settings) as clients:
+        async with (
+            open_tracing(settings.tracing, service="gateway", instance=settings.id) as tracer,
+            open_clients(settings) as clients,
+        ):
             probe = KafkaProbe(clients.lookout)
-            predictions = new_prediction_service(settings, clients, probe, clock)
+            predictions = new_prediction_service(settings, clients, probe, clock, tracer)
             cluster = ClusterView()
             images = new_labelled_images(settings, clients)
             control = new_control_plane(settings, clients.control, images, cluster, compute)
             readers = new_readers(settings, predictions, control, cluster)
             lag = new_group_lag(settings, clients, predictions)
-            parts = Parts(predictions, control, cluster, probe, lag, readers)
+            parts = Parts(predictions, control, cluster, probe, lag, readers, tracer)
             yield Gateway(new_http_side(settings, parts, clock), parts)
 
 

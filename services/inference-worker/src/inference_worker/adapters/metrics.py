@@ -1,14 +1,14 @@
 """What the worker counts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from inference_worker.ports import Outcome
 from shared.contracts.dead_letters import Cause
 from shared.contracts.errors import ErrorCode
-from shared.contracts.predict import Failed, Succeeded
-from shared.observability.stages import new_stage_seconds
+from shared.contracts.predict import Failed
+from shared.observability.stages import StageSeconds
 
 FAILURE_REASONS = (
     ErrorCode.EMPTY_FILE,
@@ -31,7 +31,7 @@ class WorkerMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._outcomes = _new_outcomes(registry)
         self._failures = _new_failures(registry)
-        self._stages = new_stage_seconds(registry)
+        self._stages = StageSeconds(registry)
         self._batch = Histogram(
             "pneumo_batch_size",
             "Requests taken together.",
@@ -68,18 +68,18 @@ class WorkerMetrics:
             "pneumo_retries_waiting", "Requests held until their next attempt.", registry=registry
         )
 
-    def batch_answered(self, outcomes: Sequence[Outcome]) -> None:
-        """Count one batch whose outcomes the broker has confirmed."""
+    def batch_answered(self, outcomes: Sequence[Outcome], traces: Mapping[str, str]) -> None:
+        """Count one batch whose outcomes the broker has confirmed. traces: ids, by request."""
         self._batch.observe(len(outcomes))
         for outcome in outcomes:
             self._outcomes.labels(outcome.status).inc()
             if isinstance(outcome, Failed):
                 reason = outcome.code.value if outcome.code in FAILURE_REASONS else _OTHER
                 self._failures.labels(reason).inc()
-            if isinstance(outcome, Succeeded) and outcome.timings is not None:
-                self._stages.labels("queue").observe(outcome.timings.queue_ms / 1e3)
-                self._stages.labels("decode").observe(outcome.timings.decode_ms / 1e3)
-                self._stages.labels("infer").observe(outcome.timings.infer_ms / 1e3)
+            if outcome.timings is None:
+                continue
+            for stage, took_ms in outcome.timings.stages_ms().items():
+                self._stages.observe(stage, took_ms / 1e3, traces.get(outcome.id))
 
     def record_unreadable(self) -> None:
         """Count a record that is no request."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.contracts.dead_letters import Attempt
 from shared.contracts.headers import RequestHeaders
-from shared.contracts.predict import Expired
+from shared.contracts.predict import Expired, Timings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,17 @@ def triage(requests: Sequence[PredictRequest], now_ms: int) -> Triage:
     """Part the requests that somebody still waits for from those whose deadline has passed."""
     live = tuple(r for r in requests if now_ms < r.headers.deadline_ms)
     expired = tuple(
-        Expired(id=r.headers.id, deadline_ms=r.headers.deadline_ms)
+        Expired(
+            id=r.headers.id,
+            deadline_ms=r.headers.deadline_ms,
+            timings=Timings(queue_ms=queue_ms(r, now_ms)),
+        )
         for r in requests
         if now_ms >= r.headers.deadline_ms
     )
     return Triage(live=live, expired=expired)
+
+
+def queue_ms(request: PredictRequest, now_ms: int) -> float:
+    """How long it has lain on its topic; 0 if the clock that stamped it is ahead of ours."""
+    return float(max(0, now_ms - request.enqueued_ms))

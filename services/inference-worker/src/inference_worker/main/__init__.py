@@ -34,6 +34,7 @@ from shared.kafka.topic_reader import StartAt, TopicReader
 from shared.observability.logs import configure_logs
 from shared.observability.process import run_service
 from shared.observability.serving import serve
+from shared.observability.tracing import open_tracing
 from shared.observability.watchdog import watched_loop
 from shared.registry_client import new_registry_client
 
@@ -74,6 +75,9 @@ async def build(
     clock = clock or SystemClock()
     settings.cache_dir.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
+        tracer = await stack.enter_async_context(
+            open_tracing(settings.tracing, service="inference-worker", instance=settings.id)
+        )
         compute = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="compute"))
         loading = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
         registry = await stack.enter_async_context(new_registry_client(settings.registry_url))
@@ -101,7 +105,9 @@ async def build(
             reconcile_every_s=settings.reconcile_every_s,
             step_back=step_back,
         )
-        consuming = Consuming(settings, service, publisher, metrics, health, status, clock, stack)
+        consuming = Consuming(
+            settings, service, publisher, metrics, health, status, clock, tracer, stack
+        )
         predictions, retries = consuming.new_consumers()
         reader = _new_models_reader(settings, models)
         yield Worker(service, predictions, retries, models, reader, status, metrics_registry)

@@ -1,7 +1,7 @@
 """The two groups that a worker is a member of: new requests, and those that failed before."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
@@ -11,6 +11,7 @@ from inference_worker.adapters.model_health import ModelHealth
 from inference_worker.adapters.offsets import KafkaOffsets
 from inference_worker.adapters.outcomes import KafkaOutcomes
 from inference_worker.adapters.status import StatusReporter
+from inference_worker.adapters.traces import AttemptTracer
 from inference_worker.core.handovers import new_mark
 from inference_worker.ports import Outcome
 from inference_worker.service import InferenceService
@@ -27,6 +28,7 @@ from shared.contracts.topics import (
 )
 from shared.kafka.clients import new_consumer, stop_client
 from shared.kafka.publisher import Publisher
+from shared.observability.tracing import Tracer
 
 _GROUP = "inference-worker"
 _RETRY_GROUP = "inference-worker-retry"
@@ -39,7 +41,7 @@ comes to it then waits for that fetch to end: half a second with the default."""
 
 @dataclass(frozen=True, slots=True)
 class Consuming:
-    """What both consumers share. stack: closes what they open."""
+    """What both consumers share. tracer: None without traces. stack: closes what they open."""
 
     settings: Settings
     service: InferenceService
@@ -48,6 +50,7 @@ class Consuming:
     health: ModelHealth
     status: StatusReporter
     clock: Clock
+    tracer: Tracer | None
     stack: AsyncExitStack
 
     def new_consumers(self) -> tuple[PredictionConsumer, PredictionConsumer]:
@@ -98,10 +101,17 @@ class Consuming:
             worker_id=self.settings.id,
             max_attempts=self.settings.max_attempts,
             on_answered=self._on_answered,
+            traces=self._new_traces(),
         )
 
-    def _on_answered(self, outcomes: Sequence[Outcome]) -> None:
-        self.metrics.batch_answered(outcomes)
+    def _new_traces(self) -> AttemptTracer | None:
+        if self.tracer is None:
+            return None
+        requests, retries = self._name(PREDICT_REQUESTS), self._name(PREDICT_RETRY)
+        return AttemptTracer(self.tracer, requests=requests, retries=retries)
+
+    def _on_answered(self, outcomes: Sequence[Outcome], traces: Mapping[str, str]) -> None:
+        self.metrics.batch_answered(outcomes, traces)
         self.health.batch_answered(outcomes)
         self.status.count(len(outcomes))
 

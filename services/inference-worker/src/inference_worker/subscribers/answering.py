@@ -1,7 +1,7 @@
 """From records to what is confirmed about them: outcomes, retries, dead letters."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import structlog
@@ -16,7 +16,13 @@ from inference_worker.core.retries import (
     decide_fate,
     failed_outcome,
 )
-from inference_worker.ports import AnswerCounts, LetterPublisher, Outcome, OutcomePublisher
+from inference_worker.ports import (
+    AnswerCounts,
+    AttemptTraces,
+    LetterPublisher,
+    Outcome,
+    OutcomePublisher,
+)
 from inference_worker.service import InferenceService
 from shared.clock import Clock
 from shared.contracts.dead_letters import Cause, DeadLetter, parse_attempts
@@ -53,8 +59,10 @@ class Answering:
         *,
         worker_id: str,
         max_attempts: int,
-        on_answered: Callable[[Sequence[Outcome]], None],
+        on_answered: Callable[[Sequence[Outcome], Mapping[str, str]], None],
+        traces: AttemptTraces | None = None,
     ) -> None:
+        """on_answered: told of confirmed outcomes, and of the sampled traces' ids by request."""
         self._service = service
         self._outcomes = outcomes
         self._letters = letters
@@ -63,6 +71,7 @@ class Answering:
         self._worker_id = worker_id
         self._max_attempts = max_attempts
         self._on_answered = on_answered
+        self._traces = traces
 
     async def is_free(self, within_s: float) -> bool:
         """See InferenceService.is_free."""
@@ -89,11 +98,15 @@ class Answering:
     async def _answer(
         self, requests: Sequence[PredictRequest], still_own: Callable[[], Awaitable[bool]]
     ) -> None:
-        began_s = self._clock.monotonic_s()
+        began_s, began_ms = self._clock.monotonic_s(), self._clock.now_ms()
         results = await self._service.answer(requests)
         if self._clock.monotonic_s() - began_s > _SURE_S and not await still_own():
             raise ExpelledError
-        await self._tell([result for result in results if not isinstance(result, FailedAttempt)])
+        outcomes = [result for result in results if not isinstance(result, FailedAttempt)]
+        await self._tell(outcomes)
+        # Afterwards: no answer waits for its trace.
+        traces = self._traces.attempted(requests, results, began_ms) if self._traces else {}
+        self._count(outcomes, traces)
         failed = [result for result in results if isinstance(result, FailedAttempt)]
         if failed:
             await asyncio.gather(*(self._decide(attempt, self._worker_id) for attempt in failed))
@@ -136,12 +149,17 @@ class Answering:
         letter = DeadLetter(request.headers, fate.cause, failed.stack, attempts, now_ms)
         await _confirmed(lambda: self._letters.give_up(letter, request.image))
         self._counts.dead_lettered(fate.cause)
-        await self._tell([failed_outcome(request.headers.id, fate.cause)])
+        outcomes = [failed_outcome(request.headers.id, fate.cause)]
+        await self._tell(outcomes)
+        self._count(outcomes, {})
 
     async def _tell(self, outcomes: Sequence[Outcome]) -> None:
         if outcomes:
             await _confirmed(lambda: self._outcomes.publish(outcomes))
-            self._on_answered(outcomes)
+
+    def _count(self, outcomes: Sequence[Outcome], traces: Mapping[str, str]) -> None:
+        if outcomes:
+            self._on_answered(outcomes, traces)
 
 
 async def _confirmed(publish: Callable[[], Awaitable[None]]) -> None:

@@ -1,0 +1,98 @@
+"""The gateway's part of a prediction's trace, as far as HTTP goes; the record's is the publisher's.
+
+Names and attributes: OpenTelemetry's for HTTP servers, beside some of our own (pneumo.*).
+https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
+"""
+
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from gateway.ports import Outcome
+from shared.contracts.predict import Failed, Succeeded
+from shared.observability.traceparent import parse_traceparent
+from shared.observability.tracing import NS_PER_MS, Span, Tracer
+
+TRACE = "pneumo.trace"
+"""Where a request's trace lies in its scope; None there without one."""
+
+_TRACED = frozenset({"/predict", "/v1/predictions"})
+_SERVER_ERROR = 500
+
+
+class RequestTrace:
+    """The span of one HTTP request, and the stages that the gateway knows."""
+
+    def __init__(self, tracer: Tracer, span: Span) -> None:
+        self._tracer = tracer
+        self._span = span
+
+    @property
+    def traceparent(self) -> str:
+        """What makes another span a child of this request."""
+        return self._span.traceparent
+
+    @property
+    def trace_id(self) -> str | None:
+        """None if the trace is not sampled."""
+        return self._span.trace_id
+
+    def answered(self, outcome: Outcome, stages_ms: Mapping[str, float]) -> None:
+        """Note how it ended. stages_ms: from the request's beginning until now, admit and reply."""
+        if self.trace_id is None:
+            return
+        self._span.note(_about(outcome))
+        start_ns = self._span.started_ns
+        end_ns = start_ns + int(sum(stages_ms.values()) * NS_PER_MS)
+        self._stage("admit", start_ns, start_ns + int(stages_ms["admit"] * NS_PER_MS))
+        self._stage("reply", end_ns - int(stages_ms["reply"] * NS_PER_MS), end_ns)
+
+    def end(self, status: int) -> None:
+        """The response has ended. A refusal is the client's fault, and no error of ours."""
+        self._span.note({"http.response.status_code": status})
+        self._span.end(error=str(status) if status >= _SERVER_ERROR else None)
+
+    def _stage(self, name: str, start_ns: int, end_ns: int) -> None:
+        span = self._tracer.start(name, "internal", parent=self.traceparent, at_ns=start_ns)
+        span.end(at_ns=end_ns)
+
+
+def begin_trace(tracer: Tracer, scope: Scope) -> RequestTrace | None:
+    """Begin the trace of a prediction, or go on with its caller's; None for any other request."""
+    path: str = scope["path"]
+    if path not in _TRACED or scope["method"] != "POST":
+        return None
+    span = tracer.start(
+        f"POST {path}",
+        "server",
+        parent=parse_traceparent(Headers(scope=scope).getlist("traceparent")),
+        attributes={
+            "http.request.method": "POST",
+            "http.route": path,
+            "url.path": path,
+            "url.scheme": scope["scheme"],
+        },
+    )
+    return RequestTrace(tracer, span)
+
+
+def trace_of(scope: Scope) -> RequestTrace | None:
+    """Give the trace that was begun for this request, if one was."""
+    trace: RequestTrace | None = scope.get(TRACE)
+    return trace
+
+
+def _about(outcome: Outcome) -> dict[str, str | int | float]:
+    about: dict[str, str | int | float] = {
+        "pneumo.prediction.id": outcome.id,
+        "pneumo.outcome": outcome.status,
+    }
+    if isinstance(outcome, Succeeded):
+        about |= {
+            "pneumo.model.name": outcome.model.name,
+            "pneumo.model.version": outcome.model.version,
+        }
+    if isinstance(outcome, Failed):
+        about["pneumo.code"] = outcome.code
+    return about
