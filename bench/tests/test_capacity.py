@@ -31,7 +31,7 @@ def test_a_price_is_told_only_if_one_was_given(capsys):
     main(["--rate", "1000"])
     assert "million predictions" not in capsys.readouterr().out
     main(["--rate", "1000", "--vcpu-hour", "3.6"])
-    assert "A million predictions, if every vCPU were busy: 4.7800" in capsys.readouterr().out
+    assert "A million predictions, if every vCPU were busy: 7.2100" in capsys.readouterr().out
 
 
 def test_a_rate_of_nothing_is_refused():
