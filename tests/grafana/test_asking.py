@@ -11,6 +11,8 @@ from grafana.__main__ import main
 from grafana.asking import PrometheusError, ask
 from grafana.empty import why_empty, why_missing
 from grafana.files import Asked, asked
+from grafana.metrics import OUT_OF_DOMAIN
+from grafana.missing import MISSING
 from grafana.rules import alerts, asked_by_rules
 
 EVERYTHING = [*asked(), *asked_by_rules()]
@@ -107,7 +109,8 @@ def test_what_is_empty_without_a_reason_fails(stand_in, capsys):
     assert len(queries) > len(EVERYTHING)
 
 
-def test_what_is_said_to_be_missing_and_has_data_fails(stand_in, capsys):
+def test_what_is_said_to_be_missing_and_has_data_fails(stand_in, capsys, monkeypatch):
+    monkeypatch.setitem(MISSING, OUT_OF_DOMAIN, "no service tells strangers")
     url, answers, _ = stand_in
     answers["*"] = [series("1")]
     assert main(["ask", url]) == 1
