@@ -9,6 +9,8 @@ from bench.compare.records import Session
 from bench.compare.summary import p50, rate
 
 REPORT_FILE = "RESULTS.md"
+SOAK_FILE = "soak.md"
+"""Figures of the last long `make soak`, written down by hand from its page."""
 _PLOTS = "plots"
 
 _BARS = """\
@@ -41,11 +43,13 @@ def write_report(session: Session, folder: Path) -> None:
     """Write RESULTS.md and the plots into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     plots = draw_plots(session, folder / _PLOTS)
-    (folder / REPORT_FILE).write_text(render(session, [plot.name for plot in plots]))
+    soak = folder / SOAK_FILE
+    told = soak.read_text() if soak.exists() else ""
+    (folder / REPORT_FILE).write_text(render(session, [plot.name for plot in plots], told))
 
 
-def render(session: Session, plots: list[str]) -> str:
-    """Give the text of RESULTS.md."""
+def render(session: Session, plots: list[str], soak: str = "") -> str:
+    """Give the text of RESULTS.md. soak: a section of its own, as it is."""
     parts = [
         "# This system beside its peers\n",
         "Written by `make bench`; absolute figures belong to this machine and this hour.\n",
@@ -58,6 +62,7 @@ def render(session: Session, plots: list[str]) -> str:
         tables.ceilings(session),
         "## Memory, MB resident (largest of the session)\n",
         tables.memory(session),
+        *([soak] if soak else []),
         *([_failures(session)] if session.failures else []),
         "## How it was measured\n",
         _HOW,

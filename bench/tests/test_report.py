@@ -59,6 +59,12 @@ def test_report_and_plots_are_written(tmp_path):
     assert all(f"](plots/{name})" in text for name in pictures)
 
 
+def test_the_figures_of_a_soak_are_taken_into_the_report(tmp_path):
+    (tmp_path / "soak.md").write_text("## Thirty minutes\n\n1 of 1 passed\n")
+    write_report(SESSION, tmp_path)
+    assert "## Thirty minutes\n\n1 of 1 passed\n" in (tmp_path / "RESULTS.md").read_text()
+
+
 def test_a_session_without_a_cell_is_reported_too(tmp_path):
     write_report(Session(MACHINE, 1.0, 0), tmp_path)
     assert "not measured" in (tmp_path / "RESULTS.md").read_text()
