@@ -15,6 +15,7 @@ EMPTY: Mapping[str, str] = {
     m.JOB_STARTED: "no job is under way",
     m.JOB_PROGRESS: "no job is under way",
     m.PHASE_SECONDS: "no job went through a phase lately",
+    m.SWAP_SECONDS: "no model was loaded lately",
     m.DRIFT_INDEX: "no worker has seen 200 images yet, or its bundle has no reference",
     m.GATE_FIGURE: "no candidate has been judged",
     f"{m.ERROR_RATIO}6h": "it is recorded every two minutes, and the first is still to come",
