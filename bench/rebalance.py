@@ -24,7 +24,8 @@ from typing import Any
 import uvloop
 
 from bench.compare.systems import REPOSITORY
-from bench.overload import Pool, new_request, saturate
+from bench.connections import Pool, new_request
+from bench.overload import saturate
 from bench.own_stack import OwnStack, own_stack
 from embedded.ports import LOOPBACK
 

@@ -22,7 +22,7 @@ import uvloop
 
 from bench.compare.closed_loop import measure
 from bench.compare.systems import REPOSITORY
-from bench.overload import Pool, new_request
+from bench.connections import Pool, new_request
 from bench.own_stack import OwnStack, own_stack
 from bench.scaling_ceiling import closed_loop_share, even_share
 from embedded.ports import LOOPBACK

@@ -22,7 +22,7 @@ from inference_worker.core.decoding import decode as decode_image
 from inference_worker.main.consuming import Consuming
 from inference_worker.main.worker import Worker
 from inference_worker.ports import BundleSource, EngineLoader
-from inference_worker.service import InferenceService
+from inference_worker.service import Decode, InferenceService
 from inference_worker.settings import Settings
 from inference_worker.subscribers.models import ModelFollower
 from shared.clock import Clock, SystemClock
@@ -89,11 +89,7 @@ async def build(
         metrics, health = WorkerMetrics(metrics_registry), ModelHealth(metrics_registry)
         drift = InputDrift(metrics_registry, clock)
         status = _new_status(settings, publisher, clock)
-        loader = loader or _new_loader(settings)
-        decode = leave_encoded if settings.engine == "noop" else decode_image
-        if settings.faults:
-            faults = Faults(asyncio.get_running_loop())
-            decode, loader = faults.decode, faults.wrap(loader)
+        decode, loader = _new_decoding(settings, loader or _new_loader(settings))
         service = InferenceService(compute, clock, decode=decode, on_seen=drift.images_seen)
         models = ModelFollower(
             settings.model_name,
@@ -111,6 +107,13 @@ async def build(
         predictions, retries = consuming.new_consumers()
         reader = _new_models_reader(settings, models)
         yield Worker(service, predictions, retries, models, reader, status, metrics_registry)
+
+
+def _new_decoding(settings: Settings, loader: EngineLoader) -> tuple[Decode, EngineLoader]:
+    if settings.faults:
+        faults = Faults(asyncio.get_running_loop())
+        return faults.decode, faults.wrap(loader)
+    return leave_encoded if settings.engine == "noop" else decode_image, loader
 
 
 def _new_loader(settings: Settings) -> EngineLoader:
