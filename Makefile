@@ -4,8 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := bench.compare bench.peers embedded gateway grafana inference_worker load operations registry shared trainer
-MEMBERS := shared $(sort $(wildcard services/*)) deploy/embedded deploy/operations
+PACKAGES := bench.compare bench.peers embedded gateway grafana inference_worker load operations pneumo registry shared trainer ui
+MEMBERS := shared $(sort $(wildcard services/*)) deploy/embedded deploy/operations client ui
 PROJECTS := $(wildcard $(addsuffix /pyproject.toml,$(MEMBERS)))
 # Set CHECKED to look at a part only: make lint CHECKED=services/gateway
 CHECKED ?= .
@@ -114,7 +114,7 @@ format: install-dev ## put the code in the one form
 # --- maintain ----------------------------------------------------------------------------------
 
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-header --no-annotate --no-emit-package pneumostream-shared --quiet
+	--no-header --no-annotate --no-emit-package pneumostream-shared --no-emit-package pneumostream-client --quiet
 
 lock: ## write the requirement files anew (needs uv)
 	$(COMPILE) $(PROJECTS) requirements.in -o requirements.txt
@@ -122,6 +122,7 @@ lock: ## write the requirement files anew (needs uv)
 	for service in gateway inference-worker registry trainer; do \
 		$(COMPILE) shared/pyproject.toml services/$$service/pyproject.toml requirements.in \
 			-c requirements.txt -o services/$$service/requirements.txt || exit 1; done
+	$(COMPILE) client/pyproject.toml ui/pyproject.toml requirements.in -c requirements.txt -o ui/requirements.txt
 
 dashboards: install-dev ## write Grafana's dashboards anew, from grafana/boards
 	$(BIN)/python -m grafana build

@@ -1,0 +1,1 @@
+"""A typed client of the gateway's HTTP API. Research software: no answer is a diagnosis."""

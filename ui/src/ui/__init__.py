@@ -1,0 +1,1 @@
+"""The web UI: pages that ask the gateway over HTTP, and nothing else."""
