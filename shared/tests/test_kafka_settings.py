@@ -12,8 +12,8 @@ from embedded.kafka.broker import prepare_broker
 from embedded.kafka.properties import BrokerConfig
 from embedded.kafka.readiness import wait_for_kafka
 from embedded.ports import free_ports
-from shared.contracts.topics import TRAIN_COMMANDS
-from shared.kafka.admin import create_topics
+from shared.contracts.topics import ALL_TOPICS, TRAIN_COMMANDS
+from shared.kafka.admin import create_topics, topic_config
 from shared.kafka.brokers import new_broker
 from shared.kafka.clients import new_consumer, new_producer, started
 from shared.kafka.settings import KafkaSettings
@@ -118,3 +118,10 @@ def test_tls_has_a_context_and_plain_has_none():
 def test_the_password_is_in_no_text_of_the_settings():
     settings = sasl()
     assert SECRET not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize("spec", ALL_TOPICS, ids=lambda spec: spec.name)
+def test_of_three_copies_two_must_confirm(spec):
+    assert topic_config(spec, 3) == {"min.insync.replicas": "2", **spec.config}
+    # One copy that waits for a second would take nothing at all.
+    assert topic_config(spec, 1) == dict(spec.config)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded.kafka.cluster import Cluster
 from embedded.kafka.process import RestartableBroker
 from embedded.ports import free_ports
 from operations.core.audit import Report
@@ -131,6 +132,16 @@ def own_broker_system(
     asyncio.run(create_topics(kafka))
     with new_system(kafka, tmp_path) as system:
         yield system, restartable_broker
+
+
+@pytest.fixture
+def cluster_system(kafka_cluster: Cluster, tmp_path: Path) -> Iterator[tuple[System, Cluster]]:
+    """Nothing runs yet but three brokers of the test's own; every topic has three copies."""
+    servers = kafka_cluster.bootstrap_servers
+    kafka = KafkaSettings(bootstrap_servers=servers, replication_factor=3)
+    asyncio.run(create_topics(kafka))
+    with new_system(kafka, tmp_path) as system:
+        yield system, kafka_cluster
 
 
 @pytest.fixture

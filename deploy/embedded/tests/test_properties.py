@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,21 @@ CONFIG = BrokerConfig(Path("/some where/kafka"), port=19092, controller_port=190
 )
 def test_the_properties_hold(line: str) -> None:
     assert line in render_properties(CONFIG).splitlines()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "node.id=2",
+        "controller.quorum.voters=1@127.0.0.1:1,2@127.0.0.1:19093,3@127.0.0.1:3",
+        "broker.rack=east",
+        "offsets.topic.replication.factor=3",
+        "min.insync.replicas=2",
+    ],
+)
+def test_one_of_three_knows_the_others_and_keeps_three_copies(line: str) -> None:
+    config = replace(CONFIG, node_id=2, peers={3: 3, 1: 1}, rack="east")
+    assert line in render_properties(config).splitlines()
 
 
 def test_a_backslash_in_a_path_survives_the_properties_format() -> None:

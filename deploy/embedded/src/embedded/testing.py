@@ -16,6 +16,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from embedded.errors import EmbeddedError, NotReadyError
+from embedded.kafka.cluster import Cluster, new_cluster
 from embedded.kafka.container import container_broker
 from embedded.kafka.process import RestartableBroker
 from embedded.kafka.properties import BrokerConfig
@@ -55,6 +56,16 @@ def restartable_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Res
 
 
 @pytest.fixture
+def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Give three brokers of the test's own, started, of which it may kill any one."""
+    cluster = new_cluster(tmp_path_factory.mktemp("cluster"))
+    _start(cluster)
+    yield cluster
+    cluster.stop()
+    _collect_lost_connections()
+
+
+@pytest.fixture
 async def kafka_settings(kafka_broker: str) -> AsyncIterator[KafkaSettings]:
     """Give settings of the real broker under a fresh topic prefix; the declared topics exist."""
     prefix = f"t{secrets.token_hex(4)}."
@@ -79,7 +90,7 @@ def _collect_lost_connections() -> None:
         gc.collect()
 
 
-def _start(broker: RestartableBroker) -> None:
+def _start(broker: RestartableBroker | Cluster) -> None:
     try:
         broker.start()
     except NotReadyError as error:

@@ -40,13 +40,23 @@ async def create_topics(
         await admin.close()
 
 
+def topic_config(spec: TopicSpec, replication: int) -> dict[str, str]:
+    """Give a topic's settings; of three copies two must confirm, else one broker's death loses.
+
+    A cluster's own default may be 1, which makes acks=all a promise of one broker.
+    """
+    safe = {"min.insync.replicas": "2"} if replication > 2 else {}  # noqa: PLR2004  a majority
+    return safe | dict(spec.config)
+
+
 async def _create(
     admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], replication: int
 ) -> tuple[str, ...]:
     if not specs:
         return ()
     topics = [
-        NewTopic(s.name, s.partitions, replication, topic_configs=dict(s.config)) for s in specs
+        NewTopic(s.name, s.partitions, replication, topic_configs=topic_config(s, replication))
+        for s in specs
     ]
     response = await admin.create_topics(topics)
     created = []

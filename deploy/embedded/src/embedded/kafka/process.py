@@ -41,6 +41,14 @@ class RestartableBroker:
 
         Raises PortTakenError, NotReadyError with the log's last lines, or prepare_broker's errors.
         """
+        self.launch()
+        self.wait_ready()
+
+    def launch(self) -> None:
+        """Start the broker's process; one of several answers only with a majority of them.
+
+        Raises PortTakenError, or prepare_broker's errors.
+        """
         ensure_free(self.config.port, "the broker's port")
         ensure_free(self.config.controller_port, "the broker's controller_port")
         command = prepare_broker(self.config)
@@ -49,6 +57,9 @@ class RestartableBroker:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
+
+    def wait_ready(self) -> None:
+        """Return once the broker answers; it is killed if it does not. Raises NotReadyError."""
         try:
             self._wait()
         except BaseException:

@@ -1,21 +1,39 @@
-"""The broker's server.properties: one loopback node that is broker and controller."""
+"""The broker's server.properties: a loopback node, broker and controller, alone or one of three."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.contracts.topics import MAX_RECORD_BYTES
 
-NODE_ID = 1
+_COPIES = 3
+_CONFIRMING = 2
+"""Of three copies: a record is confirmed by two, so any one broker may die."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerConfig:
-    """Where one embedded broker lives: its folder and its two loopback ports."""
+    """Where one embedded broker lives: its folder and its two loopback ports.
+
+    peers: controller ports of the cluster's other nodes by their ids; none for a broker alone.
+    rack: what replicas are spread over, as `broker.rack`.
+    cluster_id: the storage's, a Kafka Uuid; None: a new one at the first format.
+    """
 
     folder: Path
     port: int = 9092
     controller_port: int = 9093
     host: str = "127.0.0.1"
+    node_id: int = 1
+    peers: Mapping[int, int] = field(default_factory=dict)
+    rack: str | None = None
+    cluster_id: str | None = None
+
+    @property
+    def voters(self) -> str:
+        """Give the quorum's members as `controller.quorum.voters` names them."""
+        ports = sorted({**self.peers, self.node_id: self.controller_port}.items())
+        return ",".join(f"{node}@{self.host}:{port}" for node, port in ports)
 
     @property
     def bootstrap_servers(self) -> str:
@@ -35,7 +53,7 @@ class BrokerConfig:
 
 def render_properties(config: BrokerConfig) -> str:
     """Give the text of server.properties; keys in a fixed order, one per line."""
-    settings = _address(config) | _one_node() | _quick() | _small()
+    settings = _address(config) | _copies(len(config.peers) + 1) | _quick() | _small()
     return "".join(f"{key}={_escaped(value)}\n" for key, value in settings.items())
 
 
@@ -45,7 +63,7 @@ def container_environment(port: int) -> dict[str, str]:
     The image has its own folders; it listens on all of the container's addresses.
     """
     config = BrokerConfig(Path("/var/lib/kafka/data"), port, controller_port=port + 1)
-    settings = _address(config) | _one_node() | _quick() | _small()
+    settings = _address(config) | _copies(1) | _quick() | _small()
     settings["listeners"] = f"PLAINTEXT://:{port},CONTROLLER://:{config.controller_port}"
     return {f"KAFKA_{key.replace('.', '_').upper()}": value for key, value in settings.items()}
 
@@ -53,31 +71,34 @@ def container_environment(port: int) -> dict[str, str]:
 def _address(config: BrokerConfig) -> dict[str, str]:
     broker = f"PLAINTEXT://{config.bootstrap_servers}"
     controller = f"CONTROLLER://{config.host}:{config.controller_port}"
-    return {
+    settings = {
         "process.roles": "broker,controller",
-        "node.id": str(NODE_ID),
+        "node.id": str(config.node_id),
         # Static voters: the address stays out of the storage, so ports may change later.
-        "controller.quorum.voters": f"{NODE_ID}@{config.host}:{config.controller_port}",
+        "controller.quorum.voters": config.voters,
         "controller.listener.names": "CONTROLLER",
         "listeners": f"{broker},{controller}",
         "advertised.listeners": broker,
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": str(config.log_dir),
     }
+    return settings if config.rack is None else settings | {"broker.rack": config.rack}
 
 
-def _one_node() -> dict[str, str]:
+def _copies(nodes: int) -> dict[str, str]:
+    copies = str(min(nodes, _COPIES))
+    confirming = str(_CONFIRMING if nodes >= _COPIES else 1)
     return {
         "auto.create.topics.enable": "false",
-        "default.replication.factor": "1",
-        "min.insync.replicas": "1",
-        "offsets.topic.replication.factor": "1",
+        "default.replication.factor": copies,
+        "min.insync.replicas": confirming,
+        "offsets.topic.replication.factor": copies,
         "offsets.topic.num.partitions": "4",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.replication.factor": copies,
+        "transaction.state.log.min.isr": confirming,
         "transaction.state.log.num.partitions": "2",
-        "share.coordinator.state.topic.replication.factor": "1",
-        "share.coordinator.state.topic.min.isr": "1",
+        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.min.isr": confirming,
         "share.coordinator.state.topic.num.partitions": "1",
         "message.max.bytes": str(MAX_RECORD_BYTES),
     }

@@ -40,7 +40,8 @@ def ensure_storage(config: BrokerConfig, jvm: Sequence[str]) -> StorageMark:
     cluster_id = _formatted_cluster(config.log_dir)
     if cluster_id is not None:
         _ensure_ours(config.folder, mark, cluster_id)
-    current = StorageMark(mark.cluster_id if mark else _new_cluster_id(), KAFKA_VERSION)
+    wanted = config.cluster_id or new_cluster_id()
+    current = StorageMark(mark.cluster_id if mark else wanted, KAFKA_VERSION)
     config.folder.mkdir(parents=True, exist_ok=True)
     # The mark comes first: a format that is cut short is then taken up again under the same id.
     mark_path.write_text(json.dumps(asdict(current)) + "\n")
@@ -86,7 +87,7 @@ def _formatted_cluster(log_dir: Path) -> str | None:
     return found.group(1) if found else ""
 
 
-def _new_cluster_id() -> str:
+def new_cluster_id() -> str:
     """Give a Kafka Uuid: 16 random bytes in base64; no leading dash, which options would eat."""
     while (text := base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()[:22])[0] == "-":
         continue
