@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     max_wait_s: float = Field(default=60.0, gt=0, le=300)
     model_name: str = "pneumonia"
     max_image_bytes: int = Field(default=MAX_IMAGE_BYTES, gt=0, le=MAX_IMAGE_BYTES)
+    max_infer_bytes: int = Field(default=32 * _MIB, ge=1)
+    """Body of one request of the Open Inference Protocol, at most: as it comes, and unpacked."""
     max_in_flight: int = Field(default=512, ge=1)
     """Requests accepted and not yet answered, at most."""
     max_in_flight_bytes: int = Field(default=256 * _MIB, ge=1)

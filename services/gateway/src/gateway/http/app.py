@@ -5,6 +5,8 @@ from fastapi import APIRouter, FastAPI
 from gateway.http.openapi import DescribedApp
 from gateway.http.problems import install_problem_handlers
 
+VERSION = "0.1.0"
+
 _DESCRIPTION = """Chest radiographs in, calibrated class probabilities out, over Apache Kafka.
 
 **Research software. Not a medical device; no answer is a diagnosis.**"""
@@ -12,7 +14,7 @@ _DESCRIPTION = """Chest radiographs in, calibrated class probabilities out, over
 
 def new_app(*routers: APIRouter) -> FastAPI:
     """Put the routers together; every error they let out is a problem document."""
-    app = DescribedApp(title="PneumoStream", version="0.1.0", description=_DESCRIPTION)
+    app = DescribedApp(title="PneumoStream", version=VERSION, description=_DESCRIPTION)
     for router in routers:
         app.include_router(router)
     install_problem_handlers(app)

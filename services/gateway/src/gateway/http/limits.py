@@ -13,6 +13,16 @@ class HttpLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class InferLimits:
+    """The same of the Open Inference Protocol. max_bytes: of one body, as it comes and unpacked."""
+
+    default_wait_s: float
+    max_wait_s: float
+    max_image_bytes: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class UploadBodyLimits:
     """Bytes and files of one upload, and seconds in which it must have arrived."""
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from gateway.core.permissions import Known, find_route
 from gateway.ports import Outcome
 from shared.contracts.predict import Failed, Succeeded
 from shared.observability.traceparent import parse_traceparent
@@ -18,6 +19,7 @@ TRACE = "pneumo.trace"
 """Where a request's trace lies in its scope; None there without one."""
 
 _TRACED = frozenset({"/predict", "/v1/predictions"})
+_INFER = frozenset({"/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"})
 _SERVER_ERROR = 500
 
 
@@ -61,20 +63,28 @@ class RequestTrace:
 def begin_trace(tracer: Tracer, scope: Scope) -> RequestTrace | None:
     """Begin the trace of a prediction, or go on with its caller's; None for any other request."""
     path: str = scope["path"]
-    if path not in _TRACED or scope["method"] != "POST":
+    route = _traced_route(path) if scope["method"] == "POST" else None
+    if route is None:
         return None
     span = tracer.start(
-        f"POST {path}",
+        f"POST {route}",
         "server",
         parent=parse_traceparent(Headers(scope=scope).getlist("traceparent")),
         attributes={
             "http.request.method": "POST",
-            "http.route": path,
+            "http.route": route,
             "url.path": path,
             "url.scheme": scope["scheme"],
         },
     )
     return RequestTrace(tracer, span)
+
+
+def _traced_route(path: str) -> str | None:
+    if path in _TRACED:
+        return path
+    found = find_route("POST", path)
+    return found.path if isinstance(found, Known) and found.path in _INFER else None
 
 
 def trace_of(scope: Scope) -> RequestTrace | None:

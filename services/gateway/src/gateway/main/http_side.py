@@ -1,13 +1,20 @@
 """The HTTP application over the parts."""
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from gateway.adapters.metrics import GatewayMetrics, LoadCollector
 from gateway.http.app import new_app
-from gateway.http.limits import HttpLimits
+from gateway.http.limits import HttpLimits, InferLimits
 from gateway.http.measuring import MeasuringMiddleware
+from gateway.http.open_inference import new_open_inference_router
+from gateway.http.open_inference_errors import OpenInferenceErrors
+from gateway.http.open_inference_models import (
+    ServedModel,
+    new_open_inference_health_router,
+    new_open_inference_models_router,
+)
 from gateway.http.predictions import new_outcomes_router, new_predictions_router
 from gateway.http.status import new_status_router
 from gateway.http.timing import AnswerTimer
@@ -26,7 +33,7 @@ def new_http_side(settings: Settings, parts: Parts, clock: Clock) -> ASGIApp:
     metrics_registry.register(LoadCollector(parts.predictions.report, lambda: parts.lag.lags))
     timer = AnswerTimer(clock.monotonic_s, metrics.observe_stage)
     app = new_routes(settings, parts, clock, metrics_registry, timer)
-    gate = new_gate(app, settings, clock)
+    gate = OpenInferenceErrors(new_gate(app, settings, clock))
     return MeasuringMiddleware(gate, metrics.observe, clock.monotonic_s, new_id, parts.tracer)
 
 
@@ -43,6 +50,7 @@ def new_routes(
         # Routes are tried in order: the hot ones first.
         new_predictions_router(parts.predictions, limits, timer),
         new_outcomes_router(parts.predictions),
+        *_new_open_inference_routers(settings, parts, clock, timer),
         new_status_router(
             parts.cluster,
             clock,
@@ -52,4 +60,24 @@ def new_routes(
         ),
         new_health_router(parts.readiness, metrics_registry),
         *new_control_routers(settings, parts.control, parts.cluster, clock),
+    )
+
+
+def _new_open_inference_routers(
+    settings: Settings, parts: Parts, clock: Clock, timer: AnswerTimer
+) -> tuple[APIRouter, ...]:
+    served = ServedModel(
+        lambda: parts.cluster.current_model(settings.model_name),
+        lambda: parts.cluster.workers(clock.now_ms()),
+    )
+    limits = InferLimits(
+        settings.default_wait_s,
+        settings.max_wait_s,
+        settings.max_image_bytes,
+        settings.max_infer_bytes,
+    )
+    return (
+        new_open_inference_router(parts.predictions, limits, timer, served),
+        new_open_inference_health_router(served, parts.readiness),
+        new_open_inference_models_router(served, parts.control.current),
     )

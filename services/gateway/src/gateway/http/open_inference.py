@@ -1,0 +1,257 @@
+"""POST /v2/models/{name}/infer: the Open Inference Protocol over the path of every prediction."""
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from gateway.core.admission import Refuse
+from gateway.core.faults import Fault
+from gateway.core.inflating import ENCODINGS, inflate
+from gateway.core.open_inference import InferBody, InferRequest, parse_infer
+from gateway.core.open_inference_answers import InferAnswer, format_infer
+from gateway.core.preferences import parse_prefer
+from gateway.core.tensors import TensorError
+from gateway.http.answers import RETRY_SOON, location_of, refusal
+from gateway.http.bodies import bounded
+from gateway.http.limits import InferLimits
+from gateway.http.open_inference_models import ServedModel
+from gateway.http.problems import ProblemError, Responses, problem, problem_responses
+from gateway.http.timing import AnswerTimer, server_timing
+from gateway.http.tracing import trace_of
+from gateway.service.batches import (
+    Classified,
+    EncodedImage,
+    ImageFailedError,
+    encode_all,
+    predict_all,
+)
+from gateway.service.predictions import DeadlineExceededError, NoRoomError, PredictionService
+from shared.contracts.errors import ErrorCode
+from shared.contracts.predict import Expired, Failed
+from shared.kafka.publisher import BrokerUnavailableError
+from shared.observability.traceparent import parse_traceparent
+
+JSON_BYTES = "Inference-Header-Content-Length"
+"""How much of a body is JSON, where binary tensors follow."""
+
+_MAX_DIGITS = 12
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_REQUEST = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": InferBody.model_json_schema()},
+        "application/octet-stream": _BINARY,
+    },
+}
+_HEADERS = [
+    {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
+    for name in (JSON_BYTES, "Content-Encoding", "Prefer", "traceparent")
+]
+_ANSWER: Responses = {
+    200: {
+        "description": "Tensors, in JSON or behind it.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "application/octet-stream": _BINARY,
+        },
+    }
+}
+_PROBLEMS = problem_responses(
+    ErrorCode.MALFORMED_REQUEST,
+    ErrorCode.EMPTY_FILE,
+    ErrorCode.NOT_FOUND,
+    ErrorCode.CONFLICT,
+    ErrorCode.TOO_LARGE,
+    ErrorCode.TOO_MANY_PIXELS,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+    ErrorCode.UNDECODABLE,
+    ErrorCode.INFERENCE_FAILED,
+    ErrorCode.OVERLOADED,
+    ErrorCode.BROKER_UNAVAILABLE,
+    ErrorCode.DEADLINE_EXCEEDED,
+)
+_DESCRIBED: dict[str, Any] = {
+    "responses": _ANSWER | _PROBLEMS,
+    "openapi_extra": {"requestBody": _REQUEST, "parameters": _HEADERS},
+}
+
+
+def new_open_inference_router(
+    service: PredictionService, limits: InferLimits, timer: AnswerTimer, served: ServedModel
+) -> APIRouter:
+    """Serve inference, of one image or of several."""
+    router = APIRouter(tags=["open inference protocol"])
+
+    async def answer(request: Request, name: str, version: str | None) -> Response:
+        served.require(name, version)
+        try:
+            asked, images, wait_s = await _receive(service, request, limits)
+            classified = await predict_all(service, images, wait_s, _traceparent(request))
+        except _RefusedError as error:
+            return error.response
+        except TensorError as error:
+            return _problem(error.code, error.detail, error.index)
+        except ImageFailedError as error:
+            return _failure(error)
+        versions = {one.outcome.model.version for one in classified}
+        if len(versions) > 1 or version not in {None, *versions}:
+            detail = "The model was replaced while the images were answered; ask again."
+            return problem(ErrorCode.CONFLICT, detail, headers=RETRY_SOON)
+        answers = [one.outcome for one in classified]
+        timing = _timing(timer, request, classified)
+        return _response(format_infer(asked.id, asked.outputs, answers), timing)
+
+    @router.post("/v2/models/{name}/infer", **_DESCRIBED)
+    async def infer(name: str, request: Request) -> Response:
+        """Classify up to 32 images with the current model."""
+        return await answer(request, name, None)
+
+    @router.post("/v2/models/{name}/versions/{version}/infer", **_DESCRIBED)
+    async def infer_with_version(name: str, version: str, request: Request) -> Response:
+        """The same if that version is current and has made every answer; else 404, or 409."""
+        return await answer(request, name, version)
+
+    return router
+
+
+class _RefusedError(Exception):
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+async def _receive(
+    service: PredictionService, request: Request, limits: InferLimits
+) -> tuple[InferRequest, tuple[EncodedImage, ...], float]:
+    encoding, json_bytes = _encoding(request), _json_bytes(request)
+    wait_s = _wait_s(request, limits)
+    _at_the_door(service, request, wait_s, limits)
+    try:
+        # Twice: as it came, and unpacked.
+        with service.arriving(at_most=2 * limits.max_bytes) as take:
+            body = bytearray()
+            async for chunk in bounded(request, limits.max_bytes, _too_large(limits)):
+                take(len(chunk))
+                body += chunk
+            data: bytes | Fault = bytes(body)
+            if encoding is not None:
+                data = await asyncio.to_thread(inflate, bytes(body), encoding, limits.max_bytes)
+            if isinstance(data, Fault):
+                raise ProblemError(data.code, data.detail)
+            take(len(data))
+            # Base64, a million numbers or PNG: too long for the loop that serves everybody else.
+            asked, images = await asyncio.to_thread(_read, data, json_bytes, limits)
+    except NoRoomError as error:
+        raise _RefusedError(refusal(error.refused)) from error
+    return (
+        asked,
+        images,
+        wait_s if asked.timeout_s is None else min(asked.timeout_s, limits.max_wait_s),
+    )
+
+
+def _read(
+    body: bytes, json_bytes: int | None, limits: InferLimits
+) -> tuple[InferRequest, tuple[EncodedImage, ...]]:
+    asked = parse_infer(body, json_bytes)
+    return asked, encode_all(asked.images, max_bytes=limits.max_image_bytes)
+
+
+def _too_large(limits: InferLimits) -> ProblemError:
+    detail = f"The body is larger than {limits.max_bytes // (1024 * 1024)} MiB."
+    return ProblemError(ErrorCode.TOO_LARGE, detail)
+
+
+def _at_the_door(
+    service: PredictionService, request: Request, wait_s: float, limits: InferLimits
+) -> None:
+    announced = request.headers.get("content-length", "")
+    size_bytes = min(int(announced) if announced.isdecimal() else 0, limits.max_bytes)
+    refused = service.refusal(size_bytes, wait_s)
+    if refused is not None:
+        # As at every prediction's door: who asks before it sends may never send.
+        asks_first = request.headers.get("expect", "").lower() == "100-continue"
+        raise _RefusedError(refusal(refused, {"Connection": "close"} if asks_first else {}))
+
+
+def _encoding(request: Request) -> str | None:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", *ENCODINGS}:
+        detail = f"Send the body as it is, or as {' or '.join(ENCODINGS)}."
+        raise ProblemError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail)
+    return encoding if encoding in ENCODINGS else None
+
+
+def _json_bytes(request: Request) -> int | None:
+    said = request.headers.get(JSON_BYTES)
+    if said is None:
+        return None
+    if not (said.isascii() and said.isdecimal() and len(said) <= _MAX_DIGITS):
+        raise ProblemError(ErrorCode.MALFORMED_REQUEST, f"{JSON_BYTES}: a number of bytes.")
+    return int(said)
+
+
+def _wait_s(request: Request, limits: InferLimits) -> float:
+    try:
+        return parse_prefer(
+            request.headers.get("prefer"),
+            default_wait_s=limits.default_wait_s,
+            max_wait_s=limits.max_wait_s,
+        ).wait_s
+    except ValueError as error:
+        raise ProblemError(ErrorCode.MALFORMED_REQUEST, str(error)) from error
+
+
+def _traceparent(request: Request) -> str | None:
+    trace = trace_of(request.scope)
+    if trace is not None:
+        return trace.traceparent
+    return parse_traceparent(request.headers.getlist("traceparent"))
+
+
+def _timing(timer: AnswerTimer, request: Request, classified: list[Classified]) -> dict[str, str]:
+    # Of several images, the one that was on Kafka last stands for all.
+    last = max(classified, key=lambda one: one.answered.accepted_s)
+    stages_ms = timer.stages_ms(request.scope, last.answered.accepted_s, last.outcome)
+    return server_timing(stages_ms)
+
+
+def _response(answer: InferAnswer, headers: dict[str, str]) -> Response:
+    if answer.json_bytes is None:
+        return Response(answer.body, 200, headers, "application/json")
+    headers = headers | {JSON_BYTES: str(answer.json_bytes)}
+    return Response(answer.body, 200, headers, "application/octet-stream")
+
+
+def _failure(error: ImageFailedError) -> Response:
+    match error.why:
+        case Refuse(code=code, detail=detail, retry_after_s=seconds):
+            return _problem(code, detail, error.index, headers={"Retry-After": str(seconds)})
+        case Failed(code=code, detail=detail, id=id_):
+            return _problem(code, detail, error.index, id_=id_)
+        case Expired(id=id_):
+            detail = "The deadline passed before a worker could start."
+            return _problem(ErrorCode.DEADLINE_EXCEEDED, detail, error.index, id_=id_)
+        case DeadlineExceededError(id=id_):
+            detail = "No answer in time; it may still come, at Location."
+            code, headers = ErrorCode.DEADLINE_EXCEEDED, location_of(id_)
+            return _problem(code, detail, error.index, id_=id_, headers=headers)
+        case BrokerUnavailableError():
+            detail = "The message broker did not confirm in time."
+            code, headers = ErrorCode.BROKER_UNAVAILABLE, {"Retry-After": "5"}
+            return _problem(code, detail, error.index, headers=headers)
+
+
+def _problem(
+    code: ErrorCode,
+    detail: str,
+    index: int | None,
+    *,
+    id_: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    if index is None:
+        return problem(code, detail, id_=id_, headers=headers)
+    named = {"index": index}
+    return problem(code, f"Image {index}: {detail}", id_=id_, headers=headers, extra=named)
