@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up down status logs restart scale audit dlq soak train test test-faults lint format-check types imports unit rules promtool format dashboards lock lock-jars audit-dependencies clean
+.PHONY: help install install-dev up down status logs restart scale audit dlq soak train test test-faults lint format-check types imports unit rules promtool format dashboards lock lock-jars audit-dependencies release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -141,6 +141,10 @@ lock-jars: install-dev ## write the lock of the broker's jars anew
 
 clean: down ## stop everything and throw the stack's data away
 	rm -rf $${PNEUMO_DATA:-.pneumo}
+
+release: install-dev ## build the wheels of VERSION into dist/, and the images where Docker is (first: deploy/release.py prepare)
+	$(BIN)/python deploy/release.py build
+	@if command -v docker >/dev/null; then docker compose build; else echo "NO DOCKER: the images were not built."; fi
 
 # --- how installing is done ----------------------------------------------------------------------
 

@@ -21,27 +21,39 @@ from shared.contracts.topics import ALL_TOPICS, PREDICT_REQUESTS
 from shared.contracts.train import TrainEvent, TrainModel
 
 GOLDEN = Path(__file__).parent / "golden"
+RELEASED = GOLDEN / "released"
+"""Messages as each version wrote them when it was released: `deploy/release.py` keeps them."""
 ID = "01a209bd-8adc-7599-8daf-313e762d18cf"
 
 
-@pytest.mark.parametrize(
-    ("name", "parse", "kind"),
-    [
-        ("predict.result.1.succeeded.json", parse_result, Succeeded),
-        ("predict.result.1.failed.json", parse_result, Failed),
-        ("predict.result.1.failed-timed.json", parse_result, Failed),
-        ("predict.result.1.expired.json", parse_result, Expired),
-        ("predict.result.1.expired-timed.json", parse_result, Expired),
-        ("model.promoted.1.json", ModelPromoted.model_validate_json, ModelPromoted),
-        ("worker.status.1.json", WorkerStatus.model_validate_json, WorkerStatus),
-        ("train.command.1.json", TrainModel.model_validate_json, TrainModel),
-        ("train.event.1.json", TrainEvent.model_validate_json, TrainEvent),
-    ],
-)
+GOLDEN_MESSAGES = [
+    ("predict.result.1.succeeded.json", parse_result, Succeeded),
+    ("predict.result.1.failed.json", parse_result, Failed),
+    ("predict.result.1.failed-timed.json", parse_result, Failed),
+    ("predict.result.1.expired.json", parse_result, Expired),
+    ("predict.result.1.expired-timed.json", parse_result, Expired),
+    ("model.promoted.1.json", ModelPromoted.model_validate_json, ModelPromoted),
+    ("worker.status.1.json", WorkerStatus.model_validate_json, WorkerStatus),
+    ("train.command.1.json", TrainModel.model_validate_json, TrainModel),
+    ("train.event.1.json", TrainEvent.model_validate_json, TrainEvent),
+]
+
+
+@pytest.mark.parametrize(("name", "parse", "kind"), GOLDEN_MESSAGES)
 def test_a_golden_message_parses_and_survives_a_round_trip(name, parse, kind):
     message = parse((GOLDEN / name).read_bytes())
     assert isinstance(message, kind)
     assert parse(message.to_bytes()) == message
+
+
+@pytest.mark.parametrize("release", [path.name for path in sorted(RELEASED.iterdir())])
+def test_messages_of_every_release_are_read_today(release):
+    parsers = {name: (parse, kind) for name, parse, kind in GOLDEN_MESSAGES}
+    messages = sorted((RELEASED / release).glob("*.json"))
+    assert messages
+    for file in messages:
+        parse, kind = parsers[file.name]
+        assert isinstance(parse(file.read_bytes()), kind), file.name
 
 
 def test_a_field_of_tomorrow_does_not_disturb_the_reader_of_today():

@@ -1,11 +1,13 @@
 """The gateway's HTTP application, out of its routers."""
 
+from importlib.metadata import version
+
 from fastapi import APIRouter, FastAPI
 
 from gateway.http.openapi import DescribedApp
 from gateway.http.problems import install_problem_handlers
 
-VERSION = "0.1.0"
+VERSION = version("pneumostream-gateway")
 
 _DESCRIPTION = """Chest radiographs in, calibrated class probabilities out, over Apache Kafka.
 
