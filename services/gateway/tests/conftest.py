@@ -93,6 +93,9 @@ class FakeRegistry:
         self.models = [new_record()]
         self.jobs = {}
         self.images = {}
+        self.contents = {}
+        self.insights = {}
+        self.prevalence = None
         self.seen = []
         self.refusal = None
         self.url = ""
@@ -106,12 +109,15 @@ class FakeRegistry:
             ("GET", "/v1/jobs/{id}", self._job),
             ("POST", "/v1/jobs/{id}/cancel", self._cancel),
             ("GET", "/v1/dataset", self._dataset),
+            ("GET", "/v1/dataset/insights", self._dataset_insights),
             ("GET", "/v1/dataset/images/{sha256}", self._image),
+            ("GET", "/v1/dataset/images/{sha256}/content", self._content),
             ("PATCH", "/v1/dataset/images/{sha256}", self._relabel),
             ("DELETE", "/v1/dataset/images/{sha256}", self._delete),
             ("GET", "/v1/models", self._list_models),
             ("GET", "/v1/models/current", self._current),
             ("GET", "/v1/models/{version}", self._model),
+            ("GET", "/v1/models/{version}/insights", self._model_insights),
             ("GET", "/v1/models/{version}/files/{name}", self._file),
             ("POST", "/v1/models/rollback", self._current),
             ("POST", "/v1/models/{version}/promote", self._model),
@@ -165,6 +171,17 @@ class FakeRegistry:
 
     async def _image(self, sha256: str):
         return _found(self.images.get(sha256))
+
+    async def _content(self, sha256: str):
+        known = self.contents.get(sha256)
+        return refuse(404, "not_found") if known is None else Response(known)
+
+    async def _dataset_insights(self):
+        return _found(self.insights["dataset"])
+
+    async def _model_insights(self, version: str, prevalence: float | None = None):
+        self.prevalence = prevalence or self.prevalence
+        return _found(self.insights.get(version))
 
     async def _relabel(self, sha256: str, request: Request):
         if sha256 in self.images:

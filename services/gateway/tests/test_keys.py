@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from gateway.cli.arguments import main
 from gateway.core.keys import ApiKey, KeyRing, digest_of
 from gateway.core.permissions import Public, Scope, find_route
+from gateway.core.recent_problems import RecentProblems
 from gateway.http.app import new_app
 from gateway.http.keys import KeyGate
 from gateway.http.measuring import MeasuringMiddleware
@@ -138,7 +139,9 @@ async def test_every_route_of_the_gateway_is_in_the_table(run_gateway):
     async with run_gateway() as client:
         parts = client.gateway.parts
         timer = AnswerTimer(lambda: 0.0, lambda *_: None)
-        app = new_routes(Settings(), parts, SystemClock(), CollectorRegistry(), timer)
+        app = new_routes(
+            Settings(), parts, SystemClock(), CollectorRegistry(), timer, RecentProblems()
+        )
     served = set(routes_of(app))
     assert ("POST", "/v1/models/{version}/promote") in served
     for method, path in served:

@@ -67,6 +67,8 @@ class Silent:
 
     def advance(self, steps: int) -> None: ...
 
+    def learned(self, epochs: object) -> None: ...
+
 
 @dataclass(frozen=True)
 class Uploads:

@@ -8,6 +8,7 @@ import pytest
 
 from shared.bundle_files import verify_bundle
 from shared.contracts.bundle import GOLDENS_FILE, Manifest
+from shared.contracts.evaluation import EVALUATION_FILE, Evaluation
 from shared.domain_guard import load_domain_guard
 from shared.input_features import FEATURES
 from shared.preprocessing import decode_grey, normalise, preprocess
@@ -48,6 +49,20 @@ def test_a_shipped_bundle_knows_how_bright_and_edgy_its_training_pictures_were(n
         images = manifest.metrics["train_examples"]
         assert sum(histogram.counts) == images
         assert histogram.counts == pytest.approx([images / 10] * 10, rel=0.03)
+
+
+@pytest.mark.parametrize("name", ["baseline", "four-classes"])
+def test_a_shipped_bundle_carries_what_its_validation_said(name: str) -> None:
+    bundle = BUNDLE.with_name(name)
+    manifest = verify_bundle(bundle)
+    evaluation = Evaluation.model_validate_json((bundle / EVALUATION_FILE).read_bytes())
+    assert evaluation.classes == manifest.classes
+    assert len(evaluation.labels) == manifest.metrics["validation_examples"]
+    # Of every picture, by the graph that is served: the very figures that training measured.
+    for figure, value in evaluation.figures.items():
+        assert value == manifest.metrics[f"validation_clean_{figure}"]
+    for figure, (low, high) in evaluation.intervals.items():
+        assert low <= evaluation.figures[figure] <= high
 
 
 def test_it_remembers_enough_for_a_fast_training_and_within_four_megabytes(

@@ -13,6 +13,7 @@ import pytest
 from shared.bundle_files import verify_bundle
 from shared.clock import SystemClock
 from shared.contracts.bundle import GOLDENS_FILE, Manifest
+from shared.contracts.evaluation import EVALUATION_FILE, Evaluation
 from shared.contracts.train import GateCheck, Job
 from trainer.adapters.headed_graph import read_headed
 from trainer.adapters.line_progress import LineProgress
@@ -89,6 +90,9 @@ def test_new_pictures_of_known_classes_make_an_accepted_candidate(
     parent = verify_bundle(tiny_bundle)
     assert manifest.files["model.bin"] != parent.files["model.bin"]
     assert manifest.reference == parent.reference is not None
+    evaluation = Evaluation.model_validate_json((folder / CANDIDATE / EVALUATION_FILE).read_bytes())
+    assert len(evaluation.labels) == result.gate.images
+    assert evaluation.figures["ece"] == manifest.metrics["validation_clean_ece"]
 
 
 def test_the_network_is_the_same_and_its_head_another(

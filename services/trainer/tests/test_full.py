@@ -1,6 +1,7 @@
 """A full training: a folder and uploads, the current bundle's recipe, the same gate."""
 
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from trainer.adapters.line_progress import LineProgress
 from trainer.adapters.replay_file import load_replay
 from trainer.adapters.stored_images import StoredImages
 from trainer.core.holdback import hold_back
-from trainer.core.orders import CANDIDATE, ORDER_FILE, RESULT_FILE, JobOrder, JobResult
+from trainer.core.orders import CANDIDATE, ORDER_FILE, RESULT_FILE, JobOrder, JobResult, read_line
 from trainer.core.phantoms import draw_phantom
 from trainer.core.recipe import Learning, Recipe
 from trainer.main.job import run_job
@@ -41,6 +42,8 @@ class Silent:
     def stage(self, name: str) -> None: ...
 
     def advance(self, steps: int) -> None: ...
+
+    def learned(self, epochs: object) -> None: ...
 
 
 def draw(opacity: float, patches: int, seed: int) -> bytes:
@@ -158,3 +161,12 @@ def test_what_was_held_out_stays_so(done: Done) -> None:
 def test_progress_names_the_epochs_and_then_the_gate(done: Done) -> None:
     assert any("fine-tuning, epoch" in line for line in done.lines)
     assert '"evaluating"' in done.lines[-1]
+
+
+def test_progress_tells_the_curves_as_they_grow(done: Done) -> None:
+    lines = [line for text in done.lines if (line := read_line(text.encode())) is not None]
+    history = json.loads((done.candidate / "history.json").read_text())["epochs"]
+    assert [epoch.model_dump() for epoch in lines[-1].curves] == history
+    told = [len(line.curves) for line in lines]
+    assert set(told) == set(range(len(history) + 1))
+    assert told == sorted(told)

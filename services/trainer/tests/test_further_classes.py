@@ -46,6 +46,9 @@ class Silent:
     def advance(self, steps: int) -> None:
         pass
 
+    def learned(self, epochs: object) -> None:
+        pass
+
 
 @dataclass(frozen=True)
 class Made:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from shared.bundle_files import verify_bundle
 from shared.contracts.bundle import GOLDENS_FILE, Manifest
+from shared.contracts.evaluation import EVALUATION_FILE, Evaluation
 from shared.domain_guard import load_domain_guard
 from shared.insights.curves import read_curves
 from shared.preprocessing import normalise
@@ -60,6 +61,8 @@ class Silent:
     def advance(self, steps: int) -> None:
         self.done += steps
 
+    def learned(self, epochs: object) -> None: ...
+
 
 @dataclass(frozen=True)
 class Made:
@@ -107,6 +110,7 @@ def test_the_bundle_is_whole_and_says_what_it_is(made: Made) -> None:
         "card.json",
         "card.md",
         "domain.npz",
+        "evaluation.json",
         "goldens.npz",
         "history.json",
         "model.bin",
@@ -121,6 +125,15 @@ def test_the_bundle_is_whole_and_says_what_it_is(made: Made) -> None:
     assert manifest.reference is not None
     for histogram in manifest.reference.histograms.values():
         assert sum(histogram.counts) == manifest.metrics["train_examples"]
+
+
+def test_it_carries_what_validation_said(made: Made) -> None:
+    stored = (made.run.out / EVALUATION_FILE).read_bytes()
+    evaluation = Evaluation.model_validate_json(stored)
+    assert evaluation.classes == made.manifest.classes
+    assert len(evaluation.labels) == made.manifest.metrics["validation_examples"]
+    for figure, value in evaluation.figures.items():
+        assert value == pytest.approx(made.manifest.metrics[f"validation_clean_{figure}"], abs=1e-5)
 
 
 def test_its_history_has_every_epoch(made: Made) -> None:

@@ -11,6 +11,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from shared.contracts.dataset import DatasetImage, DatasetSnapshot, DatasetSummary
+from shared.contracts.insights import DatasetInsights, ModelInsights
 from shared.contracts.message import Message
 from shared.contracts.models import ModelRecord
 from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob
@@ -99,6 +100,10 @@ class ControlClient:
         """Give every image that a training may see."""
         return _read(DatasetSnapshot, await self._send("GET", "/v1/dataset/snapshot"))
 
+    async def dataset_insights(self) -> DatasetInsights:
+        """Give what the stored images look like, in numbers and words."""
+        return _read(DatasetInsights, await self._send("GET", "/v1/dataset/insights"))
+
     async def dataset_image(self, sha256: str) -> DatasetImage:
         """Give what is known of one image."""
         return _read(DatasetImage, await self._send("GET", _image(sha256)))
@@ -123,6 +128,12 @@ class ControlClient:
     async def model(self, version: str) -> ModelRecord:
         """Give one model version."""
         return _read(ModelRecord, await self._send("GET", f"/v1/models/{_word(version)}"))
+
+    async def model_insights(self, version: str, prevalence: float | None) -> ModelInsights:
+        """Give what a version learned from, how, and what it is worth."""
+        params = {} if prevalence is None else {"prevalence": prevalence}
+        path = f"/v1/models/{_word(version)}/insights"
+        return _read(ModelInsights, await self._send("GET", path, params=params))
 
     async def current_model(self) -> ModelRecord:
         """Give the promoted model."""

@@ -114,6 +114,14 @@ class ModelRegistry(Protocol):
         ...
 
 
+class StoredImages(Protocol):
+    """Keeps labelled images. Raises ControlRefusedError and RegistryUnavailableError."""
+
+    async def image_bytes(self, sha256: str) -> bytes:
+        """Give an image as it was uploaded."""
+        ...
+
+
 class Announcements(Protocol):
     """What `models.events` has said."""
 

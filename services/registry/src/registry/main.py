@@ -18,6 +18,7 @@ from registry.adapters.exclusive_folder import hold_folder
 from registry.adapters.images_disk import DiskImages
 from registry.adapters.kafka_publisher import new_open_publisher
 from registry.adapters.kafka_uploads import new_open_uploads
+from registry.adapters.measuring_process import MeasuringProcess
 from registry.adapters.outbox_relay import OutboxRelay
 from registry.adapters.readiness import ReadinessProbe
 from registry.adapters.seed_bundle import open_seed_bundle
@@ -28,7 +29,9 @@ from registry.core.refusals import Refuse
 from registry.http.app import Services, new_app
 from registry.ports import ArtifactsUnavailableError, OpenPublisher, OpenUploads, StartError
 from registry.service.dataset import DatasetService
+from registry.service.dataset_insights import DatasetInsightService
 from registry.service.jobs import JobService
+from registry.service.model_insights import ModelInsightService
 from registry.service.models import ModelService
 from registry.settings import Settings
 from registry.subscribers.occasions import RetrainOccasions
@@ -66,10 +69,14 @@ async def build(
             topic_prefix=settings.kafka.topic_prefix,
             metrics=metrics,
         )
+        models = ModelService(store, artifacts, clock, relay.wake)
+        dataset = DatasetService(store, images, clock)
         services = Services(
-            ModelService(store, artifacts, clock, relay.wake),
+            models,
             JobService(store, clock, relay.wake, min_new_images=settings.min_new_images),
-            DatasetService(store, images, clock),
+            dataset,
+            DatasetInsightService(dataset, images, MeasuringProcess(seconds=settings.measuring_s)),
+            ModelInsightService(models, artifacts),
         )
         await _catch_up(services, settings.seed_bundle)
         probe = ReadinessProbe(store, artifacts)

@@ -17,6 +17,7 @@ from trainer.cli.job import run_job
 from trainer.cli.reference import reference
 from trainer.cli.replay import replay
 from trainer.cli.training import samples, train
+from trainer.cli.validation import validation
 from trainer.main.serving import serve_trainer
 from trainer.settings import Settings
 
@@ -29,6 +30,7 @@ app.command()(evaluate)
 app.command()(samples)
 app.command()(replay)
 app.command()(reference)
+app.command()(validation)
 app.command(hidden=True)(run_job)
 
 

@@ -9,7 +9,7 @@ from shared.contracts.models import ModelRecord
 from shared.contracts.train import Terminal, TrainEvent
 from trainer.core.arrays import Floats, Halves, Kernels, Labels
 from trainer.core.heads import LinearHead
-from trainer.core.history import Checkpoint, Held, Tuned
+from trainer.core.history import Checkpoint, Epoch, Held, Tuned
 from trainer.core.orders import JobLine, JobOrder, JobResult
 from trainer.core.recipe import Learning
 
@@ -177,6 +177,10 @@ class Progress(Protocol):
 
     def advance(self, steps: int) -> None:
         """Say that so many are done."""
+        ...
+
+    def learned(self, epochs: Sequence[Epoch]) -> None:
+        """Say how training went so far: every epoch that is done."""
         ...
 
 

@@ -34,6 +34,8 @@ class KilledAt:
     def advance(self, steps: int) -> None:
         self.done = getattr(self, "done", 0) + steps
 
+    def learned(self, epochs: object) -> None: ...
+
 
 def main(checkpoint: Path, out: Path, stage: str) -> None:
     rng = np.random.default_rng(0)

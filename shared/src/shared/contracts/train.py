@@ -1,8 +1,8 @@
 """Training jobs: the command, where a job stands, what a trainer says of it, and the gate."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from shared.contracts.bundle import Version
 from shared.contracts.message import Message
@@ -15,6 +15,9 @@ Mode = Literal["fast", "full"]
 Policy = Literal["auto", "manual"]
 
 TERMINAL_STATES: frozenset[str] = frozenset(("succeeded", "rejected", "failed", "cancelled"))
+
+MAX_EPOCHS = 200
+"""Of which a job's curves are told: they travel in every event of it."""
 
 
 class TrainModel(Message):
@@ -49,6 +52,18 @@ class GateReport(Message):
     images: int = Field(ge=0)
 
 
+class EpochFigures(Message):
+    """One epoch of a training, from 1. loss: of training. validation: figures by name."""
+
+    epoch: int = Field(ge=1)
+    loss: FiniteFloat
+    validation: dict[str, FiniteFloat] = Field(default_factory=dict)
+
+
+Curves = Annotated[tuple[EpochFigures, ...], Field(max_length=MAX_EPOCHS)]
+"""The epochs that are done, in order; none where a training has no epochs."""
+
+
 class TrainEvent(Message):
     """Event on `train.events` (key: job id): where the job stands now.
 
@@ -62,6 +77,7 @@ class TrainEvent(Message):
     progress: float = 0.0
     seconds_left: float | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
+    curves: Curves = ()
     gate: GateReport | None = None
     model_version: str | None = None
     error: str | None = None
@@ -83,6 +99,7 @@ class Job(Message):
     progress: float = Field(default=0.0, ge=0.0, le=1.0)
     seconds_left: float | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
+    curves: Curves = ()
     gate: GateReport | None = None
     model_version: Version | None = None
     error: str | None = None
@@ -118,6 +135,7 @@ class JobReport(Message):
     progress: float = Field(default=0.0, ge=0.0, le=1.0)
     seconds_left: float | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
+    curves: Curves = ()
 
 
 class JobOutcome(Message):

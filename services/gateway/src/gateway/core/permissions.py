@@ -36,6 +36,9 @@ ROUTES: Mapping[str, Mapping[str, Need]] = {
     "/v1/jobs/{id}/events": {"GET": Public.ANY_KEY},
     "/v1/jobs/{id}/cancel": {"POST": Scope.TRAIN},
     "/v1/dataset": {"GET": Public.ANY_KEY},
+    "/v1/dataset/insights": {"GET": Public.ANY_KEY},
+    # Somebody's radiograph: for those who decide on it.
+    "/v1/dataset/images/{sha256}/thumbnail": {"GET": Scope.ADMIN},
     "/v1/dataset/images/{sha256}": {
         "GET": Public.ANY_KEY,
         "PATCH": Scope.ADMIN,
@@ -45,6 +48,7 @@ ROUTES: Mapping[str, Mapping[str, Need]] = {
     "/v1/models/current": {"GET": Public.ANY_KEY},
     "/v1/models/rollback": {"POST": Scope.ADMIN},
     "/v1/models/{version}": {"GET": Public.ANY_KEY},
+    "/v1/models/{version}/insights": {"GET": Public.ANY_KEY},
     "/v1/models/{version}/promote": {"POST": Scope.ADMIN},
     "/status": {"GET": Public.ANY_KEY},
     "/metrics": {"GET": Public.ANY_KEY},

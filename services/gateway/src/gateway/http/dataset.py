@@ -40,7 +40,7 @@ _PATCH: dict[str, Any] = {"requestBody": {"required": True, "content": json_body
 
 
 def new_dataset_router(control: ControlClient) -> APIRouter:
-    """Serve what is known of the stored images; their bytes stay inside."""
+    """Serve what is known of the stored images; their bytes as they came stay inside."""
     router = APIRouter(tags=["dataset"])
 
     @router.get("/v1/dataset", responses=answers_with(DatasetSummary) | _AWAY)
@@ -51,7 +51,7 @@ def new_dataset_router(control: ControlClient) -> APIRouter:
     @router.get(_IMAGE_PATH, responses=_IMAGE | _MISSING)
     async def read_image(sha256: str) -> Response:
         """Give what is known of one image."""
-        return json_response((await control.dataset_image(_known(sha256))).model_dump())
+        return json_response((await control.dataset_image(known_sha256(sha256))).model_dump())
 
     @router.patch(_IMAGE_PATH, responses=_IMAGE | _MISSING | _UNREADABLE, openapi_extra=_PATCH)
     async def relabel_image(sha256: str, request: Request) -> Response:
@@ -61,19 +61,20 @@ def new_dataset_router(control: ControlClient) -> APIRouter:
         if fault is not None:
             raise FaultError(fault)
         return json_response(
-            (await control.relabel_image(_known(sha256), wanted.label)).model_dump()
+            (await control.relabel_image(known_sha256(sha256), wanted.label)).model_dump()
         )
 
     @router.delete(_IMAGE_PATH, status_code=204, responses=_MISSING)
     async def delete_image(sha256: str) -> Response:
         """Remove an image from the dataset."""
-        await control.delete_image(_known(sha256))
+        await control.delete_image(known_sha256(sha256))
         return Response(status_code=204)
 
     return router
 
 
-def _known(sha256: str) -> str:
+def known_sha256(sha256: str) -> str:
+    """Give back what can name an image. Raises ProblemError: NOT_FOUND."""
     try:
         return _SHA256.validate_python(sha256)
     except ValidationError as error:

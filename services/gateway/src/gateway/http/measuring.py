@@ -6,6 +6,7 @@ from http import HTTPStatus
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.http.problems import PROBLEM_CODE
 from gateway.http.timing import STARTED_S
 from gateway.http.tracing import TRACE, begin_trace
 from shared.observability.tracing import Tracer
@@ -14,6 +15,13 @@ _log = structlog.get_logger(__name__)
 
 Observe = Callable[[str, str, int, float, str | None], None]
 """method, route template, status, seconds, id of the trace if it is sampled."""
+
+NoteProblem = Callable[[str, int, str], None]
+"""code, status, route template of a problem that was answered."""
+
+
+def _pass_over(_code: str, _status: int, _route: str) -> None:
+    """Remember nothing."""
 
 
 class MeasuringMiddleware:
@@ -30,12 +38,15 @@ class MeasuringMiddleware:
         monotonic_s: Callable[[], float],
         new_id: Callable[[], str],
         tracer: Tracer | None = None,
+        *,
+        note_problem: NoteProblem = _pass_over,
     ) -> None:
         self._app = app
         self._observe = observe
         self._monotonic_s = monotonic_s
         self._new_id = new_id
         self._tracer = tracer
+        self._note_problem = note_problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and watch its response go by."""
@@ -67,6 +78,8 @@ class MeasuringMiddleware:
                 trace.end(status)
             trace_id = None if trace is None else trace.trace_id
             self._observe(scope["method"], route, status, seconds, trace_id)
+            if (code := scope.get(PROBLEM_CODE)) is not None:
+                self._note_problem(code, status, route)
             # What is refused is counted; under overload a line for each would cost more than it.
             unforeseen = status == HTTPStatus.INTERNAL_SERVER_ERROR
             tell = _log.warning if unforeseen else _log.debug

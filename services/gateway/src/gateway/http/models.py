@@ -101,7 +101,7 @@ def new_models_router(control: ControlClient) -> APIRouter:
     @router.get("/v1/models/{version}", responses=answers_with(ModelDetail) | _MISSING)
     async def read_model(version: str) -> Response:
         """Give one version with its metrics, its lineage and its card."""
-        record = await control.model(_known(version))
+        record = await control.model(known_version(version))
         more = {"manifest": record.manifest.model_dump(), "card": await read_card(control, record)}
         return json_response(_summary(record) | more)
 
@@ -119,18 +119,19 @@ def new_promotions_router(control: ControlClient) -> APIRouter:
         from_version: what the caller takes for current; with it, a repetition is a conflict and
         not a second step back.
         """
-        known = None if from_version is None else _known(from_version)
+        known = None if from_version is None else known_version(from_version)
         return json_response(_summary(await control.roll_back(known)))
 
     @router.post("/v1/models/{version}/promote", responses=_CHANGED)
     async def promote(version: str) -> Response:
         """Make a version current; the current one again changes nothing."""
-        return json_response(_summary(await control.promote(_known(version))))
+        return json_response(_summary(await control.promote(known_version(version))))
 
     return router
 
 
-def _known(version: str) -> str:
+def known_version(version: str) -> str:
+    """Give back what can name a model version. Raises ProblemError: NOT_FOUND."""
     try:
         return _VERSION.validate_python(version)
     except ValidationError as error:

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from gateway.ports import FaultError
 from shared.contracts.errors import ErrorCode
@@ -111,6 +112,23 @@ def passed_on(refused: ControlRefusedError) -> Response:
     return problem(code, "The registry refused the request.")
 
 
+PROBLEM_CODE = "pneumo.problem_code"
+"""Where a request's scope has the code of the problem that answered it."""
+
+
+class _Problem(Response):
+    """A response that tells who watches requests go by what it is."""
+
+    def __init__(self, code: str, body: bytes, status: int, headers: dict[str, str]) -> None:
+        super().__init__(body, status, headers, MEDIA_TYPE)
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request."""
+        scope[PROBLEM_CODE] = self._code
+        await super().__call__(scope, receive, send)
+
+
 def _document(
     status: HTTPStatus,
     code: str,
@@ -126,7 +144,7 @@ def _document(
         "detail": detail,
         **(extra or {}),
     }
-    return Response(orjson.dumps(body), status.value, dict(headers or {}), MEDIA_TYPE)
+    return _Problem(code, orjson.dumps(body), status.value, dict(headers or {}))
 
 
 def problem_responses(*codes: ErrorCode) -> Responses:

@@ -1,14 +1,18 @@
-"""GET /status: the seed's fields, and who serves what."""
+"""GET /status: the seed's fields, who serves what, how fast, and what went wrong lately."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 from fastapi import APIRouter, Response
 
+from gateway.core.recent_problems import ProblemKind
+from gateway.core.workload import LoadReport
 from gateway.http.answers import json_response
 from shared.clock import Clock
 from shared.contracts.models import ModelPromoted, WorkerStatus
+from shared.contracts.train import TrainEvent
 
 
 class Cluster(Protocol):
@@ -16,6 +20,10 @@ class Cluster(Protocol):
 
     def workers(self, now_ms: int) -> tuple[WorkerStatus, ...]:
         """The workers heard of lately."""
+        ...
+
+    def predictions_per_second(self, worker_id: str) -> float | None:
+        """How fast a worker is."""
         ...
 
     def current_model(self, name: str) -> ModelPromoted | None:
@@ -27,14 +35,40 @@ class Cluster(Protocol):
         """When training last succeeded."""
         ...
 
+    @property
+    def last_ended_job(self) -> TrainEvent | None:
+        """The newest job that has ended, however."""
+        ...
+
+
+class Followed(Protocol):
+    """A topic, and the group that consumes it."""
+
+    @property
+    def topic(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def group(self) -> str:
+        """Its name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Where the gateway's own state is asked for."""
+
+    count_predictions: Callable[[], int]
+    broker_reachable: Callable[[], bool]
+    readiness: Callable[[], Mapping[str, bool]]
+    load: Callable[[], LoadReport]
+    lags: Callable[[], Iterable[tuple[Followed, int]]]
+    problems: Callable[[], tuple[ProblemKind, ...]]
+
 
 def new_status_router(
-    cluster: Cluster,
-    clock: Clock,
-    *,
-    model_name: str,
-    count_predictions: Callable[[], int],
-    broker_reachable: Callable[[], bool],
+    cluster: Cluster, clock: Clock, watched: Watched, *, model_name: str
 ) -> APIRouter:
     """Serve the state of the system as this gateway sees it."""
     router = APIRouter(tags=["operations"])
@@ -42,29 +76,84 @@ def new_status_router(
 
     @router.get("/status")
     async def status() -> Response:
-        current = cluster.current_model(model_name)
+        workers = [_worker(w, cluster) for w in cluster.workers(clock.now_ms())]
+        readiness = dict(watched.readiness())
         return json_response(
             {
                 "uptime_seconds": round(clock.monotonic_s() - started_s, 3),
-                "num_predictions": count_predictions(),
+                "ready": all(readiness.values()),
+                "readiness": readiness,
+                "num_predictions": watched.count_predictions(),
+                "predictions_per_second": _total(workers),
                 "last_retrain_time": _iso(cluster.last_retrain_ms),
-                "current_model": None
-                if current is None
-                else {
-                    "name": current.name,
-                    "version": current.version,
-                    "promoted_at": _iso(current.promoted_at_ms),
-                },
-                "workers": [_worker(w) for w in cluster.workers(clock.now_ms())],
-                "broker": {"reachable": broker_reachable()},
+                "last_retrain": _retrain(cluster.last_ended_job),
+                "current_model": _model(cluster.current_model(model_name)),
+                "workers": workers,
+                "broker": {"reachable": watched.broker_reachable()},
+                "lag": [
+                    {"topic": one.topic, "group": one.group, "records": records}
+                    for one, records in watched.lags()
+                ],
+                "load": _load(watched.load()),
+                "errors": [_problem(kind) for kind in watched.problems()],
             }
         )
 
     return router
 
 
-def _worker(status: WorkerStatus) -> dict[str, object]:
-    return status.model_dump(exclude={"schema_", "at_ms"}) | {"last_seen": _iso(status.at_ms)}
+def _worker(status: WorkerStatus, cluster: Cluster) -> dict[str, object]:
+    told = status.model_dump(exclude={"schema_", "at_ms"})
+    rate = cluster.predictions_per_second(status.id)
+    return told | {"last_seen": _iso(status.at_ms), "predictions_per_second": rate}
+
+
+def _total(workers: list[dict[str, object]]) -> float | None:
+    rates = [one["predictions_per_second"] for one in workers]
+    known = [rate for rate in rates if isinstance(rate, float)]
+    return round(sum(known), 3) if known else None
+
+
+def _model(current: ModelPromoted | None) -> dict[str, object] | None:
+    if current is None:
+        return None
+    promoted_at = _iso(current.promoted_at_ms)
+    return {"name": current.name, "version": current.version, "promoted_at": promoted_at}
+
+
+def _retrain(job: TrainEvent | None) -> dict[str, object] | None:
+    """Say how the job ended, but not its error: the sentence may name a file of somebody's."""
+    if job is None:
+        return None
+    return {
+        "id": job.id,
+        "state": job.state,
+        "at": _iso(job.at_ms),
+        "model_version": job.model_version,
+        "accepted": None if job.gate is None else job.gate.accepted,
+    }
+
+
+def _load(load: LoadReport) -> dict[str, object]:
+    return {
+        "in_flight": load.in_flight,
+        "in_flight_bytes": load.in_flight_bytes,
+        "backlog": load.backlog,
+        "estimated_wait_seconds": round(load.wait_s, 3),
+        "rejected": dict(load.rejected),
+        "late": dict(load.late),
+    }
+
+
+def _problem(kind: ProblemKind) -> dict[str, object]:
+    return {
+        "code": kind.code,
+        "status": kind.status,
+        "route": kind.route,
+        "count": kind.count,
+        "first_at": _iso(kind.first_at_ms),
+        "last_at": _iso(kind.last_at_ms),
+    }
 
 
 def _iso(at_ms: int | None) -> str | None:

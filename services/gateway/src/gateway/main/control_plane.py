@@ -12,6 +12,7 @@ from gateway.adapters.spool import new_spool
 from gateway.adapters.zip_archive import ZipArchives
 from gateway.core.uploads import UploadLimits
 from gateway.http.dataset import new_dataset_router
+from gateway.http.insights import new_insights_router
 from gateway.http.job_events import new_job_events_router
 from gateway.http.jobs import new_jobs_router
 from gateway.http.limits import UploadBodyLimits
@@ -23,13 +24,15 @@ from gateway.http.models import (
 from gateway.http.uploads import new_uploads_router
 from gateway.main.clients import Clients
 from gateway.ports import UploadPublisher
-from gateway.service.jobs import JobFeeds, recall_last_success
+from gateway.service.jobs import JobFeeds, recall_endings
 from gateway.service.models import CurrentModel
+from gateway.service.thumbnails import Thumbnails
 from gateway.service.uploads import UploadService
 from gateway.settings import Settings
 from gateway.subscribers.cluster import ClusterView
 from shared.clock import Clock
 from shared.contracts.topics import UPLOADS_LABELLED
+from shared.contracts.train import TrainEvent
 from shared.control_client import ControlClient
 from shared.kafka.publisher import KafkaPublisher
 
@@ -42,12 +45,13 @@ class ControlPlane:
     current: CurrentModel
     feeds: JobFeeds
     uploads: UploadService
+    thumbnails: Thumbnails
 
-    async def follow(self, note_retrained: Callable[[int], None]) -> None:
+    async def follow(self, note_ended: Callable[[TrainEvent], None]) -> None:
         """Keep up with the registry until cancelled, however long it takes to answer."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.current.follow())
-            tasks.create_task(recall_last_success(self.control, note_retrained))
+            tasks.create_task(recall_endings(self.control, note_ended))
 
 
 def new_labelled_images(settings: Settings, clients: Clients) -> KafkaLabelledImages:
@@ -64,7 +68,7 @@ def new_control_plane(
     cluster: ClusterView,
     compute: Executor,
 ) -> ControlPlane:
-    """Make the services. compute: where uploads are unpacked and decoded."""
+    """Make the services. compute: where images are unpacked and decoded."""
     current = CurrentModel(settings.model_name, control, cluster)
     uploads = UploadService(
         images,
@@ -79,7 +83,7 @@ def new_control_plane(
         ),
     )
     feeds = JobFeeds(max_streams=settings.max_job_streams)
-    return ControlPlane(control, current, feeds, uploads)
+    return ControlPlane(control, current, feeds, uploads, Thumbnails(control, compute))
 
 
 def new_control_routers(
@@ -93,6 +97,7 @@ def new_control_routers(
         new_uploads_router(plane.uploads, new_spool, body_limits),
         new_jobs_router(plane.control),
         new_job_events_router(plane.control, plane.feeds, beat_s=settings.stream_beat_s),
+        new_insights_router(plane.control, plane.thumbnails),
         new_dataset_router(plane.control),
         new_current_model_router(plane.current, lambda: cluster.workers(clock.now_ms())),
         new_models_router(plane.control),

@@ -5,6 +5,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from gateway.adapters.metrics import GatewayMetrics, LoadCollector
+from gateway.core.recent_problems import RecentProblems
 from gateway.http.app import new_app
 from gateway.http.limits import HttpLimits, InferLimits
 from gateway.http.measuring import MeasuringMiddleware
@@ -16,7 +17,7 @@ from gateway.http.open_inference_models import (
     new_open_inference_models_router,
 )
 from gateway.http.predictions import new_outcomes_router, new_predictions_router
-from gateway.http.status import new_status_router
+from gateway.http.status import Watched, new_status_router
 from gateway.http.timing import AnswerTimer
 from gateway.main.control_plane import new_control_routers
 from gateway.main.gate import new_gate
@@ -32,9 +33,20 @@ def new_http_side(settings: Settings, parts: Parts, clock: Clock) -> ASGIApp:
     metrics = GatewayMetrics(metrics_registry)
     metrics_registry.register(LoadCollector(parts.predictions.report, lambda: parts.lag.lags))
     timer = AnswerTimer(clock.monotonic_s, metrics.observe_stage)
-    app = new_routes(settings, parts, clock, metrics_registry, timer)
-    gate = OpenInferenceErrors(new_gate(app, settings, clock))
-    return MeasuringMiddleware(gate, metrics.observe, clock.monotonic_s, new_id, parts.tracer)
+    problems = RecentProblems()
+    app = new_routes(settings, parts, clock, metrics_registry, timer, problems)
+
+    def note_problem(code: str, status: int, route: str) -> None:
+        problems.note(code, status, route, clock.now_ms())
+
+    return MeasuringMiddleware(
+        OpenInferenceErrors(new_gate(app, settings, clock)),
+        metrics.observe,
+        clock.monotonic_s,
+        new_id,
+        parts.tracer,
+        note_problem=note_problem,
+    )
 
 
 def new_routes(
@@ -43,21 +55,24 @@ def new_routes(
     clock: Clock,
     metrics_registry: CollectorRegistry,
     timer: AnswerTimer,
+    problems: RecentProblems,
 ) -> FastAPI:
     """Make every route there is."""
+    watched = Watched(
+        count_predictions=lambda: parts.predictions.predictions,
+        broker_reachable=lambda: parts.probe.reachable,
+        readiness=parts.readiness,
+        load=parts.predictions.report,
+        lags=parts.lag.lags.items,
+        problems=problems.newest_first,
+    )
     limits = HttpLimits(settings.default_wait_s, settings.max_wait_s, settings.max_image_bytes)
     return new_app(
         # Routes are tried in order: the hot ones first.
         new_predictions_router(parts.predictions, limits, timer),
         new_outcomes_router(parts.predictions),
         *_new_open_inference_routers(settings, parts, clock, timer),
-        new_status_router(
-            parts.cluster,
-            clock,
-            model_name=settings.model_name,
-            count_predictions=lambda: parts.predictions.predictions,
-            broker_reachable=lambda: parts.probe.reachable,
-        ),
+        new_status_router(parts.cluster, clock, watched, model_name=settings.model_name),
         new_health_router(parts.readiness, metrics_registry),
         *new_control_routers(settings, parts.control, parts.cluster, clock),
     )

@@ -55,7 +55,7 @@ class Gateway:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.parts.probe.run())
             tasks.create_task(self.parts.lag.run())
-            tasks.create_task(self.parts.control.follow(self.parts.cluster.note_retrained))
+            tasks.create_task(self.parts.control.follow(self.parts.cluster.note_ended))
             for reader in self.parts.readers:
                 tasks.create_task(reader.run())
 

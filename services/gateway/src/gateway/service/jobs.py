@@ -126,8 +126,8 @@ async def open_watch(
     return JobWatch(feeds, feed, registry, event_of(job), beat_s)
 
 
-async def recall_last_success(registry: JobRegistry, note: Callable[[int], None]) -> None:
-    """Tell `note` when a job last succeeded, unix ms, by the registry's word, once it answers.
+async def recall_endings(registry: JobRegistry, note: Callable[[TrainEvent], None]) -> None:
+    """Tell `note` of every job that has ended, by the registry's word, once it answers.
 
     Events are kept for a week; the registry remembers for ever.
     """
@@ -138,8 +138,8 @@ async def recall_last_success(registry: JobRegistry, note: Callable[[int], None]
             await asyncio.sleep(_RETRY_S)
             continue
         for job in jobs:
-            if job.state == "succeeded":
-                note(job.updated_at_ms)
+            if job.state in TERMINAL_STATES:
+                note(event_of(job))
         return
 
 

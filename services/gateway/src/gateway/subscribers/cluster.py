@@ -1,8 +1,9 @@
 """What the gateway knows of workers, models and training, from their topics."""
 
+from gateway.core.throughput import Throughput
 from gateway.core.workers import present_workers
 from shared.contracts.models import ModelPromoted, WorkerStatus
-from shared.contracts.train import TrainEvent
+from shared.contracts.train import TERMINAL_STATES, TrainEvent
 from shared.kafka.topic_reader import Record
 
 
@@ -12,15 +13,21 @@ class ClusterView:
     def __init__(self) -> None:
         self._workers: dict[str, WorkerStatus] = {}
         self._models: dict[str, ModelPromoted] = {}
+        self._rates: dict[str, Throughput] = {}
         self._last_retrain_ms: int | None = None
+        self._last_ended: TrainEvent | None = None
 
     def on_worker_status(self, record: Record) -> None:
         """Take in a worker's word, or its tombstone. Raises ValueError on a foreign record."""
         worker_id = (record.key or b"").decode()
         if record.value is None:
             self._workers.pop(worker_id, None)
+            self._rates.pop(worker_id, None)
         else:
-            self._workers[worker_id] = WorkerStatus.model_validate_json(record.value)
+            status = WorkerStatus.model_validate_json(record.value)
+            self._workers[worker_id] = status
+            rate = self._rates.setdefault(worker_id, Throughput())
+            rate.add(status.at_ms, status.predictions)
 
     def on_model_promoted(self, record: Record) -> None:
         """Take in a promotion. Raises ValueError on a foreign record."""
@@ -29,15 +36,18 @@ class ClusterView:
             self._models[event.name] = event
 
     def on_train_event(self, record: Record) -> None:
-        """Note when training last succeeded. Raises ValueError on a foreign record."""
+        """Note how training last ended. Raises ValueError on a foreign record."""
         if record.value is not None:
-            event = TrainEvent.model_validate_json(record.value)
-            if event.state == "succeeded":
-                self.note_retrained(event.at_ms)
+            self.note_ended(TrainEvent.model_validate_json(record.value))
 
-    def note_retrained(self, at_ms: int) -> None:
-        """Remember the end of a job that succeeded, unix ms; the newest counts."""
-        self._last_retrain_ms = max(self._last_retrain_ms or 0, at_ms)
+    def note_ended(self, event: TrainEvent) -> None:
+        """Remember the end of a job, if it is one; the newest counts."""
+        if event.state not in TERMINAL_STATES:
+            return
+        if event.state == "succeeded":
+            self._last_retrain_ms = max(self._last_retrain_ms or 0, event.at_ms)
+        if self._last_ended is None or event.at_ms >= self._last_ended.at_ms:
+            self._last_ended = event
 
     def workers(self, now_ms: int) -> tuple[WorkerStatus, ...]:
         """The workers heard of lately."""
@@ -46,6 +56,16 @@ class ClusterView:
     def current_model(self, name: str) -> ModelPromoted | None:
         """The promoted version of a model."""
         return self._models.get(name)
+
+    def predictions_per_second(self, worker_id: str) -> float | None:
+        """How fast a worker is, by its last words; None before two of them."""
+        rate = self._rates.get(worker_id)
+        return None if rate is None else rate.per_second
+
+    @property
+    def last_ended_job(self) -> TrainEvent | None:
+        """The newest training job that has ended, however; None if none is remembered."""
+        return self._last_ended
 
     @property
     def last_retrain_ms(self) -> int | None:

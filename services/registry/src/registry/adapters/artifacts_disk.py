@@ -53,6 +53,13 @@ class DiskArtifacts:
         """Tell where a stored artifact lies."""
         return self._folder / sha256
 
+    async def load(self, sha256: str) -> bytes:
+        """Give the bytes of a small artifact; see the port."""
+        try:
+            return await asyncio.to_thread(self.path(sha256).read_bytes)
+        except OSError as error:
+            raise ArtifactsUnavailableError(str(error)) from error
+
     async def is_writable(self) -> bool:
         """Tell whether a file can be written now."""
         return await asyncio.to_thread(_try_write, self._incoming)

@@ -42,24 +42,25 @@ class DiskImages:
     async def remove(self, sha256: str) -> None:
         """Delete a file; nothing happens where there is none."""
         try:
-            await asyncio.to_thread(self._remove, self._path(sha256))
+            await asyncio.to_thread(self._remove, self.path(sha256))
         except OSError as error:
             raise ArtifactsUnavailableError(str(error)) from error
 
     async def load(self, sha256: str) -> bytes | None:
         """Give a file's bytes as they lie there; None where there is none."""
         try:
-            return await asyncio.to_thread(self._path(sha256).read_bytes)
+            return await asyncio.to_thread(self.path(sha256).read_bytes)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise ArtifactsUnavailableError(str(error)) from error
 
-    def _path(self, sha256: str) -> Path:
+    def path(self, sha256: str) -> Path:
+        """Tell where a file lies, or would."""
         return self._folder / sha256[:2] / sha256
 
     def _store(self, sha256: str, content: bytes) -> None:
-        target = self._path(sha256)
+        target = self.path(sha256)
         before = target.stat().st_size if target.exists() else 0
         if before != len(content):
             after = self._size_bytes - before + len(content)

@@ -79,6 +79,7 @@ def event_of(job: Job) -> TrainEvent:
         progress=job.progress,
         seconds_left=job.seconds_left,
         metrics=job.metrics,
+        curves=job.curves,
         gate=job.gate,
         model_version=job.model_version,
         error=job.error,
@@ -179,6 +180,7 @@ def decide_report(kept: KeptJob, report: JobReport, now_ms: int) -> Ruling:
         progress=report.progress,
         seconds_left=report.seconds_left,
         metrics=metrics,
+        curves=report.curves or kept.job.curves,
     )
     after = KeptJob(job, _lease(report, now_ms))
     # Trainers publish their progress themselves; only a change of state is the registry's word.

@@ -9,11 +9,14 @@ from prometheus_client import CollectorRegistry
 from registry.http.artifacts import new_artifacts_router
 from registry.http.bundle_files import new_bundle_files_router
 from registry.http.dataset import new_dataset_router, new_decisions_router, new_images_router
+from registry.http.insights import new_insights_router
 from registry.http.jobs import new_job_lists_router, new_leases_router, new_requests_router
 from registry.http.models import new_models_router, new_promotions_router, new_registration_router
 from registry.http.problems import ProblemWriter
 from registry.service.dataset import DatasetService
+from registry.service.dataset_insights import DatasetInsightService
 from registry.service.jobs import JobService
+from registry.service.model_insights import ModelInsightService
 from registry.service.models import ModelService
 from shared.observability.health import Readiness
 from shared.observability.health_router import new_health_router
@@ -26,6 +29,8 @@ class Services:
     models: ModelService
     jobs: JobService
     dataset: DatasetService
+    dataset_insights: DatasetInsightService
+    model_insights: ModelInsightService
 
 
 def new_app(
@@ -43,6 +48,8 @@ def new_app(
     models, jobs, dataset = services.models, services.jobs, services.dataset
     for router in (
         new_health_router(readiness, metrics),
+        # Before those with a variable in the place of its last word.
+        new_insights_router(services.dataset_insights, services.model_insights, problems),
         new_models_router(models, problems),
         new_registration_router(models, problems),
         new_promotions_router(models, problems),

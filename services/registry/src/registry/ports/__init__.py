@@ -6,6 +6,9 @@ from registry.ports.files import (
     ArtifactsUnavailableError,
     BundleSource,
     ImageFiles,
+    MeasuringError,
+    Picture,
+    PictureMeasures,
     Stored,
 )
 from registry.ports.rows import AuditLine, DatasetRows, JobRows
@@ -20,8 +23,11 @@ __all__ = [
     "Event",
     "ImageFiles",
     "JobRows",
+    "MeasuringError",
     "OpenPublisher",
     "OpenUploads",
+    "Picture",
+    "PictureMeasures",
     "StartError",
     "Store",
     "StoreUnavailableError",

@@ -1,11 +1,12 @@
 """The disk: artifacts of models, images of the dataset, a bundle that is here already."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from registry.core.refusals import Refuse
+from shared.contracts.insights import Measures
 
 
 class ArtifactsUnavailableError(Exception):
@@ -38,6 +39,10 @@ class Artifacts(Protocol):
         """Tell where a stored artifact lies. sha256: from a manifest, never from a client."""
         ...
 
+    async def load(self, sha256: str) -> bytes:
+        """Give the bytes of a stored artifact whose size is known to be small."""
+        ...
+
 
 class ImageFiles(Protocol):
     """The dataset's files by the sha256 of their bytes. Methods raise ArtifactsUnavailableError."""
@@ -56,6 +61,33 @@ class ImageFiles(Protocol):
     async def load(self, sha256: str) -> bytes | None:
         """Give a file's bytes as they lie there; None where there is none."""
         ...
+
+    def path(self, sha256: str) -> Path:
+        """Tell where a file lies, or would. sha256: from the store, never from a client."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image to be measured: where it lies, and what it is said to show."""
+
+    path: Path
+    label: str
+
+
+class PictureMeasures(Protocol):
+    """Looks at pictures, away from this process: pixels cost memory and time."""
+
+    async def measure(self, classes: Sequence[str], pictures: Sequence[Picture]) -> Measures:
+        """Measure as many as there is time for, in order.
+
+        Raises MeasuringError.
+        """
+        ...
+
+
+class MeasuringError(Exception):
+    """Pictures could not be measured now; the message names no file."""
 
 
 class BundleSource(Protocol):

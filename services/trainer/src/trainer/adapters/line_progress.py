@@ -1,8 +1,11 @@
 """Progress as JSON lines, for the process that started this one."""
 
+from collections.abc import Sequence
 from typing import Literal, TextIO
 
 from shared.clock import Clock
+from shared.contracts.train import EpochFigures
+from trainer.core.history import Epoch, curves_of
 from trainer.core.orders import JobLine
 
 _LEAST_S = 0.5
@@ -20,6 +23,7 @@ class LineProgress:
         self._phase = "starting"
         self._expected = self._done = 0
         self._state: Literal["running", "evaluating"] = "running"
+        self._curves: tuple[EpochFigures, ...] = ()
 
     def expect(self, steps: int) -> None:
         """Say how many more pictures must go through a network."""
@@ -41,13 +45,21 @@ class LineProgress:
         if self._clock.monotonic_s() - self._told_s >= _LEAST_S:
             self._tell()
 
+    def learned(self, epochs: Sequence[Epoch]) -> None:
+        """Say how training went so far; told with every line from now on."""
+        self._curves = curves_of(epochs)
+
     def _tell(self) -> None:
         self._told_s = self._clock.monotonic_s()
         share = min(self._done / self._expected, _MOST) if self._expected else 0.0
         elapsed_s = self._told_s - self._started_s
         left_s = round(elapsed_s * (1 - share) / share, 1) if share else None
         line = JobLine(
-            state=self._state, phase=self._phase, progress=round(share, 3), seconds_left=left_s
+            state=self._state,
+            phase=self._phase,
+            progress=round(share, 3),
+            seconds_left=left_s,
+            curves=self._curves,
         )
         self._stream.write(line.model_dump_json() + "\n")
         self._stream.flush()

@@ -1,6 +1,6 @@
 """A bar with the time left, for the person who waits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -13,6 +13,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from trainer.core.history import Epoch
 
 
 class RichProgress:
@@ -38,6 +40,9 @@ class RichProgress:
         if task.total is not None and task.completed + steps > task.total:
             self._bar.update(self._task, total=task.completed + steps)
         self._bar.advance(self._task, steps)
+
+    def learned(self, epochs: Sequence[Epoch]) -> None:
+        """Pass over the curves: the stage names the last epoch."""
 
 
 @contextmanager

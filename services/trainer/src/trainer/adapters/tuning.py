@@ -54,6 +54,7 @@ class KerasTuner:
         rng = np.random.default_rng(seed)
         epochs = _resume(checkpoints.load(), model, optimizer, rng)
         progress.advance(len(epochs) * (len(labels) + len(held.labels)))
+        progress.learned(epochs)
         for number in range(len(epochs), learning.epochs):
             maps = views[number % len(views)]
             loss = _learn_view(step, maps, labels, weights, batch, learning, rng, progress)
@@ -62,6 +63,7 @@ class KerasTuner:
             figures = held_figures(logits, held.labels, weights, smooth=learning.smooth)
             epochs = (*epochs, Epoch(loss, figures))
             checkpoints.store(_checkpoint(model, optimizer, rng, epochs))
+            progress.learned(epochs)
             done = f"fine-tuning, epoch {number + 1} of {learning.epochs}"
             accuracy = figures["balanced_accuracy"]
             progress.stage(f"{done}, loss {loss:.3f}, validation {accuracy:.3f}")

@@ -1,5 +1,6 @@
 """How a training went, epoch by epoch, and where an interrupted one goes on."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.contracts.train import MAX_EPOCHS, EpochFigures
 from trainer.core.arrays import Floats, Halves, Kernels, Labels
 from trainer.core.probabilities import softmax
 
@@ -81,6 +83,20 @@ def history_json(epochs: Sequence[Epoch]) -> dict[str, Any]:
             for number, one in enumerate(epochs, start=1)
         ]
     }
+
+
+def curves_of(epochs: Sequence[Epoch]) -> tuple[EpochFigures, ...]:
+    """Give the epochs as a job tells them: the last MAX_EPOCHS, without those that diverged."""
+    told = [
+        EpochFigures(
+            epoch=number,
+            loss=round(one.loss, _DIGITS),
+            validation={name: round(v, _DIGITS) for name, v in one.validation.items()},
+        )
+        for number, one in enumerate(epochs, start=1)
+        if all(map(math.isfinite, (one.loss, *one.validation.values())))
+    ]
+    return tuple(told[-MAX_EPOCHS:])
 
 
 def read_epochs(history: Mapping[str, Any]) -> tuple[Epoch, ...]:

@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.contracts.bundle import Version
 from shared.contracts.dataset import DatasetSnapshot
 from shared.contracts.message import Message
-from shared.contracts.train import GateReport, Job
+from shared.contracts.train import Curves, GateReport, Job
 
 ORDER_FILE = "order.json"
 RESULT_FILE = "result.json"
@@ -57,6 +57,7 @@ class JobLine(Message):
     progress: float = Field(ge=0.0, le=1.0)
     seconds_left: float | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
+    curves: Curves = ()
 
 
 def read_line(line: bytes) -> JobLine | None:

@@ -16,11 +16,13 @@ from trainer.core.dataset import Dataset
 from trainer.core.recipe import Recipe
 from trainer.core.replay import Lessons, Limits, Replay
 from trainer.core.splits import split_patients
+from trainer.core.validated import evaluation_of
 from trainer.main.reopened import reopen
 from trainer.main.source import NOTHING, Beside
 from trainer.ports import Images, Progress
-from trainer.service.bundling import PARENT_FILE, write_manifest
+from trainer.service.bundling import PARENT_FILE, write_evaluation, write_manifest
 from trainer.service.pixels import Pixels
+from trainer.service.refitting import contestant_of
 from trainer.service.remembering import Remembering
 
 
@@ -54,7 +56,10 @@ def add_replay(
     *,
     lessons: Lessons | None = None,
 ) -> tuple[Manifest, Replay]:
-    """Add the memory to a bundle's folder and hash its files anew. lessons: uploads it has met."""
+    """Add the memory, and what validation said, to a bundle's folder; hash its files anew.
+
+    lessons: uploads it has met.
+    """
     served = read_headed(bundle / manifest.engine.file)
     parent = HeadedGraph(to_openvino(keras.models.load_model(bundle / PARENT_FILE, compile=False)))
     pixels = Pixels(images, manifest.preprocessing)
@@ -62,6 +67,7 @@ def add_replay(
     if lessons is not None:
         replay = replace(replay, lessons=lessons)
     store_replay(bundle, replay)
+    write_evaluation(bundle, evaluation_of(replay.held, contestant_of(manifest)))
     return write_manifest(bundle, manifest), replay
 
 

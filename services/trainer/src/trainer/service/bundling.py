@@ -20,6 +20,7 @@ from shared.contracts.bundle import (
     Manifest,
     PreprocessingSpec,
 )
+from shared.contracts.evaluation import EVALUATION_FILE, Evaluation
 from shared.domain_guard import DomainGuard
 from shared.preprocessing import normalise
 from trainer.core.arrays import Kernels
@@ -91,6 +92,11 @@ def write_bundle(
 
 def _write_parent(folder: Path, exporter: Exporter, tuned: Kernels) -> None:
     exporter.save_parent(tuned, folder / PARENT_FILE)
+
+
+def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
+    """Write what the model said of validation; the manifest is to be written after it."""
+    (folder / EVALUATION_FILE).write_text(evaluation.model_dump_json() + "\n")
 
 
 def write_guard(folder: Path, guard: DomainGuard) -> None:

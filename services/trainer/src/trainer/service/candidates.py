@@ -22,11 +22,13 @@ from trainer.core.card import card_text, refitted_card
 from trainer.core.heads import LinearHead
 from trainer.core.probabilities import softmax
 from trainer.core.replay import REPLAY_FILE, Replay
+from trainer.core.validated import evaluation_of
 from trainer.ports import Engine
 from trainer.service.bundling import (
     CARD_FILE,
     CARD_TEXT_FILE,
     PARENT_FILE,
+    write_evaluation,
     write_goldens,
     write_manifest,
 )
@@ -59,6 +61,7 @@ def write_candidate(
         replace_head(parent / PARENT_FILE, folder / PARENT_FILE, refitted.graph.head)
     write_goldens(folder / GOLDENS_FILE, refitted.graph, manifest.preprocessing)
     store_replay(folder, refitted.replay)
+    write_evaluation(folder, evaluation_of(refitted.replay.held, refitted.contestant))
     told = _manifest(manifest, refitted, lineage)
     _write_card(folder, parent, told, refitted)
     return write_manifest(folder, told)

@@ -62,6 +62,7 @@ class Learner:
             learning = recipe.learning
             self._progress.advance((learning.probe_views + learning.epochs) * len(examples))
             self._progress.advance((1 + learning.epochs) * len(held))
+            self._progress.learned(known.epochs)
             return known
         head = self._probe(views, labels, classes, recipe)
         # The clean view is for the probe alone.

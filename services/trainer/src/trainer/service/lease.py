@@ -55,7 +55,8 @@ class Lease:
         """Note where the job stands; it is told with the next report."""
         self._phases.begin(line.phase)
         self._phases.reach(line.progress)
-        self._line = line
+        # What does not come out of training says nothing of its epochs: those told before stand.
+        self._line = line.model_copy(update={"curves": line.curves or self._line.curves})
         self._told.set()
 
     async def keep(self) -> LetGo:
@@ -95,6 +96,7 @@ class Lease:
             progress=line.progress,
             seconds_left=line.seconds_left,
             metrics=line.metrics,
+            curves=line.curves,
         )
 
     async def _publish_changes(self) -> None:
@@ -113,6 +115,7 @@ class Lease:
             progress=line.progress,
             seconds_left=line.seconds_left,
             metrics=line.metrics,
+            curves=line.curves,
             at_ms=self._clock.now_ms(),
         )
         try:

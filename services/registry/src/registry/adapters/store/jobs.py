@@ -4,13 +4,23 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from registry.adapters.store.tables import JOBS
 from registry.core.jobs import KeptJob, Lease
-from shared.contracts.train import TERMINAL_STATES, GateReport, Job, JobOutcome, JobState, Mode
+from shared.contracts.train import (
+    TERMINAL_STATES,
+    Curves,
+    GateReport,
+    Job,
+    JobOutcome,
+    JobState,
+    Mode,
+)
 
-_PLAIN = tuple(name for name in Job.model_fields if name not in ("metrics", "gate"))
+_PLAIN = tuple(name for name in Job.model_fields if name not in ("metrics", "curves", "gate"))
+_CURVES: TypeAdapter[Curves] = TypeAdapter(Curves)
 _NEWEST_FIRST = (JOBS.c.requested_at_ms.desc(), JOBS.c.id.desc())
 
 
@@ -76,6 +86,7 @@ def _values(kept: KeptJob) -> dict[str, Any]:
     return {
         **{name: getattr(job, name) for name in _PLAIN},
         "metrics": json.dumps(job.metrics),
+        "curves": _CURVES.dump_json(job.curves).decode(),
         "gate": None if job.gate is None else job.gate.model_dump_json(),
         "lease_holder": None if lease is None else lease.holder,
         "lease_until_ms": None if lease is None else lease.until_ms,
@@ -88,6 +99,7 @@ def _job(row: Row[*tuple[object, ...]]) -> KeptJob:
     job = Job(
         **plain,
         metrics=json.loads(row.metrics),
+        curves=_CURVES.validate_json(row.curves),
         gate=None if row.gate is None else GateReport.model_validate_json(row.gate),
     )
     return KeptJob(

@@ -118,6 +118,7 @@ JOBS = Table(
     Column("progress", Float, nullable=False),
     Column("seconds_left", Float),
     Column("metrics", Text, nullable=False),
+    Column("curves", Text, nullable=False, server_default="[]"),
     Column("gate", Text),
     Column("model_version", String(64)),
     Column("error", Text),

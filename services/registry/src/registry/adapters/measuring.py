@@ -1,0 +1,132 @@
+"""A process that looks at pictures: `python -m registry.adapters.measuring`, JSON in, JSON out.
+
+It decodes what strangers have sent, and what it takes of memory ends with it.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.contracts.bundle import PreprocessingSpec
+from shared.contracts.insights import (
+    ClassContrast,
+    ClassSpread,
+    EdgeDensities,
+    Measures,
+    PixelIntensity,
+)
+from shared.contracts.message import Message
+from shared.insights.contrasts import (
+    Contrast,
+    EdgeDensity,
+    Intensity,
+    Spread,
+    edge_densities,
+    pixel_intensity,
+)
+from shared.insights.pictures import Measured, measure
+from shared.preprocessing import ImageError, decode_grey
+
+_LEVELS = 8
+"""Grey levels told as one step of a histogram."""
+_DIGITS = 6
+_NICE = 10
+_SIZE_PX = PreprocessingSpec().size_px
+
+
+class Named(Message):
+    """One picture: where it lies, and what it is said to show."""
+
+    path: str
+    label: str
+
+
+class Order(Message):
+    """What to look at, in order, and for how long. classes: every label there is."""
+
+    classes: tuple[str, ...]
+    pictures: tuple[Named, ...]
+    seconds: float
+
+
+def look(order: Order) -> Measures:
+    """Measure pictures at 224 × 224 px, grey, until the time is up."""
+    until = time.monotonic() + order.seconds
+    measured: list[Measured] = []
+    left_out = seen = 0
+    for picture in order.pictures:
+        if time.monotonic() >= until:
+            break
+        seen += 1
+        try:
+            grey = decode_grey(Path(picture.path).read_bytes(), _SIZE_PX)
+        except (OSError, ImageError):
+            left_out += 1
+        else:
+            measured.append(measure(picture.label, grey))
+    return Measures(
+        measured=len(measured),
+        left_out=left_out,
+        complete=seen == len(order.pictures),
+        intensity=_intensity(pixel_intensity(measured, order.classes)) if measured else None,
+        edge_density=_edges(edge_densities(measured, order.classes)) if measured else None,
+    )
+
+
+def _intensity(found: Intensity) -> PixelIntensity:
+    steps = range(0, 256, _LEVELS)
+    return PixelIntensity(
+        classes=found.classes,
+        edges=(*steps, 256),
+        histograms=tuple(
+            tuple(round(sum(shares[low : low + _LEVELS]), _DIGITS) for low in steps)
+            for shares in found.histograms
+        ),
+        spreads=_spreads(found.spreads),
+        contrast=_contrast(found.contrast),
+        interpretation=found.interpretation,
+    )
+
+
+def _edges(found: EdgeDensity) -> EdgeDensities:
+    return EdgeDensities(
+        classes=found.classes,
+        spreads=_spreads(found.spreads),
+        contrast=_contrast(found.contrast),
+        interpretation=found.interpretation,
+    )
+
+
+def _spreads(found: Sequence[Spread]) -> tuple[ClassSpread, ...]:
+    return tuple(
+        ClassSpread(
+            pictures=one.pictures,
+            mean=round(one.mean, _DIGITS),
+            deviation=round(one.deviation, _DIGITS),
+            quartiles=one.quartiles,
+        )
+        for one in found
+    )
+
+
+def _contrast(found: Contrast | None) -> ClassContrast | None:
+    if found is None:
+        return None
+    # Of classes that do not vary, or of one picture, there is no such number.
+    effect = found.cohens_d if abs(found.cohens_d) < float("inf") else None
+    return ClassContrast(
+        low=found.low, high=found.high, gap=round(found.gap, _DIGITS), cohens_d=effect
+    )
+
+
+def main() -> None:
+    """Read one order from standard input, and write what was seen."""
+    os.nice(_NICE)
+    order = Order.model_validate_json(sys.stdin.buffer.read())
+    sys.stdout.write(look(order).model_dump_json())
+
+
+if __name__ == "__main__":
+    main()
