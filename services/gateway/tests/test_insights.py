@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
+from gateway.http.status_answer import StatusAnswer
 from gateway.subscribers.cluster import ClusterView
 from shared.clock import SystemClock
 from shared.contracts.insights import DatasetInsights, ModelInsights
@@ -148,6 +149,8 @@ async def test_status_tells_who_is_how_fast_what_went_wrong_and_how_training_end
                 if status["last_retrain"] and status["workers"] and lags == 2:
                     break
                 await asyncio.sleep(0.05)
+    assert set(status) == set(StatusAnswer.model_fields)
+    StatusAnswer.model_validate(status)
     assert (status["ready"], status["readiness"]) == (True, {"broker": True, "topics": True})
     assert status["predictions_per_second"] == 1.0
     assert status["workers"][0]["predictions_per_second"] == 1.0

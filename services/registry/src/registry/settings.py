@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     """Retrain once in each span of so many hours if new images came; 0: never."""
     retrain_policy: Policy = "auto"
     """Whether what was retrained unasked is promoted unasked, too."""
-    measuring_s: float = Field(default=3.0, gt=0, le=30.0)
+    measuring_s: float = Field(default=2.5, gt=0, le=30.0)
     """How long one look at the dataset's images may take; the gateway waits 5 s for an answer."""
     publish_timeout_s: float = Field(default=10.0, gt=0)
     log_level: str = "INFO"

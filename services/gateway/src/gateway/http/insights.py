@@ -18,7 +18,12 @@ _MISSING = problem_responses(ErrorCode.NOT_FOUND) | _AWAY
 _PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"description": "Grey, 224 × 224.", "content": {"image/jpeg": {}}}
 }
-_UNSEEN = problem_responses(ErrorCode.UNDECODABLE, ErrorCode.TOO_MANY_PIXELS)
+_UNSEEN = problem_responses(
+    ErrorCode.EMPTY_FILE,
+    ErrorCode.TOO_MANY_PIXELS,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+    ErrorCode.UNDECODABLE,
+)
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _PREVALENCE = "Share of findings that `ppv` and `npv` are for; as in validation unless told."
 Prevalence = Annotated[float | None, Query(gt=0.0, lt=1.0, description=_PREVALENCE)]

@@ -10,6 +10,8 @@ from fastapi import APIRouter, Response
 from gateway.core.recent_problems import ProblemKind
 from gateway.core.workload import LoadReport
 from gateway.http.answers import json_response
+from gateway.http.problems import answers_with
+from gateway.http.status_answer import StatusAnswer
 from shared.clock import Clock
 from shared.contracts.models import ModelPromoted, WorkerStatus
 from shared.contracts.train import TrainEvent
@@ -74,8 +76,9 @@ def new_status_router(
     router = APIRouter(tags=["operations"])
     started_s = clock.monotonic_s()
 
-    @router.get("/status")
+    @router.get("/status", responses=answers_with(StatusAnswer))
     async def status() -> Response:
+        """Say how the system is, as this gateway sees it."""
         workers = [_worker(w, cluster) for w in cluster.workers(clock.now_ms())]
         readiness = dict(watched.readiness())
         return json_response(
