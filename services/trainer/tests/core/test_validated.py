@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from trainer.core.bootstrap import intervals
 from trainer.core.figures import Rule, all_figures
 from trainer.core.gate import Contestant
 from trainer.core.probabilities import Calibrated
 from trainer.core.replay import Remembered
-from trainer.core.validated import evaluation_of
+from trainer.core.validated import _areas, evaluation_of
 
 CLASSES = ("clear", "one", "two")
 MODEL = Contestant("v", CLASSES, Calibrated(1.0, (0.0, 0.0, 0.0)), Rule(0, 0.6))
@@ -38,6 +39,14 @@ def test_figures_and_intervals_are_those_of_the_slow_way() -> None:
     for name, ends in evaluation.intervals.items():
         # Both are drawn: an end moves by a few thousandths.
         assert ends == pytest.approx(slow[name], abs=0.015), name
+
+
+def test_of_like_scores_half_the_pairs_count() -> None:
+    score = np.array([0.5, 0.5, 0.5, 0.7, 0.2], np.float32)
+    truth = np.array([True, False, False, True, False])
+    once, twice = _areas(score, truth, np.array([[1.0] * 5, [1.0, 1.0, 2.0, 0.0, 0.0]]))
+    assert once == pytest.approx(roc_auc_score(truth, score))
+    assert twice == 0.5  # only like scores are left in this draw
 
 
 def test_it_keeps_every_answer_and_nothing_that_names_one() -> None:
