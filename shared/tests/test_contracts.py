@@ -28,6 +28,7 @@ ID = "01a209bd-8adc-7599-8daf-313e762d18cf"
 
 GOLDEN_MESSAGES = [
     ("predict.result.1.succeeded.json", parse_result, Succeeded),
+    ("predict.result.1.succeeded-explained.json", parse_result, Succeeded),
     ("predict.result.1.failed.json", parse_result, Failed),
     ("predict.result.1.failed-timed.json", parse_result, Failed),
     ("predict.result.1.expired.json", parse_result, Expired),
@@ -67,7 +68,7 @@ def test_what_is_no_result_is_refused():
 
 
 def test_request_headers_survive_the_wire():
-    headers = RequestHeaders(ID, 1_795_459_746_524, "image/jpeg", 2, "00-abc-def-01", 7, ID)
+    headers = RequestHeaders(ID, 1_795_459_746_524, "image/jpeg", 2, "00-abc-def-01", 7, ID, "cam")
     assert parse_request_headers(headers.to_kafka()) == headers
 
 

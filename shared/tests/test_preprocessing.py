@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from shared.contracts.bundle import PreprocessingSpec
 from shared.contracts.errors import ErrorCode
-from shared.preprocessing import ImageError, decode_grey, normalise, preprocess
+from shared.preprocessing import ImageError, decode_grey, normalise, preprocess, upright_size
 
 SPEC = PreprocessingSpec()
 
@@ -77,6 +77,17 @@ def test_a_rotated_photograph_is_put_upright():
     upright = decode_grey(encoded(picture(400, 300), quality=95), 224).astype(float)
     turned = decode_grey(encoded(lying, exif=exif, quality=95), 224).astype(float)
     assert np.abs(upright - turned).mean() < 3.0
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", [None, *range(1, 9), 77])
+def test_the_size_told_is_that_of_the_image_as_it_is_shown(kind, orientation):
+    exif = Image.Exif()
+    if orientation is not None:
+        exif[0x0112] = orientation
+    encoded_ = encoded(Image.new("L", (40, 30)), kind, exif=exif)
+    shown = ImageOps.exif_transpose(Image.open(io.BytesIO(encoded_)))
+    assert upright_size(encoded_) == shown.size
 
 
 def test_a_large_jpeg_scaled_while_decoding_is_the_same_picture():

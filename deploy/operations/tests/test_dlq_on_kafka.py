@@ -35,7 +35,7 @@ def give_up(kafka_settings, producer):
             Attempt(number=n, at_ms=now_ms, worker="worker-0", error="RuntimeError: [bold]no[/]")
             for n in (1, 2, 3)
         )
-        request = RequestHeaders(id=id_, deadline_ms=now_ms, content_type="image/jpeg", attempt=3)
+        request = RequestHeaders(id_, now_ms, "image/jpeg", attempt=3, explain="cam")
         letter = DeadLetter(request, cause, "Traceback: deep down", attempts, now_ms - age_ms)
         topic = f"{kafka_settings.topic_prefix}predict.dlq"
         await producer.send_and_wait(
@@ -131,7 +131,7 @@ async def test_a_redrive_is_a_new_request_whose_outcome_is_told(
     ((headers, image),) = asked
     assert image == IMAGE
     assert (headers.id, headers.redrive_of, headers.attempt) == (told["new_id"], old, 1)
-    assert headers.content_type == "image/jpeg"
+    assert (headers.content_type, headers.explain) == ("image/jpeg", "cam")
     assert headers.id != old
     assert headers.deadline_ms > SystemClock().now_ms()
 

@@ -129,6 +129,24 @@ async def test_repeated_and_concurrent_outcomes_wake_the_right_waiters_once(kafk
     assert status["num_predictions"] >= 20
 
 
+@pytest.mark.parametrize("path", ["/predict", "/v1/predictions"])
+async def test_who_asks_for_an_explanation_asks_a_worker_for_it_by_its_only_word(
+    kafka_settings, path
+):
+    async with running_gateway(kafka_settings) as client, answering(kafka_settings) as seen:
+        refused = [
+            await client.post(path, files=form(new_jpeg()), params={"explain": value})
+            for value in ("shap", "", "CAM", ["cam", "shap"])
+        ]
+        plain = await client.post(path, files=form(new_jpeg()))
+        await client.post(path, files=form(new_jpeg()), params={"explain": "cam"})
+    assert {(one.status_code, one.json()["code"]) for one in refused} == {
+        (400, "malformed_request")
+    }
+    assert [headers.explain for headers, _ in seen] == [None, "cam"]
+    assert "explanation" not in plain.json()
+
+
 async def test_async_requests_are_read_by_id_from_any_gateway(kafka_settings):
     async with running_gateway(kafka_settings) as first:
         accepted = await first.post(

@@ -16,7 +16,7 @@ async def test_the_description_knows_keys_and_rates_and_nothing_of_the_framework
     assert "Scope: `admin`" in promote["description"]
     assert "408" in document["paths"]["/predict"]["post"]["responses"]
     named = {p["name"] for p in document["paths"]["/v1/predictions"]["post"]["parameters"]}
-    assert named == {"Prefer", "traceparent"}
+    assert named == {"explain", "Prefer", "traceparent"}
     assert "403" not in document["paths"]["/status"]["get"]["responses"]
     live = document["paths"]["/health/live"]["get"]
     assert "security" not in live

@@ -63,7 +63,7 @@ class FakeEngine:
         self.manifest = manifest
         self._before = before
 
-    def predict(self, pixels, *, alone=False):
+    def predict(self, pixels, *, alone=False, explained=False):
         self._before(pixels)
         return Scores(np.tile(np.array([0.0, 9.0], np.float32), (len(pixels), 1)), None)
 

@@ -44,7 +44,7 @@ async def test_an_attempt_that_failed_is_made_again_and_succeeds(stage, new_requ
 
 async def test_what_fails_every_time_is_a_dead_letter_and_a_typed_failure(stage, new_request):
     request = new_request(
-        traceparent="00-abc-def-01", redrive_of="older", content_type="image/jpeg"
+        traceparent="00-abc-def-01", redrive_of="older", content_type="image/jpeg", explain="cam"
     )
     image = new_jpeg()
     async with stage.worker("worker-5", predict=failing(times=99)) as worker:
@@ -58,6 +58,7 @@ async def test_what_fails_every_time_is_a_dead_letter_and_a_typed_failure(stage,
     assert letter.cause is Cause.INFERENCE_FAILED
     assert letter.request.traceparent == "00-abc-def-01"
     assert (letter.request.redrive_of, letter.request.content_type) == ("older", "image/jpeg")
+    assert letter.request.explain == "cam"
     assert (letter.request.deadline_ms, letter.request.attempt) == (request.deadline_ms, 3)
     assert "RuntimeError: out of\nluck" in letter.stack
     assert "in predict" in letter.stack

@@ -24,19 +24,26 @@ class CountingEngine:
     manifest = new_manifest(classes=("healthy", "sick"), version="1")
     strangeness = None
 
-    def __init__(self, *, fails_on: int | None = None, error=None):
+    def __init__(self, *, fails_on: int | None = None, error=None, maps=None):
+        self._maps = maps
+        self.explained: list[bool] = []
         self._error = error or RuntimeError("engine on fire")
         self.batches: list[int] = []
         self.alone: list[bool] = []
         self._fails_on = fails_on
 
-    def predict(self, pixels, *, alone=False):
+    def predict(self, pixels, *, alone=False, explained=False):
         self.batches.append(len(pixels))
         self.alone.append(alone)
+        self.explained.append(explained)
         if self._fails_on is not None and len(pixels) >= self._fails_on:
             raise self._error
         logits = np.tile(np.array([0.0, 9.0], np.float32), (len(pixels), 1))
-        return Scores(logits, self.strangeness and np.tile(self.strangeness, (len(pixels), 1)))
+        strangeness = self.strangeness and np.tile(self.strangeness, (len(pixels), 1))
+        maps = (
+            np.stack([self._maps] * len(pixels)) if explained and self._maps is not None else None
+        )
+        return Scores(logits, strangeness, maps=maps)
 
 
 class FixedClock(SystemClock):
@@ -50,8 +57,8 @@ def service():
         yield InferenceService(pool, FixedClock())
 
 
-def request(id_, image, deadline_ms=2_000):
-    return PredictRequest(RequestHeaders(id_, deadline_ms), image, 900)
+def request(id_, image, deadline_ms=2_000, **headers):
+    return PredictRequest(RequestHeaders(id_, deadline_ms, **headers), image, 900)
 
 
 async def test_every_request_gets_its_own_outcome(service):
@@ -158,3 +165,38 @@ async def test_only_an_image_that_is_alone_in_the_worker_gets_all_its_cpus(servi
     await service.answer([request("late", new_jpeg(), deadline_ms=1_000), request("c", new_jpeg())])
     # Of two at once the first was alone when it began; the second found it under way.
     assert engine.alone == [True, True, False, True]
+
+
+MAPS = np.zeros((14, 14, 2), np.float32)
+MAPS[3, 4] = (0, 9 * 196)
+
+
+async def test_each_gets_an_explanation_if_it_asks_and_a_warning_if_there_is_none(service):
+    engine = CountingEngine(fails_on=5, maps=MAPS)
+    service.swap(engine)
+    asked = {"plain": None, "told": "cam", "odd": "tomorrow", "failed": "cam", "text": "cam"}
+    images = {"failed": new_jpeg(), "text": b"hello"}
+    outcomes = await service.answer(
+        [request(id_, images.get(id_, new_jpeg()), explain=how) for id_, how in asked.items()]
+    )
+    by_id = {outcome.id: outcome for outcome in outcomes}
+    warnings = {id_: by_id[id_].warnings for id_ in ("plain", "told", "odd")}
+    assert warnings == {"plain": (), "told": (), "odd": ("explanation_unavailable",)}
+    assert by_id["plain"].explanation is by_id["odd"].explanation is None
+    explanation = by_id["told"].explanation
+    assert explanation.of_class == "sick"
+    assert np.mean(explanation.grid) == pytest.approx(explanation.logits["sick"]) == 9
+    assert [*by_id["told"].timings.stages_ms()] == ["queue", "decode", "infer", "explain"]
+    assert [*by_id["plain"].timings.stages_ms()] == ["queue", "decode", "infer"]
+    assert by_id["text"].status == "failed"
+    assert b"explanation" not in by_id["plain"].to_bytes()
+    await service.answer([request("plain", new_jpeg())])
+    assert engine.explained == [True, False]
+
+
+@pytest.mark.parametrize("maps", [None, MAPS[..., :1]])
+async def test_a_model_that_cannot_explain_still_answers(service, maps):
+    service.swap(CountingEngine(fails_on=2, maps=maps))
+    outcomes = await service.answer([request(id_, new_jpeg(), explain="cam") for id_ in ("a", "b")])
+    assert [outcome.label for outcome in outcomes] == ["sick", "sick"]
+    assert {outcome.warnings for outcome in outcomes} == {("explanation_unavailable",)}

@@ -23,6 +23,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"GIF8")
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = 1
+_ON_ITS_SIDE = range(5, 9)
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I")
 _EPSILON = 1e-6
 
@@ -81,6 +82,19 @@ def _check_pixels(width: int, height: int) -> None:
 
 def _too_many_pixels() -> str:
     return f"The image has more than {MAX_PIXELS // 1_000_000} megapixels."
+
+
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Give width and height, pixels, of the image as it is shown: EXIF's orientation applied.
+
+    What `decode_grey` squashes is the whole of it. Raises ImageError, see `open_header`.
+    """
+    if (frame := plain_frame(data)) is not None:
+        return frame.width, frame.height
+    image = open_header(data)
+    lying = image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT) in _ON_ITS_SIDE
+    # Of a TIFF, Pillow tells the size as it is shown.
+    return (image.height, image.width) if lying and image.format != "TIFF" else image.size
 
 
 def decode_grey(data: bytes, size_px: int) -> Grey:

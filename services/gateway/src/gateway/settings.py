@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """Image bytes held for them, at most."""
     outcome_cache: int = Field(default=20_000, ge=0)
     """Outcomes kept in memory for GET by id; older ones are read from the topic."""
+    outcome_cache_bytes: int = Field(default=16 * _MIB, ge=0)
+    """Bytes of them, at most: explained ones are larger."""
     publish_timeout_s: float = Field(default=4.0, gt=0)
 
     registry_url: str = Field(

@@ -5,12 +5,12 @@ import pytest
 from gateway.adapters.outcome_log import partition_of
 from gateway.core.admission import Admit, Limits, Load, Refuse, admit
 from gateway.core.outcome_cache import OutcomeCache
-from gateway.core.preferences import Preferences, parse_prefer
+from gateway.core.preferences import Preferences, parse_explain, parse_prefer
 from gateway.core.waiters import Ignore, Waiters, Wake
 from gateway.core.workers import SILENT_AFTER_MS, present_workers
 from shared.contracts.errors import ErrorCode
 from shared.contracts.models import WorkerStatus
-from shared.contracts.predict import Expired
+from shared.contracts.predict import Expired, Failed
 
 LIMITS = Limits(max_in_flight=2, max_in_flight_bytes=100)
 
@@ -52,6 +52,14 @@ def test_a_wait_that_is_none_is_refused(header):
         parse_prefer(header, default_wait_s=10, max_wait_s=60)
 
 
+def test_an_explanation_is_asked_for_by_its_only_word():
+    assert parse_explain([]) is None
+    assert parse_explain(["cam", "cam"]) == "cam"
+    for values in (["shap"], [""], ["cam", "lime"]):
+        with pytest.raises(ValueError, match="cam"):
+            parse_explain(values)
+
+
 def test_an_outcome_wakes_its_waiter_once():
     waiters: Waiters[str] = Waiters()
     waiters.expect("a", "somebody")
@@ -65,12 +73,24 @@ def test_an_outcome_wakes_its_waiter_once():
 
 
 def test_the_cache_keeps_the_newest_and_the_first_word():
-    cache = OutcomeCache(2)
+    cache = OutcomeCache(2, 1_000)
     for id_, deadline in (("a", 1), ("b", 2), ("b", 99), ("c", 3)):
         cache.add(Expired(id=id_, deadline_ms=deadline))
     assert cache.get("a") is None
     assert cache.get("b") == Expired(id="b", deadline_ms=2)
     assert cache.get("c") is not None
+
+
+def test_the_cache_holds_no_more_bytes_than_it_may():
+    outcome = Expired(id="a", deadline_ms=1)
+    cache = OutcomeCache(100, 3 * len(outcome.to_bytes()))
+    for id_ in "abcde":
+        cache.add(Expired(id=id_, deadline_ms=1))
+    assert [cache.get(id_) is None for id_ in "abcde"] == [True, True, False, False, False]
+    cache.add(Failed(id="large", code=ErrorCode.INTERNAL, detail="x" * 1_000))
+    assert all(cache.get(id_) is None for id_ in ("large", *"abcde"))
+    cache.add(outcome)
+    assert cache.get("a") == outcome
 
 
 def test_a_silent_worker_is_not_counted():

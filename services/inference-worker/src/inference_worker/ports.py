@@ -41,11 +41,14 @@ class Scores:
     logits: float32 [N, C], raw, in manifest order. strangeness: float32 [N, 2], above 0 where a
     look of the domain guard's says that this is no image for the model; None without a guard.
     meaningless: why no answer means anything, whatever the image; empty if a model computed it.
+    maps: float32 [N, G, G, C], whose mean over G × G is the logit; None where nobody asked, or the
+    model has none.
     """
 
     logits: Pixels
     strangeness: Pixels | None
     meaningless: tuple[str, ...] = ()
+    maps: Pixels | None = None
 
 
 class Engine(Protocol):
@@ -56,11 +59,12 @@ class Engine(Protocol):
         """The bundle's manifest: classes, preprocessing, thresholds."""
         ...
 
-    def predict(self, pixels: Pixels, *, alone: bool = False) -> Scores:
+    def predict(self, pixels: Pixels, *, alone: bool = False, explained: bool = False) -> Scores:
         """Score float32 [N, S, S, 1] in [-1, 1]. Not re-entrant.
 
         alone: one image, and nothing else waits in this worker, so all its CPUs may work on this
-        call; the scores are the same but for rounding.
+        call; the scores are the same but for rounding. explained: with maps; the scores are the
+        same to the bit.
 
         Raises RuntimeError if the engine fails.
         """

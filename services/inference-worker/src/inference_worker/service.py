@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from traceback import format_exception
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import structlog
 from structlog.contextvars import bound_contextvars
 
 from inference_worker.core.decoding import Decoded, decode
+from inference_worker.core.explanations import explain
 from inference_worker.core.requests import PredictRequest, queue_ms, triage
 from inference_worker.core.retries import FailedAttempt, one_line
 from inference_worker.core.verdicts import Verdict, decide_verdict
@@ -20,16 +21,27 @@ from inference_worker.ports import Engine, Outcome, Pixels, Scores
 from shared.clock import Clock
 from shared.contracts.bundle import Manifest, PreprocessingSpec
 from shared.contracts.dead_letters import Cause
-from shared.contracts.predict import Failed, ModelRef, Succeeded, Timings
+from shared.contracts.predict import (
+    CAM,
+    EXPLANATION_UNAVAILABLE,
+    Explanation,
+    Failed,
+    ModelRef,
+    Succeeded,
+    Timings,
+)
 from shared.domain_guard import reasons_of
 from shared.input_features import Features
-from shared.preprocessing import ImageError
+from shared.preprocessing import ImageError, upright_size
 
 _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 Result = Outcome | FailedAttempt
 """How an attempt ended: in an outcome, which is terminal, or in a failure that may pass."""
+
+Said: TypeAlias = tuple[Verdict, Pixels | None]
+"""What the engine says of one image, and its class maps float32 [G, G, C], if somebody asks."""
 
 Decode = Callable[[bytes, PreprocessingSpec], Decoded]
 """As `core.decoding.decode`."""
@@ -142,7 +154,9 @@ def classify(
             read.append((request, _decode(request, engine, decode)))
     decoded = [(request, *image) for request, image in read if isinstance(image, tuple)]
     decoded_s = clock.monotonic_s()
-    verdicts = _infer(engine, [pixels for _, pixels, _ in decoded], alone=alone)
+    explained = any(request.headers.explain == CAM for request, _, _ in decoded)
+    images = [pixels for _, pixels, _ in decoded]
+    said = _infer(engine, images, alone=alone, explained=explained)
     infer_ms = round((clock.monotonic_s() - decoded_s) * 1e3, 3)
     decode_ms = round((decoded_s - started_s) * 1e3, 3)
 
@@ -156,8 +170,8 @@ def classify(
         if not isinstance(result, tuple)
     ]
     results += [
-        _conclude(request, verdict, engine, spent(request, infer_ms))
-        for (request, _, _), verdict in zip(decoded, verdicts, strict=True)
+        _conclude(request, one, engine, spent(request, infer_ms), clock)
+        for (request, _, _), one in zip(decoded, said, strict=True)
     ]
     return results, [features for _, _, features in decoded if features is not None]
 
@@ -179,22 +193,23 @@ def _timed(result: Failed | FailedAttempt, timings: Timings) -> Result:
 
 
 def _infer(
-    engine: Engine, images: Sequence[Pixels], *, alone: bool = False
-) -> list[Verdict | Exception]:
+    engine: Engine, images: Sequence[Pixels], *, alone: bool = False, explained: bool
+) -> list[Said | Exception]:
     if not images:
         return []
-    verdicts = _caught(partial(_verdicts, engine, images, alone=alone))
-    if not isinstance(verdicts, Exception):
-        return [*verdicts]
+    said = _caught(partial(_said, engine, images, alone=alone, explained=explained))
+    if not isinstance(said, Exception):
+        return [*said]
     if len(images) == 1:
-        return [verdicts]
+        return [said]
     # Which one was it? Each alone: the others still get their answer.
-    return [row for image in images for row in _infer(engine, [image])]
+    return [row for image in images for row in _infer(engine, [image], explained=explained)]
 
 
-def _verdicts(engine: Engine, images: Sequence[Pixels], *, alone: bool) -> list[Verdict]:
-    scores = engine.predict(np.stack(images), alone=alone)
-    return [_verdict(scores, n, engine.manifest) for n in range(len(images))]
+def _said(engine: Engine, images: Sequence[Pixels], *, alone: bool, explained: bool) -> list[Said]:
+    scores = engine.predict(np.stack(images), alone=alone, explained=explained)
+    maps = [None] * len(images) if scores.maps is None else scores.maps
+    return [(_verdict(scores, n, engine.manifest), one) for n, one in enumerate(maps)]
 
 
 def _caught(work: Callable[[], T]) -> T | Exception:
@@ -216,14 +231,19 @@ def _verdict(scores: Scores, n: int, manifest: Manifest) -> Verdict:
 
 
 def _conclude(
-    request: PredictRequest, verdict: Verdict | Exception, engine: Engine, timings: Timings
+    request: PredictRequest,
+    said: Said | Exception,
+    engine: Engine,
+    timings: Timings,
+    clock: Clock,
 ) -> Result:
-    if isinstance(verdict, RuntimeError | ValueError):
-        return _failed(request, Cause.INFERENCE_FAILED, verdict)
-    if isinstance(verdict, Exception):
-        return _failed(request, Cause.INTERNAL, verdict)
+    if isinstance(said, RuntimeError | ValueError):
+        return _failed(request, Cause.INFERENCE_FAILED, said)
+    if isinstance(said, Exception):
+        return _failed(request, Cause.INTERNAL, said)
+    verdict, maps = said
     manifest = engine.manifest
-    return Succeeded(
+    answer = Succeeded(
         id=request.headers.id,
         label=verdict.label,
         confidence=verdict.confidence,
@@ -233,3 +253,26 @@ def _conclude(
         warnings=verdict.warnings,
         timings=timings,
     )
+    if request.headers.explain is None:
+        return answer
+    started_s = clock.monotonic_s()
+    explanation = _explanation(request, maps, answer.label, manifest)
+    if explanation is None:
+        warnings = (*answer.warnings, EXPLANATION_UNAVAILABLE)
+        return answer.model_copy(update={"warnings": warnings})
+    explain_ms = round((clock.monotonic_s() - started_s) * 1e3, 3)
+    timings = timings.model_copy(update={"explain_ms": explain_ms})
+    return answer.model_copy(update={"explanation": explanation, "timings": timings})
+
+
+def _explanation(
+    request: PredictRequest, maps: Pixels | None, label: str, manifest: Manifest
+) -> Explanation | None:
+    """Explain an answer; None if it cannot be, which costs nobody the answer."""
+    if request.headers.explain != CAM or maps is None:
+        return None
+    given = _caught(lambda: explain(maps, label, upright_size(request.image), manifest))
+    if isinstance(given, Exception):
+        _log.error("explanation failed", request_id=request.headers.id, exc_info=given)
+        return None
+    return given

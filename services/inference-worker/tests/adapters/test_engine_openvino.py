@@ -157,3 +157,43 @@ def spent_s() -> dict[int, float]:
         fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
         spent[int(task.name)] = (int(fields[11]) + int(fields[12])) / ticks
     return spent
+
+
+def test_each_logit_is_the_mean_of_its_map_and_asking_for_maps_changes_no_score(loader):
+    engine = loader.load(BUNDLE)
+    with np.load(BUNDLE / "goldens.npz") as goldens:
+        inputs = goldens["inputs"]
+    for pixels, alone in ((np.concatenate([inputs, inputs]), False), (inputs[:1], True)):
+        plain = engine.predict(pixels, alone=alone)
+        told = engine.predict(pixels, alone=alone, explained=True)
+        assert plain.maps is None
+        np.testing.assert_array_equal(plain.logits, told.logits)
+        np.testing.assert_array_equal(plain.strangeness, told.strangeness)
+        assert told.maps.shape == (len(pixels), 14, 14, 3)
+        np.testing.assert_allclose(told.maps.mean(axis=(1, 2)), told.logits, atol=1e-5)
+
+
+def name_no_maps(manifest: dict) -> None:
+    manifest["engine"]["cam_output"] = None
+
+
+def name_maps_that_are_not_there(manifest: dict) -> None:
+    manifest["engine"]["cam_output"] = "maps"
+
+
+def name_what_does_not_add_up(manifest: dict) -> None:
+    manifest["engine"]["cam_output"] = "domain"
+
+
+@pytest.mark.parametrize(
+    "change", [name_no_maps, name_maps_that_are_not_there, name_what_does_not_add_up]
+)
+def test_a_bundle_without_exact_maps_is_served_and_explains_nothing(loader, bundle, change):
+    path = bundle / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+    engine = loader.load(bundle)
+    scores = engine.predict(np.zeros((2, 224, 224, 1), np.float32), explained=True)
+    assert scores.maps is None
+    assert scores.logits.shape == (2, 3)

@@ -20,7 +20,7 @@ ANSWER = Succeeded(
     confidence=1,
     probabilities={"sick": 1},
     model=ModelRef(name="pneumonia", version="7"),
-    timings=Timings(queue_ms=20, decode_ms=3, infer_ms=4.5),
+    timings=Timings(queue_ms=20, decode_ms=3, infer_ms=4.5, explain_ms=0.5),
 )
 BROKEN = Failed(
     id="1", code=ErrorCode.UNDECODABLE, detail="", timings=Timings(queue_ms=20, decode_ms=3)
@@ -77,12 +77,16 @@ def attempted(result, *, asked=None, sampled=True):
 
 
 def test_the_stages_follow_one_another_below_the_record_and_the_attempt():
-    (process, queue, decode, infer), traces = attempted(ANSWER)
+    (process, *stages), traces = attempted(ANSWER)
     assert traces == {"1": SENT.split("-")[1]}
     assert (process.name, process.kind, process.parent) == ("process t.requests", "consumer", SENT)
-    assert (queue.parent, decode.parent, infer.parent) == (SENT, *[process.traceparent] * 2)
-    times = [(s.name, s.started_ns / MS, s.ended["at_ns"] / MS) for s in (queue, decode, infer)]
-    assert times == [("queue", 1000, 1020), ("decode", 1020, 1023), ("infer", 1023, 1027.5)]
+    assert [stage.parent for stage in stages] == [SENT, *[process.traceparent] * 3]
+    assert [(s.name, s.started_ns / MS, s.ended["at_ns"] / MS) for s in stages] == [
+        ("queue", 1000, 1020),
+        ("decode", 1020, 1023),
+        ("infer", 1023, 1027.5),
+        ("explain", 1027.5, 1028),
+    ]
     # It ends when it is told of: the outcome is confirmed then.
     assert (process.started_ns, process.ended) == (1020 * MS, {"error": None})
     assert process.attributes["pneumo.model.version"] == "7"

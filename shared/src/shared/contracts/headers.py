@@ -11,7 +11,7 @@ RawHeaders = Sequence[tuple[str, bytes]]
 _NAMES = frozenset(
     (
         *("id", "schema", "deadline", "content-type", "attempt", "traceparent"),
-        *("not-before", "redrive-of"),
+        *("not-before", "redrive-of", "explain"),
     )
 )
 
@@ -31,6 +31,8 @@ class RequestHeaders:
     attempt: 1 on first delivery, counted up by each retry.
     not_before_ms: unix milliseconds before which a retry is not to be made.
     redrive_of: the id of the dead letter that this request was made from.
+    explain: the method by which the answer is to be explained, as `predict.CAM`; a worker that
+    does not know it answers without.
     """
 
     id: str
@@ -40,6 +42,7 @@ class RequestHeaders:
     traceparent: str | None = None
     not_before_ms: int | None = None
     redrive_of: str | None = None
+    explain: str | None = None
 
     def to_kafka(self) -> list[tuple[str, bytes]]:
         """Encode for `AIOKafkaProducer.send(headers=...)`."""
@@ -56,6 +59,8 @@ class RequestHeaders:
             pairs.append(("not-before", str(self.not_before_ms)))
         if self.redrive_of is not None:
             pairs.append(("redrive-of", self.redrive_of))
+        if self.explain is not None:
+            pairs.append(("explain", self.explain))
         return [(name, value.encode()) for name, value in pairs]
 
 
@@ -73,6 +78,7 @@ def parse_request_headers(raw: RawHeaders) -> RequestHeaders:
             traceparent=values.get("traceparent"),
             not_before_ms=None if not_before is None else int(not_before),
             redrive_of=values.get("redrive-of"),
+            explain=values.get("explain"),
         )
     except KeyError as error:
         raise HeaderError(f"request header {error} is missing") from None

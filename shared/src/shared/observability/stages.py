@@ -8,7 +8,7 @@ _BUCKETS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512
 class StageSeconds:
     """The histogram by `stage`, seconds; the same buckets everywhere, so that one query adds.
 
-    Stages: admit, reply (gateway); queue, decode, infer (worker).
+    Stages: admit, reply (gateway); queue, decode, infer, explain (worker).
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:

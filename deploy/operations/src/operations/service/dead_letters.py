@@ -90,6 +90,7 @@ class DeadLetterDesk:
             deadline_ms=now_ms + wait_ms,
             content_type=letter.letter.request.content_type,
             redrive_of=entry.id,
+            explain=letter.letter.request.explain,
         )
         await self.requests.publish(request, letter.image)
         return new_id

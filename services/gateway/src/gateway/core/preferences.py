@@ -1,14 +1,21 @@
-"""What a client prefers: RFC 7240, `Prefer: respond-async, wait=10`."""
+"""What a client prefers: RFC 7240, `Prefer: respond-async, wait=10`; and `?explain=cam`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from shared.contracts.predict import CAM
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """respond_async: answer 202 at once. wait_s: seconds the client waits for the outcome."""
+    """respond_async: answer 202 at once. wait_s: seconds the client waits for the outcome.
+
+    explain: how the answer is to be explained; None: not at all.
+    """
 
     respond_async: bool
     wait_s: float
+    explain: str | None = None
 
 
 def parse_prefer(header: str | None, *, default_wait_s: float, max_wait_s: float) -> Preferences:
@@ -24,6 +31,16 @@ def parse_prefer(header: str | None, *, default_wait_s: float, max_wait_s: float
         elif name.strip().lower() == "wait":
             wait_s = _seconds(value.strip().strip('"'))
     return Preferences(respond_async, min(wait_s, max_wait_s))
+
+
+def parse_explain(values: Sequence[str]) -> str | None:
+    """Read the values of the query's `explain`; None: no explanation is asked for.
+
+    Raises ValueError on any value but `cam`.
+    """
+    if any(value != CAM for value in values):
+        raise ValueError(f"The only value of explain is {CAM}.")
+    return CAM if values else None
 
 
 def _seconds(value: str) -> float:

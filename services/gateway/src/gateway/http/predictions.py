@@ -1,12 +1,13 @@
 """POST /predict and /v1/predictions, GET /v1/predictions/{id}."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 from starlette.types import Message
 
 from gateway.core.admission import Refuse
-from gateway.core.preferences import Preferences, parse_prefer
+from gateway.core.preferences import Preferences, parse_explain, parse_prefer
 from gateway.http.answers import RETRY_SOON, answer, json_response, location_of, refusal
 from gateway.http.direct_route import DirectRoute
 from gateway.http.image_body import FIELD, Upload, read_image
@@ -23,7 +24,7 @@ from gateway.service.predictions import (
     Unknown,
 )
 from shared.contracts.errors import ErrorCode
-from shared.contracts.predict import Succeeded
+from shared.contracts.predict import CAM, Succeeded
 from shared.kafka.publisher import BrokerUnavailableError
 from shared.observability.traceparent import parse_traceparent
 
@@ -51,6 +52,14 @@ _TRACEPARENT = {
     "schema": {"type": "string"},
     "description": "W3C Trace Context: the caller's trace, which the request becomes a part of. "
     "One that is not valid is ignored.",
+}
+_EXPLAIN = {
+    "name": "explain",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string", "enum": [CAM]},
+    "description": "Also say where in the image the evidence for the answer lies: `explanation`, "
+    "or the warning `explanation_unavailable` if the model cannot.",
 }
 _PROBLEMS = problem_responses(
     ErrorCode.MALFORMED_REQUEST,
@@ -80,11 +89,11 @@ def new_predictions_router(
         responses=_PROBLEMS | _ANSWER,
         openapi_extra={
             "requestBody": {"required": True, "content": _MULTIPART},
-            "parameters": [_TRACEPARENT],
+            "parameters": [_EXPLAIN, _TRACEPARENT],
         },
     )
     async def predict(request: Request) -> Response:
-        waits = Preferences(respond_async=False, wait_s=limits.default_wait_s)
+        waits = _preferences(request, limits, prefer=None)
         upload = await _receive(service, request, waits, limits)
         if isinstance(upload, Response):
             return upload
@@ -98,11 +107,11 @@ def new_predictions_router(
         responses=_PROBLEMS | _ANSWER | _ACCEPTED,
         openapi_extra={
             "requestBody": {"required": True, "content": _MULTIPART | _IMAGE},
-            "parameters": [_PREFER, _TRACEPARENT],
+            "parameters": [_EXPLAIN, _PREFER, _TRACEPARENT],
         },
     )
     async def create_prediction(request: Request) -> Response:
-        preferences = _preferences(request, limits)
+        preferences = _preferences(request, limits, prefer=request.headers.get("prefer"))
         upload = await _receive(service, request, preferences, limits)
         if isinstance(upload, Response):
             return upload
@@ -139,15 +148,15 @@ _FOUND_PROBLEMS = (
 )
 
 
-def _preferences(request: Request, limits: HttpLimits) -> Preferences:
+def _preferences(request: Request, limits: HttpLimits, *, prefer: str | None) -> Preferences:
     try:
-        return parse_prefer(
-            request.headers.get("prefer"),
-            default_wait_s=limits.default_wait_s,
-            max_wait_s=limits.max_wait_s,
+        explain = parse_explain(request.query_params.getlist("explain"))
+        preferences = parse_prefer(
+            prefer, default_wait_s=limits.default_wait_s, max_wait_s=limits.max_wait_s
         )
     except ValueError as error:
         raise ProblemError(ErrorCode.MALFORMED_REQUEST, str(error)) from error
+    return replace(preferences, explain=explain)
 
 
 async def _receive(
@@ -196,7 +205,7 @@ async def _predict(
 ) -> Answered | Response:
     try:
         answered = await service.predict(
-            upload.data, upload.content_type, waits.wait_s, _traceparent(request)
+            upload.data, upload.content_type, waits.wait_s, _traceparent(request), waits.explain
         )
     except DeadlineExceededError as error:
         return problem(
@@ -222,7 +231,7 @@ async def _submit(
 ) -> Response:
     try:
         accepted = await service.submit(
-            upload.data, upload.content_type, waits.wait_s, _traceparent(request)
+            upload.data, upload.content_type, waits.wait_s, _traceparent(request), waits.explain
         )
     except BrokerUnavailableError:
         return _broker_away()

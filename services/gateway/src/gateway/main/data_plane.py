@@ -56,5 +56,5 @@ def new_prediction_service(
         probe,
         clock,
         Limits(settings.max_in_flight, settings.max_in_flight_bytes),
-        OutcomeCache(settings.outcome_cache),
+        OutcomeCache(settings.outcome_cache, settings.outcome_cache_bytes),
     )

@@ -124,11 +124,17 @@ class PredictionService:
             self._in_flight_bytes -= held
 
     async def predict(
-        self, image: bytes, content_type: str, wait_s: float, traceparent: str | None = None
+        self,
+        image: bytes,
+        content_type: str,
+        wait_s: float,
+        traceparent: str | None = None,
+        explain: str | None = None,
     ) -> Answered | Refuse:
         """Have one encoded image classified.
 
-        traceparent: of the trace that this is a part of, as W3C Trace Context has it.
+        traceparent: of the trace that this is a part of, as W3C Trace Context has it. explain: how
+        the answer is to be explained, None: not at all.
         Raises DeadlineExceededError after `wait_s`, BrokerUnavailableError if it could not be
         accepted.
         """
@@ -143,7 +149,11 @@ class PredictionService:
             with self._holding(image):
                 async with asyncio.timeout(wait_s):
                     headers = RequestHeaders(
-                        id_, admitted.deadline_ms, content_type, traceparent=traceparent
+                        id_,
+                        admitted.deadline_ms,
+                        content_type,
+                        traceparent=traceparent,
+                        explain=explain,
                     )
                     await self._publish(headers, image)
                     accepted_s = self._clock.monotonic_s()
@@ -156,14 +166,21 @@ class PredictionService:
             self._workload.give_up(id_)
 
     async def submit(
-        self, image: bytes, content_type: str, wait_s: float, traceparent: str | None = None
+        self,
+        image: bytes,
+        content_type: str,
+        wait_s: float,
+        traceparent: str | None = None,
+        explain: str | None = None,
     ) -> Accepted | Refuse:
         """Accept one encoded image and do not wait. Raises BrokerUnavailableError."""
         admitted = self._admit(len(image), wait_s)
         if isinstance(admitted, Refuse):
             return admitted
         id_ = _named(new_id())
-        headers = RequestHeaders(id_, admitted.deadline_ms, content_type, traceparent=traceparent)
+        headers = RequestHeaders(
+            id_, admitted.deadline_ms, content_type, traceparent=traceparent, explain=explain
+        )
         try:
             with self._holding(image):
                 await self._publish(headers, image)

@@ -53,9 +53,9 @@ class _NoOpEngine:
     simulated_ms: float
     sleep: Callable[[float], None]
 
-    def predict(self, pixels: Pixels, *, alone: bool = False) -> Scores:
+    def predict(self, pixels: Pixels, *, alone: bool = False, explained: bool = False) -> Scores:
         """Give equal logits for N images after N times the simulated time."""
-        del alone
+        del alone, explained
         if self.simulated_ms:
             self.sleep(self.simulated_ms * len(pixels) / 1e3)
         logits = np.zeros((len(pixels), len(self.manifest.classes)), np.float32)

@@ -74,7 +74,7 @@ class _FaultyEngine:
     def manifest(self) -> Manifest:
         return self.engine.manifest
 
-    def predict(self, pixels: Pixels, *, alone: bool = False) -> Scores:
+    def predict(self, pixels: Pixels, *, alone: bool = False, explained: bool = False) -> Scores:
         if np.isnan(pixels[:, 0, 0, 0]).any():
             raise RuntimeError("a fault on purpose")
-        return self.engine.predict(pixels, alone=alone)
+        return self.engine.predict(pixels, alone=alone, explained=explained)

@@ -81,11 +81,12 @@ class AttemptTracer:
         )
 
     def _stages(self, parent: str, start_ns: int, timings: Timings) -> None:
-        for name, took_ms in (("decode", timings.decode_ms), ("infer", timings.infer_ms)):
-            if took_ms is not None:
-                end_ns = start_ns + int(took_ms * NS_PER_MS)
-                self._stage(name, parent, start_ns, end_ns)
-                start_ns = end_ns
+        for name, took_ms in timings.stages_ms().items():
+            if name == "queue":
+                continue
+            end_ns = start_ns + int(took_ms * NS_PER_MS)
+            self._stage(name, parent, start_ns, end_ns)
+            start_ns = end_ns
 
     def _stage(self, name: str, parent: str, start_ns: int, end_ns: int) -> None:
         self._tracer.start(name, "internal", parent=parent, at_ns=start_ns).end(at_ns=end_ns)

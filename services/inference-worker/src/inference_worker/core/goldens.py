@@ -9,6 +9,11 @@ MAX_INPUT_DIFFERENCE = 1e-4
 MAX_PROBABILITY_DIFFERENCE = 0.05
 """int8 kernels differ between instruction sets; more than this is another model."""
 
+_MAP_AXES = 4
+MAX_SUM_DIFFERENCE = 1e-3
+"""Between a logit and the mean of its class map, in logits. A bundle keeps its class maps in float,
+int8 or not: the shipped ones differ by 6e-6 at most, the rounding of a mean in float32."""
+
 Array = NDArray[np.float32]
 
 
@@ -25,6 +30,14 @@ def logits_agree(expected: Array, actual: Array) -> bool:
         return False
     difference = np.abs(_softmax(expected) - _softmax(actual)).max()
     return bool(difference <= MAX_PROBABILITY_DIFFERENCE)
+
+
+def maps_agree(logits: Array, maps: Array) -> bool:
+    """Tell whether each logit, float32 [K, C], is the mean of its map, float32 [K, G, G, C]."""
+    if maps.ndim != _MAP_AXES or (len(maps), maps.shape[3]) != logits.shape:
+        return False
+    difference = np.abs(maps.mean(axis=(1, 2), dtype=np.float64) - logits).max()
+    return bool(difference <= MAX_SUM_DIFFERENCE)
 
 
 def _softmax(logits: Array) -> Array:

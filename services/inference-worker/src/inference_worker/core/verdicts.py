@@ -27,14 +27,18 @@ class Verdict:
     warnings: tuple[str, ...]
 
 
-def calibrate(logits: Vector, calibration: Calibration) -> Vector:
-    """Softmax of logits / temperature + bias: float32 [C] → float32 [C], sums to 1.
+def calibrated(logits: Vector, calibration: Calibration) -> NDArray[np.float64]:
+    """Give logits / temperature + bias, float32 [..., C] → float64 [..., C].
 
     Source: Guo et al. 2017, On Calibration of Modern Neural Networks.
     """
     scaled = logits.astype(np.float64) / calibration.temperature
-    if calibration.bias:
-        scaled = scaled + np.asarray(calibration.bias)
+    return scaled + np.asarray(calibration.bias) if calibration.bias else scaled
+
+
+def calibrate(logits: Vector, calibration: Calibration) -> Vector:
+    """Softmax of the calibrated logits: float32 [C] → float32 [C], sums to 1."""
+    scaled = calibrated(logits, calibration)
     exponents = np.exp(scaled - scaled.max())
     probabilities: Vector = (exponents / exponents.sum()).astype(np.float32)
     return probabilities
