@@ -3,6 +3,7 @@
 import base64
 import json
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -138,6 +139,7 @@ GOOD = tensor(data=["YQ=="])
         body(GOOD, GOOD),
         body(tensor(data=["YQ"])),
         body(tensor(data=["ü"])),
+        body(tensor(data=["Y*Q=="])),
         body(tensor(data=["YQ==", "YQ=="])),
         body(tensor(shape=(0,), data=[])),
         body(tensor(shape=(1, 2), data=["YQ==", "YQ=="])),
@@ -147,7 +149,7 @@ GOOD = tensor(data=["YQ=="])
         body(tensor(parameters={"binary_data_size": 5}), tail=lengths_and(b"a") + b"b"),
         body(tensor(parameters={"binary_data_size": 6}), tail=lengths_and(b"a") + b"b"),
         body(tensor(parameters={"binary_data_size": 4}), tail=b"\xff" * 4),
-        body(tensor(parameters={"binary_data_size": True}), tail=b"a"),
+        body(tensor("pixels", "UINT8", (1, 1, 1), parameters={"binary_data_size": True}), tail=b"a"),
         body(tensor("pixels", "UINT8", (1, 1, 1), data=[256])),
         body(tensor("pixels", "UINT8", (1, 1, 2), data=[[[1], [2]]])),
         body(tensor("pixels", "UINT8", (1, 1, 1, 4), data=[1, 2, 3, 4])),
@@ -216,6 +218,16 @@ def test_bodies_are_unpacked_as_far_as_they_may_be():
         assert inflate(broken, "deflate", 1_000).code == ErrorCode.MALFORMED_REQUEST
     assert inflate(packed, "gzip", 1_000).code == ErrorCode.MALFORMED_REQUEST
     assert inflate(packed, "deflate", 999).code == ErrorCode.TOO_LARGE
+
+
+def test_a_bomb_is_not_unpacked_to_be_measured():
+    bomb = zlib.compress(bytes(50_000_000))
+    tracemalloc.start()
+    try:
+        assert inflate(bomb, "deflate", 1_000).code == ErrorCode.TOO_LARGE
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_only_the_current_model_is_there():
