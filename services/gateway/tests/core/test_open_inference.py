@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.faults import Fault
@@ -22,6 +22,8 @@ from shared.contracts.errors import ErrorCode
 from shared.contracts.models import ModelPromoted, WorkerStatus
 from shared.contracts.predict import ModelRef, Succeeded
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The machine may be busy."""
 CURRENT = ModelPromoted(name="m", version="2", bundle_sha256="ab" * 32, promoted_at_ms=1)
 
 
@@ -44,6 +46,7 @@ def code_of(whole, json_bytes=None):
     return caught.value.code
 
 
+@UNHURRIED
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=MAX_IMAGES), st.booleans())
 def test_bytes_come_out_as_they_went_in_whichever_the_form(images, in_a_column):
     shape = (len(images), 1) if in_a_column else (len(images),)
@@ -108,6 +111,7 @@ ODD_BODY = st.fixed_dictionaries(
 )
 
 
+@UNHURRIED
 @given(
     st.one_of(ODD_BODY, JSON).map(lambda said: json.dumps(said).encode()) | st.binary(max_size=60),
     st.binary(max_size=40),
@@ -149,7 +153,9 @@ GOOD = tensor(data=["YQ=="])
         body(tensor(parameters={"binary_data_size": 5}), tail=lengths_and(b"a") + b"b"),
         body(tensor(parameters={"binary_data_size": 6}), tail=lengths_and(b"a") + b"b"),
         body(tensor(parameters={"binary_data_size": 4}), tail=b"\xff" * 4),
-        body(tensor("pixels", "UINT8", (1, 1, 1), parameters={"binary_data_size": True}), tail=b"a"),
+        body(
+            tensor("pixels", "UINT8", (1, 1, 1), parameters={"binary_data_size": True}), tail=b"a"
+        ),
         body(tensor("pixels", "UINT8", (1, 1, 1), data=[256])),
         body(tensor("pixels", "UINT8", (1, 1, 2), data=[[[1], [2]]])),
         body(tensor("pixels", "UINT8", (1, 1, 1, 4), data=[1, 2, 3, 4])),
