@@ -2,10 +2,11 @@
 
 from pneumo.answers import (
     ENDED_STATES,
-    Broker,
     CurrentModel,
     Dataset,
     DatasetImage,
+    Epoch,
+    EpochValidation,
     Gate,
     GateCheck,
     Health,
@@ -19,9 +20,6 @@ from pneumo.answers import (
     Pending,
     Prediction,
     RejectedImage,
-    Status,
-    StatusModel,
-    StatusWorker,
     UploadedImage,
     UploadReport,
     WorkerModel,
@@ -41,7 +39,18 @@ from pneumo.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
+from pneumo.insights import DatasetInsights, ModelInsights
 from pneumo.retries import RetryPolicy
+from pneumo.status import (
+    Broker,
+    Lag,
+    LastRetrain,
+    Load,
+    SeenError,
+    Status,
+    StatusModel,
+    StatusWorker,
+)
 
 DISCLAIMER = "Research software. Not a medical device; no answer is a diagnosis."
 
@@ -57,7 +66,10 @@ __all__ = [
     "CurrentModel",
     "Dataset",
     "DatasetImage",
+    "DatasetInsights",
     "DeadlineExceededError",
+    "Epoch",
+    "EpochValidation",
     "Gate",
     "GateCheck",
     "Health",
@@ -65,9 +77,13 @@ __all__ = [
     "Job",
     "JobEvent",
     "JobState",
+    "Lag",
+    "LastRetrain",
     "Lineage",
+    "Load",
     "Model",
     "ModelDetail",
+    "ModelInsights",
     "ModelRef",
     "NotFoundError",
     "Pending",
@@ -76,6 +92,7 @@ __all__ = [
     "RateLimitedError",
     "RejectedImage",
     "RetryPolicy",
+    "SeenError",
     "Status",
     "StatusModel",
     "StatusWorker",

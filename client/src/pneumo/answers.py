@@ -116,10 +116,27 @@ class Gate(_Answer):
     images: int = 0
 
 
+class EpochValidation(_Answer):
+    """Figures on the validation pictures after an epoch."""
+
+    loss: float | None = None
+    accuracy: float | None = None
+    balanced_accuracy: float | None = None
+
+
+class Epoch(_Answer):
+    """One pass of a training over its pictures."""
+
+    epoch: int
+    loss: float | None = None
+    validation: EpochValidation = Field(default_factory=EpochValidation)
+
+
 class JobState(_Answer):
     """Where a job stands. progress: 0 to 1. seconds_left: estimated, None where nobody knows.
 
     state: queued, running, evaluating, or one of ENDED_STATES. model_version: of the candidate.
+    curves: the epochs so far, of a job of mode full; a fast one has none.
     """
 
     id: str
@@ -128,6 +145,7 @@ class JobState(_Answer):
     progress: float = 0.0
     seconds_left: float | None = None
     metrics: Mapping[str, float] = Field(default_factory=dict)
+    curves: tuple[Epoch, ...] = ()
     gate: Gate | None = None
     model_version: str | None = None
     error: str | None = None
@@ -204,38 +222,6 @@ class CurrentModel(_Answer):
     version: str
     classes: tuple[str, ...] | None = None
     workers: tuple[WorkerModel, ...] = ()
-
-
-class StatusModel(ModelRef):
-    """The current model as events tell it. promoted_at: ISO 8601."""
-
-    promoted_at: str | None = None
-
-
-class StatusWorker(WorkerModel):
-    """A worker as it tells of itself. last_seen: ISO 8601."""
-
-    model: str | None = None
-    partitions: int = 0
-    predictions: int = 0
-    last_seen: str | None = None
-
-
-class Broker(_Answer):
-    """Whether the gateway reaches Kafka."""
-
-    reachable: bool
-
-
-class Status(_Answer):
-    """The system as one gateway sees it."""
-
-    uptime_seconds: float
-    num_predictions: int
-    last_retrain_time: str | None = None
-    current_model: StatusModel | None = None
-    workers: tuple[StatusWorker, ...] = ()
-    broker: Broker
 
 
 class Health(_Answer):

@@ -23,14 +23,15 @@ from pneumo.answers import (
     ModelDetail,
     Pending,
     Prediction,
-    Status,
     UploadReport,
 )
 from pneumo.bodies import ImageSource, Progress, image_of
 from pneumo.calls import Call, Explain, Mode, Policy
 from pneumo.connection import http_options, new_request, resolve_url
+from pneumo.insights import DatasetInsights, ModelInsights
 from pneumo.lines import AsyncLines
 from pneumo.retries import RetryPolicy
+from pneumo.status import Status
 from pneumo.stories import Emit, NextLine, Open, Reply, Send, Sleep, Step, Story, Teller
 from pneumo.uploads import UPLOAD_TIMEOUT_S, Labelling, images_of, zip_call
 
@@ -149,6 +150,14 @@ class AsyncClient:
         """Remove an image from the dataset."""
         await self._send(calls.delete_image(sha256))
 
+    async def dataset_insights(self) -> DatasetInsights:
+        """Tell what the stored images look like: counts, grey levels, edges, and what they mean."""
+        return await self._send(calls.dataset_insights())
+
+    async def thumbnail(self, sha256: str) -> bytes:
+        """Give a stored image, small, as a JPEG: somebody's radiograph, so the scope is `admin`."""
+        return await self._send(calls.thumbnail(sha256))
+
     async def create_job(
         self,
         *,
@@ -186,6 +195,15 @@ class AsyncClient:
     async def model(self, version: str) -> ModelDetail:
         """Give one version with its manifest and card."""
         return await self._send(calls.model(version))
+
+    async def model_insights(
+        self, version: str, *, prevalence: float | None = None
+    ) -> ModelInsights:
+        """Tell how well a version answers, and what it learned from.
+
+        prevalence: of a finding where the model is to be used; predictive values are then those.
+        """
+        return await self._send(calls.model_insights(version, prevalence))
 
     async def current_model(self) -> CurrentModel:
         """Say which model is current, and which one each worker has loaded."""

@@ -19,11 +19,12 @@ from pneumo.answers import (
     ModelDetail,
     Pending,
     Prediction,
-    Status,
     UploadReport,
 )
 from pneumo.bodies import Body, Image
 from pneumo.errors import UnexpectedAnswerError, retry_after
+from pneumo.insights import DatasetInsights, ModelInsights
+from pneumo.status import Status
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -134,6 +135,17 @@ def delete_image(sha256: str) -> Call[None]:
     return Call("DELETE", _path("/v1/dataset/images", sha256), lambda _: None)
 
 
+def dataset_insights() -> Call[DatasetInsights]:
+    """Ask what the stored images look like."""
+    return Call("GET", "/v1/dataset/insights", read_as(DatasetInsights))
+
+
+def thumbnail(sha256: str) -> Call[bytes]:
+    """Ask for a stored image, small: a JPEG."""
+    path = _path("/v1/dataset/images", sha256, "thumbnail")
+    return Call("GET", path, lambda response: response.content)
+
+
 def create_job(*, mode: Mode, policy: Policy, seed: int, key: str) -> Call[Job]:
     """Ask for a training; the same key is the same job."""
     return Call(
@@ -180,6 +192,13 @@ def models() -> Call[tuple[Model, ...]]:
 def model(version: str) -> Call[ModelDetail]:
     """Ask for one version with its manifest and card."""
     return Call("GET", _path("/v1/models", version), read_as(ModelDetail))
+
+
+def model_insights(version: str, prevalence: float | None) -> Call[ModelInsights]:
+    """Ask how well a version answers. prevalence: of a finding, where predictive values matter."""
+    params = {} if prevalence is None else {"prevalence": f"{prevalence:g}"}
+    path = _path("/v1/models", version, "insights")
+    return Call("GET", path, read_as(ModelInsights), params=params)
 
 
 def current_model() -> Call[CurrentModel]:
