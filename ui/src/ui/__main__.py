@@ -1,0 +1,33 @@
+"""`python -m ui`: the web UI, until it is told to stop."""
+
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+from streamlit.web import bootstrap
+
+from ui.adapters.server import server_options
+from ui.settings import Settings
+
+MISUSED = 2
+
+
+def main() -> int:
+    """Serve until a signal. 2: a variable is unusable, which one line says."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        sys.stderr.write(f"{name or 'PNEUMO_UI_HOST'} is not usable: {first['msg']}.\n")
+        return MISUSED
+    options = server_options(settings)
+    bootstrap.load_config_options(options)
+    bootstrap.run(
+        str(Path(__file__).with_name("app.py")), is_hello=False, args=[], flag_options=options
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The outside world: Streamlit's server, and the gateway."""

@@ -1,0 +1,1 @@
+"""What is shown, decided without I/O: numbers in, figures, rows and sentences out."""

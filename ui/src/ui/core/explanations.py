@@ -1,0 +1,67 @@
+"""Where in the picture the evidence lies, as the gateway's answer tells it."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pneumo import Prediction
+
+_DOWN = ("upper", "middle", "lower")
+_ACROSS = ("left", "centre", "right")
+
+
+class _Overlay(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    base64: str
+
+
+class _Explanation(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    of_class: str = Field(validation_alias="class")
+    grid: tuple[tuple[float, ...], ...]
+    overlay: _Overlay
+
+
+def overlay_of(answer: Prediction) -> bytes | None:
+    """Give the heat map as the bytes of a PNG; None if the answer has none that can be read."""
+    explained = _explained(answer)
+    if explained is None:
+        return None
+    try:
+        return base64.b64decode(explained.overlay.base64, validate=True)
+    except binascii.Error:
+        return None
+
+
+def place_of(answer: Prediction) -> str | None:
+    """Say in a sentence where the evidence is strongest, for those who do not see the map."""
+    explained = _explained(answer)
+    if explained is None or not explained.grid or not explained.grid[0]:
+        return None
+    row, column = _highest(explained.grid)
+    down = _DOWN[min(2, 3 * row // len(explained.grid))]
+    across = _ACROSS[min(2, 3 * column // len(explained.grid[0]))]
+    where = "middle" if (down, across) == ("middle", "centre") else f"{down} {across}"
+    return (
+        f"What speaks for {explained.of_class} is strongest in the {where} of the picture. The map "
+        "shows where the model looks, not where a disease is."
+    )
+
+
+def _explained(answer: Prediction) -> _Explanation | None:
+    if answer.explanation is None:
+        return None
+    try:
+        return _Explanation.model_validate(dict(answer.explanation))
+    except ValidationError:
+        return None
+
+
+def _highest(grid: Sequence[Sequence[float]]) -> tuple[int, int]:
+    cells = (
+        (value, row, column) for row, line in enumerate(grid) for column, value in enumerate(line)
+    )
+    _, row, column = max(cells)
+    return row, column

@@ -1,0 +1,194 @@
+"""What is said of trainings, of their gate, and of the models they leave."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pneumo import Epoch, Gate, Job, Model, UploadReport
+from pneumo.insights import Curves, ValidationCurves
+from ui.core.wording import change, count_of, figure, moment_of_ms, percent, span
+
+Row = Mapping[str, str]
+
+_STATES: Mapping[str, str] = {
+    "queued": "waits for a trainer",
+    "running": "is training",
+    "evaluating": "is being judged by the gate",
+    "succeeded": "has succeeded",
+    "rejected": "was rejected by the gate",
+    "failed": "has failed",
+    "cancelled": "was cancelled",
+}
+_SHORT_ID = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a job ended, in a sentence. kind: success, warning or error."""
+
+    kind: str
+    text: str
+
+
+def standing(job: Job) -> str:
+    """Say where a job stands."""
+    said = f"Job {short_id(job.id)} ({job.mode}) {_STATES.get(job.state, job.state)}"
+    if job.has_ended:
+        return f"{said}."
+    if job.cancel_requested:
+        return f"{said}; it was asked to stop."
+    phase = f": {job.phase}" if job.phase else ""
+    left = "" if job.seconds_left is None else f", about {span(job.seconds_left)} left"
+    return f"{said}{phase}, {percent(job.progress, 0)} done{left}."
+
+
+def verdict_on(job: Job, models: Sequence[Model]) -> Verdict:
+    """Say how a job that has ended did, and what is to be done now."""
+    match job.state:
+        case "succeeded":
+            return Verdict("success", _success(job, _state_of(job.model_version, models)))
+        case "rejected":
+            return Verdict("warning", _rejection(job))
+        case "cancelled":
+            return Verdict("warning", "The job was cancelled; nothing has changed.")
+        case _:
+            return Verdict("error", f"The job failed: {job.error or 'it gave no reason.'}")
+
+
+def promotable(models: Sequence[Model]) -> Sequence[Model]:
+    """Give the versions that could be made current, the newest first."""
+    return [m for m in reversed(models) if m.state in ("candidate", "retired")]
+
+
+def current_of(models: Sequence[Model]) -> Model | None:
+    """Give the version that is served."""
+    return next((model for model in models if model.state == "current"), None)
+
+
+def gate_figures(gate: Gate) -> list[Row]:
+    """Set the figures of both models side by side, on the same images."""
+    names = dict.fromkeys((*gate.current, *gate.candidate))
+    return [_compared(name, gate.current.get(name), gate.candidate.get(name)) for name in names]
+
+
+def gate_checks(gate: Gate) -> list[Row]:
+    """Give each condition with its bound, and whether it held; failures come first."""
+    ordered = sorted(gate.checks, key=lambda check: check.passed)
+    relations = {">=": "at least", "<=": "at most"}
+    return [
+        {
+            "Check": _spoken(check.name),
+            "Value": figure(check.value),
+            "Must be": f"{relations.get(check.relation, check.relation)} {figure(check.bound)}",
+            "Held": "yes" if check.passed else "NO",
+        }
+        for check in ordered
+    ]
+
+
+def gate_sentence(gate: Gate) -> str:
+    """Say what the gate saw."""
+    failed = sum(not check.passed for check in gate.checks)
+    outcome = (
+        "and every check held: the candidate is at least as good"
+        if gate.accepted
+        else f"and {count_of(failed, 'check')} did not hold"
+    )
+    return (
+        f"Old ({gate.current_version}) and new answered the same {count_of(gate.images, 'image')}, "
+        f"{outcome}."
+    )
+
+
+def job_rows(jobs: Sequence[Job]) -> list[Row]:
+    """Give the history, newest first."""
+    return [
+        {
+            "Asked for": moment_of_ms(job.requested_at_ms),
+            "Job": short_id(job.id),
+            "Mode": job.mode,
+            "State": job.state,
+            "Took": span((job.updated_at_ms - job.requested_at_ms) / 1000),
+            "Model": job.model_version or "",
+            "Why": job.error or "",
+        }
+        for job in jobs
+    ]
+
+
+def model_rows(models: Sequence[Model]) -> list[Row]:
+    """Give every version, newest first."""
+    return [
+        {
+            "Version": model.version,
+            "State": model.state,
+            "Classes": ", ".join(model.classes),
+            "Made from": model.lineage.parent or "",
+            "Promoted": moment_of_ms(model.promoted_at_ms),
+        }
+        for model in reversed(models)
+    ]
+
+
+def curves_of(epochs: Sequence[Epoch]) -> Curves | None:
+    """Give a job's epochs as curves; None while there is none."""
+    if not epochs:
+        return None
+    return Curves(
+        epochs=tuple(each.epoch for each in epochs),
+        loss=tuple(each.loss for each in epochs),
+        validation=ValidationCurves(
+            loss=tuple(each.validation.loss for each in epochs),
+            accuracy=tuple(each.validation.accuracy for each in epochs),
+            balanced_accuracy=tuple(each.validation.balanced_accuracy for each in epochs),
+        ),
+    )
+
+
+def metric_rows(metrics: Mapping[str, float]) -> list[Row]:
+    """Give what a job has measured so far."""
+    return [{"Measure": _spoken(name), "Value": f"{value:g}"} for name, value in metrics.items()]
+
+
+def upload_sentence(report: UploadReport) -> str:
+    """Say what became of an upload."""
+    taken, refused = len(report.accepted), len(report.rejected)
+    said = f"{count_of(taken, 'image')} taken"
+    return f"{said}." if not refused else f"{said}, {count_of(refused, 'file')} refused."
+
+
+def short_id(id_: str) -> str:
+    """Give the part of an id that tells jobs apart: its end, for its beginning is the time."""
+    return id_[-_SHORT_ID:]
+
+
+def _success(job: Job, state: str | None) -> str:
+    version = job.model_version or "a model"
+    if state == "current":
+        return f"The job succeeded, and {version} is the current model now."
+    if state == "candidate":
+        return f"The gate has accepted {version}. It waits to be promoted."
+    return f"The job succeeded with {version}."
+
+
+def _rejection(job: Job) -> str:
+    failed = [check.name for check in job.gate.checks if not check.passed] if job.gate else []
+    why = f" It failed {', '.join(map(_spoken, failed))}." if failed else ""
+    return f"The gate has refused {job.model_version or 'the candidate'}; nothing has changed.{why}"
+
+
+def _state_of(version: str | None, models: Sequence[Model]) -> str | None:
+    return next((model.state for model in models if model.version == version), None)
+
+
+def _compared(name: str, old: float | None, new: float | None) -> Row:
+    difference = None if old is None or new is None else new - old
+    return {
+        "Figure": _spoken(name),
+        "Current": figure(old),
+        "Candidate": figure(new),
+        "Change": change(difference),
+    }
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")

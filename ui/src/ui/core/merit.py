@@ -1,0 +1,42 @@
+"""A model's figures with their intervals, as rows."""
+
+from collections.abc import Mapping
+
+from pneumo.insights import Judged, TrainedOn
+from ui.core.wording import MISSING, count_of, figure
+
+
+def merit_rows(judged: Judged) -> list[Mapping[str, str]]:
+    """Give each figure with its 95 % interval."""
+    return [
+        {
+            "Figure": name.replace("_", " "),
+            "Value": figure(value),
+            "95 % interval": _interval(judged.intervals.get(name)),
+        }
+        for name, value in judged.figures.items()
+    ]
+
+
+def judged_sentence(judged: Judged) -> str:
+    """Say on what the figures stand."""
+    patients = "" if judged.patients is None else f" of {count_of(judged.patients, 'patient')}"
+    note = f" {judged.note}" if judged.note else ""
+    return f"{count_of(judged.examples, 'picture')}{patients}.{note}"
+
+
+def learned_rows(trained: TrainedOn) -> list[Mapping[str, object]]:
+    """Give what each class was learned from."""
+    return [
+        {
+            "Class": each.name,
+            "Images": each.images,
+            "Patients": MISSING if each.patients is None else each.patients,
+            "Uploads": each.uploads,
+        }
+        for each in trained.classes
+    ]
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return MISSING if interval is None else f"{figure(interval[0])} to {figure(interval[1])}"

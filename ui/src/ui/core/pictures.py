@@ -1,0 +1,95 @@
+"""The picture that was asked about, and the heat map over it: Pillow alone, no server."""
+
+import io
+import warnings
+from dataclasses import dataclass
+
+from PIL import Image, ImageOps
+
+SHOWN_PX = 900
+"""Longest side of a picture on a page."""
+MAX_PIXELS = 40_000_000
+"""More are not decoded; the gateway takes no more either."""
+_SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I")
+_GROUND = (24, 28, 34)
+"""Behind a heat map that has no picture."""
+_UPLOADS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+_DICOM_AT, _DICOM = 128, b"DICM"
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """There is no picture to show, for this reason; the answer is none the worse."""
+
+    reason: str
+
+
+def is_dicom(body: bytes) -> bool:
+    """Tell whether these are the bytes of a DICOM file."""
+    return body[_DICOM_AT : _DICOM_AT + len(_DICOM)] == _DICOM
+
+
+def read_picture(body: bytes) -> Image.Image | Unseen:
+    """Give the picture as the model sees it: upright, grey, first frame; SHOWN_PX at most.
+
+    RGB, so that a map can be laid over it. Anything may be in `body`.
+    """
+    if is_dicom(body):
+        return Unseen(
+            "This is a DICOM file, which this page does not draw: the map covers the whole of "
+            "its picture."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(body), formats=_UPLOADS)
+            if image.width * image.height > MAX_PIXELS:
+                return Unseen("The picture has too many pixels to be drawn here.")
+            return _grey(image)
+    except (OSError, SyntaxError, ValueError, TypeError, EOFError, Image.DecompressionBombError):
+        return Unseen("The picture cannot be drawn here.")
+
+
+def lay_over(
+    picture: Image.Image | None, overlay_png: bytes, *, opacity: float
+) -> Image.Image | Unseen:
+    """Give the heat map over the picture, or alone over a dark ground.
+
+    opacity: 0 shows the picture alone, 1 the map as it came. The map is stretched over the whole.
+    """
+    try:
+        map_ = Image.open(io.BytesIO(overlay_png), formats=("PNG",)).convert("RGBA")
+    except (OSError, SyntaxError, ValueError):
+        return Unseen("The heat map of this answer cannot be read.")
+    if picture is None:
+        picture = Image.new("RGB", _enlarged(map_.size), _GROUND)
+    map_ = map_.resize(picture.size, Image.Resampling.BICUBIC)
+    strength = map_.getchannel("A").point(lambda alpha: round(alpha * opacity))
+    map_.putalpha(strength)
+    return Image.alpha_composite(picture.convert("RGBA"), map_).convert("RGB")
+
+
+def _enlarged(size_px: tuple[int, int]) -> tuple[int, int]:
+    factor = SHOWN_PX / 2 / max(size_px)
+    return max(1, round(size_px[0] * factor)), max(1, round(size_px[1] * factor))
+
+
+def as_jpeg(picture: Image.Image) -> bytes:
+    """Give the bytes that a browser is sent."""
+    body = io.BytesIO()
+    picture.save(body, "JPEG", quality=88)
+    return body.getvalue()
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    if image.format == "JPEG":
+        image.draft("L", (SHOWN_PX, SHOWN_PX))
+    if image.mode in _SIXTEEN_BIT_MODES:
+        image = image.convert("I").point(lambda level: level / 257).convert("L")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, rgba)
+    upright = ImageOps.exif_transpose(image).convert("L")
+    upright.thumbnail((SHOWN_PX, SHOWN_PX))
+    return upright.convert("RGB")

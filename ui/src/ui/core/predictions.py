@@ -1,0 +1,127 @@
+"""What is said of an answer, and of many."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pneumo import PneumoError, Prediction
+from ui.core.wording import percent
+
+CLOSE_CALL = "close_call"
+_WARNINGS: Mapping[str, str] = {
+    CLOSE_CALL: "This is a close call: a little less or more and the label would be another.",
+    "not_a_chest_radiograph": "This does not look like a chest radiograph.",
+    "far_from_training_images": "This is far from every image that the model learned from.",
+    "explanation_unavailable": "The model in service cannot say where in the picture it looks.",
+    "no_engine": "The worker runs without a model: these numbers mean nothing.",
+}
+_MILD = frozenset((CLOSE_CALL, "explanation_unavailable"))
+_OUT_OF_DOMAIN = (
+    "The model does not know images like this one: do not use the answer, whatever it says."
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet would compute instead of showing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A file and what came of it: an answer, or the gateway's words why there is none."""
+
+    filename: str
+    answer: Prediction | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """What must be said before the answer. is_serious: the answer is of no use."""
+
+    text: str
+    is_serious: bool
+
+
+def cautions(answer: Prediction) -> tuple[Caution, ...]:
+    """Give every warning, in plain words, the gravest first."""
+    known = [Caution(_WARNINGS.get(name, name), name not in _MILD) for name in answer.warnings]
+    grave = () if answer.in_domain else (Caution(_OUT_OF_DOMAIN, is_serious=True),)
+    return (*grave, *sorted(known, key=lambda caution: not caution.is_serious))
+
+
+def summary(answer: Prediction) -> str:
+    """Say the answer in a sentence, and why the label may not be the likeliest class."""
+    said = f"{answer.label}, with a calibrated probability of {percent(answer.confidence)}."
+    likeliest = max(answer.probabilities, key=lambda name: answer.probabilities[name])
+    if likeliest == answer.label:
+        return said
+    return (
+        f"{said} {likeliest} alone has more ({percent(answer.probabilities[likeliest])}): the "
+        "label is decided by the model's threshold for any finding, not by the largest number."
+    )
+
+
+def rows(asked: Sequence[Asked]) -> list[dict[str, str]]:
+    """Give the table of many: a row a file, in their order, each with the same columns."""
+    classes = _classes(asked)
+    return [_row(each, classes) for each in asked]
+
+
+def as_csv(asked: Sequence[Asked]) -> str:
+    """Give the same for a spreadsheet: numbers as numbers, and no cell that is computed."""
+    classes = _classes(asked)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ["file", "label", "confidence", *classes, "in_domain", "warnings", "model", "id", "problem"]
+    )
+    for each in asked:
+        writer.writerow([_inert(cell) for cell in _cells(each, classes)])
+    return out.getvalue()
+
+
+def problem_of(error: PneumoError) -> str:
+    """Give the gateway's own words, with the stable code where there is one."""
+    return str(error)
+
+
+def _classes(asked: Sequence[Asked]) -> list[str]:
+    names: dict[str, None] = {}
+    for each in asked:
+        names |= dict.fromkeys(each.answer.probabilities if each.answer else ())
+    return list(names)
+
+
+def _row(each: Asked, classes: Sequence[str]) -> dict[str, str]:
+    answer = each.answer
+    if answer is None:
+        blank = dict.fromkeys(classes, "")
+        return {"File": each.filename, "Label": "no answer", **blank, "Notes": each.problem or ""}
+    shares = {name: percent(answer.probabilities.get(name)) for name in classes}
+    notes = " ".join(caution.text for caution in cautions(answer))
+    return {"File": each.filename, "Label": answer.label, **shares, "Notes": notes}
+
+
+def _cells(each: Asked, classes: Sequence[str]) -> list[str]:
+    answer = each.answer
+    if answer is None:
+        return [each.filename, *[""] * (len(classes) + 6), each.problem or ""]
+    shares = [_number(answer.probabilities.get(name)) for name in classes]
+    return [
+        each.filename,
+        answer.label,
+        _number(answer.confidence),
+        *shares,
+        "yes" if answer.in_domain else "no",
+        " ".join(answer.warnings),
+        answer.model.version,
+        answer.id,
+        "",
+    ]
+
+
+def _number(share: float | None) -> str:
+    return "" if share is None else f"{share:.6f}"
+
+
+def _inert(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell

@@ -1,0 +1,67 @@
+"""Numbers and moments as people read them."""
+
+from datetime import UTC, datetime
+
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+MISSING = "–"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Give a share as a percentage."""
+    return MISSING if share is None else f"{100 * share:.{digits}f} %"
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """Give a figure of merit."""
+    return MISSING if value is None else f"{value:.{digits}f}"
+
+
+def change(value: float | None, digits: int = 3) -> str:
+    """Give a difference with its sign."""
+    return MISSING if value is None else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def span(seconds: float | None) -> str:
+    """Give a span in its two largest units."""
+    if seconds is None:
+        return MISSING
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def moment(at: datetime | None) -> str:
+    """Give a moment, in UTC."""
+    return MISSING if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def moment_of_ms(at_ms: int | None) -> str:
+    """Give a moment that came as unix milliseconds."""
+    return MISSING if at_ms is None else moment(datetime.fromtimestamp(at_ms / 1000, UTC))
+
+
+def moment_of_iso(text: str | None) -> str:
+    """Give a moment that came as ISO 8601."""
+    if text is None:
+        return MISSING
+    try:
+        return moment(datetime.fromisoformat(text))
+    except ValueError:
+        return text
+
+
+def count_of(number: int, one: str, many: str | None = None) -> str:
+    """Give a number with its noun."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(words: list[str]) -> str:
+    """Join words as a sentence does."""
+    if len(words) < 2:  # noqa: PLR2004  with one there is nothing to join
+        return "".join(words)
+    return ", ".join(words[:-1]) + " and " + words[-1]

@@ -1,0 +1,1 @@
+"""The four pages: thin, from an answer to what is drawn."""

@@ -1,0 +1,174 @@
+"""Ask what the model says of radiographs."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+from PIL.Image import Image
+
+from pneumo import Client, Prediction
+from ui.adapters.gateway import Picture, ask_all
+from ui.core.explanations import overlay_of, place_of
+from ui.core.figures.prediction import probability_bars
+from ui.core.pictures import Unseen, as_jpeg, lay_over, read_picture
+from ui.core.predictions import Asked, as_csv, cautions, rows, summary
+from ui.core.wording import count_of, percent
+from ui.parts.boundary import boundary
+from ui.parts.charts import chart, table
+from ui.parts.page import header, nothing_yet
+from ui.settings import Settings
+
+_MAX_IMAGE_MIB = 32
+"""Beyond what the gateway takes, so that its own words are seen; the browser refuses more."""
+_MAX_FILES = 200
+_TABLE_ROWS = 12
+_TABLE_PX = 480
+_ANSWERS = "predict-answers"
+_PICTURE = "predict-picture"
+
+Answers = dict[tuple[str, bool], Asked]
+
+
+def show(client: Client, settings: Settings) -> None:
+    """Show the page."""
+    header("Predict", "Drop one radiograph, or many, and read what the current model says of them.")
+    files = st.file_uploader(
+        "Radiographs: JPEG, PNG, WebP, BMP, TIFF, GIF or DICOM",
+        accept_multiple_files=True,
+        max_upload_size=min(_MAX_IMAGE_MIB, settings.max_upload_mib),
+        key="predict-files",
+    )
+    explain = st.toggle(
+        "Show where the evidence is",
+        value=True,
+        key="predict-explain",
+        help="Asks for a heat map with each answer; it takes a little longer.",
+    )
+    if not files:
+        nothing_yet("No picture yet. Nothing is stored: a picture is forgotten with its answer.")
+        return
+    if len(files) > _MAX_FILES:
+        st.warning(f"Only the first {_MAX_FILES} of {len(files)} files are asked about.")
+    pictures = [Picture(f.file_id, f.name, f.getvalue()) for f in files[:_MAX_FILES]]
+    with boundary(client, "Answers"):
+        asked = _asked(client, pictures, explain=explain)
+        chosen = 0 if len(pictures) == 1 else _many(pictures, asked)
+        _one(pictures[chosen], asked[chosen], explain=explain)
+
+
+def _asked(client: Client, pictures: Sequence[Picture], *, explain: bool) -> Sequence[Asked]:
+    """Give an answer for each, in order; what this session asked before is not asked again."""
+    before: Answers = st.session_state.get(_ANSWERS, {})
+    answers = {key: before[key] for p in pictures if (key := (p.key, explain)) in before}
+    missing = [picture for picture in pictures if (picture.key, explain) not in answers]
+    if missing:
+        bar = st.progress(0.0, f"Asking about {count_of(len(missing), 'picture')} …")
+        for done, (picture, answer) in enumerate(ask_all(client, missing, explain=explain), 1):
+            answers[picture.key, explain] = answer
+            bar.progress(done / len(missing), f"{done} of {len(missing)} answered")
+        bar.empty()
+    st.session_state[_ANSWERS] = answers
+    return [answers[picture.key, explain] for picture in pictures]
+
+
+def _many(pictures: Sequence[Picture], asked: Sequence[Asked]) -> int:
+    failed = [(p, each) for p, each in zip(pictures, asked, strict=True) if each.answer is None]
+    st.subheader(f"{count_of(len(asked), 'answer')}", anchor=False)
+    tall = len(asked) > _TABLE_ROWS
+    table(rows(asked), height=_TABLE_PX if tall else "content", alt="What was said of each file")
+    save, again, _ = st.columns([2, 2, 3])
+    save.download_button(
+        "Download as CSV",
+        as_csv(asked),
+        "predictions.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        width="stretch",
+    )
+    if failed and again.button("Try the others again", icon=":material/refresh:", width="stretch"):
+        _forget([picture.key for picture, _ in failed])
+        st.rerun()
+    return int(
+        st.selectbox(
+            "Look at one",
+            range(len(asked)),
+            format_func=lambda n: f"{n + 1}. {asked[n].filename}",
+            key="predict-chosen",
+        )
+    )
+
+
+def _one(picture: Picture, asked: Asked, *, explain: bool) -> None:
+    if asked.answer is None:
+        st.error(f"**{picture.filename}**: {asked.problem}", icon=":material/broken_image:")
+        if st.button("Try again", key="predict-again", icon=":material/refresh:"):
+            _forget([picture.key])
+            st.rerun()
+        return
+    for caution in cautions(asked.answer):
+        say = st.error if caution.is_serious else st.warning
+        say(caution.text, icon=":material/warning:")
+    left, right = st.columns(2, gap="large")
+    with left:
+        _viewer(picture, asked.answer, explain=explain)
+    with right:
+        _verdict(asked.answer)
+
+
+def _verdict(answer: Prediction) -> None:
+    st.subheader(f"{answer.label} · {percent(answer.confidence)}", anchor=False)
+    chart(
+        probability_bars(answer.probabilities, answer.label),
+        key="predict-bars",
+        says=summary(answer),
+    )
+    table(_numbers(answer), alt="Calibrated probabilities")
+    st.caption(f"Model {answer.model.name} {answer.model.version} · answer {answer.id}")
+
+
+def _numbers(answer: Prediction) -> list[Mapping[str, str]]:
+    return [
+        {"Class": name, "Calibrated probability": percent(share, 2)}
+        for name, share in answer.probabilities.items()
+    ]
+
+
+@st.fragment
+def _viewer(picture: Picture, answer: Prediction, *, explain: bool) -> None:
+    """Lay the map over the picture; the slider runs this alone, and asks nobody."""
+    seen = _picture(picture)
+    overlay = overlay_of(answer)
+    shown: Image | Unseen = seen
+    if overlay is not None:
+        opacity = st.slider(
+            "Opacity of the heat map", 0, 100, 60, 5, "%d %%", key="predict-opacity"
+        )
+        drawn = None if isinstance(seen, Unseen) else seen
+        shown = lay_over(drawn, overlay, opacity=opacity / 100)
+    place = place_of(answer)
+    if isinstance(shown, Unseen):
+        st.info(shown.reason, icon=":material/hide_image:")
+    else:
+        described = f"{picture.filename}. {place or ''}".strip()
+        st.image(as_jpeg(shown), picture.filename, width="stretch", alt=described)
+    if isinstance(seen, Unseen) and shown is not seen:
+        st.info(seen.reason, icon=":material/hide_image:")
+    if place is not None:
+        st.markdown(place)
+    elif explain:
+        st.caption("This answer came without a heat map.")
+
+
+def _picture(picture: Picture) -> Image | Unseen:
+    """Give the decoded picture; the last one is kept, for the slider's sake."""
+    kept = st.session_state.get(_PICTURE)
+    if kept is None or kept[0] != picture.key:
+        kept = (picture.key, read_picture(picture.body))
+        st.session_state[_PICTURE] = kept
+    decoded: Image | Unseen = kept[1]
+    return decoded
+
+
+def _forget(keys: Sequence[str]) -> None:
+    answers: Answers = st.session_state.get(_ANSWERS, {})
+    st.session_state[_ANSWERS] = {key: v for key, v in answers.items() if key[0] not in keys}

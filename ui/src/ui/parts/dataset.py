@@ -1,0 +1,34 @@
+"""What the registry has stored."""
+
+import streamlit as st
+
+from pneumo import Client
+from ui.core.figures.dataset import class_counts
+from ui.core.wording import count_of
+from ui.parts.charts import chart
+from ui.parts.page import nothing_yet
+
+
+def dataset_part(client: Client) -> None:
+    """Show the counts, and offer to count again: images arrive a moment after their upload."""
+    dataset = client.dataset()
+    if not dataset.total:
+        nothing_yet("No labelled image yet. What is uploaded is counted here.")
+    else:
+        classes = count_of(len(dataset.by_class), "class", "classes")
+        names = sorted(dataset.by_class)
+        counts = [dataset.by_class[name] for name in names]
+        chart(
+            class_counts(names, counts),
+            key="retrain-counts",
+            says=f"{count_of(dataset.total, 'image')} in {classes}.",
+            numbers=[{"Class": n, "Images": c} for n, c in zip(names, counts, strict=True)],
+        )
+    if dataset.conflicts:
+        st.warning(
+            f"{count_of(dataset.conflicts, 'image')} came under two labels. They are left out of "
+            "trainings until somebody decides (`pneumo dataset`, or PATCH over HTTP).",
+            icon=":material/rule:",
+        )
+    if st.button("Count again", icon=":material/refresh:"):
+        st.rerun()

@@ -1,0 +1,140 @@
+"""Trainings: started, watched, judged, remembered."""
+
+from uuid import uuid4
+
+import streamlit as st
+
+from pneumo import ApiError, Client, ConflictError, Job, PneumoError
+from ui.core.figures.model import training_curves
+from ui.core.jobs import (
+    curves_of,
+    gate_checks,
+    gate_figures,
+    gate_sentence,
+    job_rows,
+    metric_rows,
+    standing,
+    verdict_on,
+)
+from ui.parts.charts import chart, table
+from ui.parts.page import nothing_yet
+
+_KEY = "job-key"
+_WATCH_S = 1.0
+_LISTED = 20
+
+
+def start_part(client: Client) -> None:
+    """Show the form that asks for a training."""
+    with st.form("job-form", border=True):
+        mode, policy = st.columns(2)
+        chosen_mode = mode.radio(
+            "Mode",
+            ["fast", "full"],
+            captions=["a new head, in seconds", "the whole recipe, on the trainer's own folder"],
+            key="job-mode",
+        )
+        chosen_policy = policy.radio(
+            "If the gate accepts it",
+            ["manual", "auto"],
+            format_func={"manual": "wait for me", "auto": "promote it at once"}.__getitem__,
+            captions=["the new model waits to be promoted", "workers take it without being asked"],
+            key="job-policy",
+        )
+        seed = st.number_input("Seed", 0, 2**32 - 1, 0, key="job-seed")
+        if st.form_submit_button("Start training", type="primary", icon=":material/play_arrow:"):
+            _start(client, str(chosen_mode), str(chosen_policy), int(seed))
+
+
+def _start(client: Client, mode: str, policy: str, seed: int) -> None:
+    # One key until it has worked: a second click is the same job, not a second one.
+    key = st.session_state.setdefault(_KEY, str(uuid4()))
+    try:
+        client.create_job(
+            mode="full" if mode == "full" else "fast",
+            policy="auto" if policy == "auto" else "manual",
+            seed=seed,
+            idempotency_key=key,
+        )
+    except ApiError as error:
+        if isinstance(error, ConflictError):
+            del st.session_state[_KEY]
+        st.error(str(error), icon=":material/error:")
+        return
+    del st.session_state[_KEY]
+    st.rerun()
+
+
+def job_part(client: Client) -> None:
+    """Show the newest job: live while it runs, then with its verdict."""
+    jobs = client.jobs(limit=1)
+    if not jobs:
+        nothing_yet("No training yet. One needs labelled images that no model has learned from.")
+    elif jobs[0].has_ended:
+        _ended(client, jobs[0])
+    else:
+        _live(client, jobs[0].id)
+
+
+@st.fragment(run_every=_WATCH_S)
+def _live(client: Client, id_: str) -> None:
+    try:
+        job = client.job(id_)
+    except PneumoError as error:
+        st.warning(f"Where the job stands is not known just now: {error}")
+        return
+    if job.has_ended:
+        st.rerun()
+    st.progress(min(1.0, max(0.0, job.progress)), standing(job))
+    _curves(job)
+    _measured(job)
+    if st.button("Cancel the job", disabled=job.cancel_requested, icon=":material/stop:"):
+        try:
+            client.cancel(id_)
+        except PneumoError as error:
+            st.warning(str(error))
+
+
+def _ended(client: Client, job: Job) -> None:
+    verdict = verdict_on(job, client.models())
+    say = {"success": st.success, "warning": st.warning, "error": st.error}[verdict.kind]
+    say(verdict.text, icon=":material/flag:")
+    _curves(job)
+    if job.gate is None:
+        _measured(job)
+        return
+    st.subheader("The gate: old against new", anchor=False)
+    st.markdown(gate_sentence(job.gate))
+    figures, checks = st.columns(2, gap="large")
+    with figures:
+        table(gate_figures(job.gate), alt="Figures of the current model and of the candidate")
+    with checks:
+        table(gate_checks(job.gate), alt="Conditions of the gate")
+
+
+def _curves(job: Job) -> None:
+    curves = curves_of(job.curves)
+    if curves is None:
+        return
+    loss, accuracy = training_curves(curves)
+    left, right = st.columns(2)
+    with left:
+        chart(loss, key=f"job-loss-{job.id}", says="Loss, epoch by epoch.")
+    with right:
+        chart(accuracy, key=f"job-accuracy-{job.id}", says="Accuracy on validation pictures.")
+
+
+def _measured(job: Job) -> None:
+    rows = metric_rows(job.metrics)
+    if rows:
+        with st.expander("Measured so far"):
+            table(rows)
+
+
+def history_part(client: Client) -> None:
+    """Show the newest jobs."""
+    jobs = client.jobs(limit=_LISTED)
+    if jobs:
+        table(job_rows(jobs), alt="Jobs, newest first")
+    else:
+        nothing_yet("No job was ever asked for.")

@@ -1,0 +1,31 @@
+"""What every page has: a title, and at its foot what this software is not."""
+
+import streamlit as st
+
+from pneumo import DISCLAIMER
+
+ABOUT = f"""**PneumoStream**: pneumonia detection on chest radiographs, as an event-driven system.
+
+{DISCLAIMER}"""
+
+
+def header(title: str, says: str) -> None:
+    """Show a page's name and what it is for."""
+    st.title(title, anchor=False)
+    st.markdown(says)
+
+
+def disclaimer() -> None:
+    """Show, where no scrolling hides it, that no answer is a diagnosis."""
+    with st.bottom:
+        st.markdown(f":material/info: **{DISCLAIMER}**")
+
+
+def section(title: str) -> None:
+    """Begin a part of a page."""
+    st.header(title, anchor=False)
+
+
+def nothing_yet(words: str) -> None:
+    """Show that there is nothing to show, and how there would be."""
+    st.info(words, icon=":material/inbox:")
