@@ -33,7 +33,7 @@ install: $(RUNTIME) ## install what running needs into .venv (instant when nothi
 
 install-dev: $(TOOLS) ## install what developing needs as well
 
-up: install ## start everything, show one answer, stay until Ctrl-C (WORKERS=n SAMPLE=file OBSERVE=1)
+up: install ## start everything, show one answer, stay until Ctrl-C (WORKERS=n SAMPLE=file OBSERVE=1 UI=0)
 	@$(BIN)/python -m embedded up
 
 down: install ## stop everything, even if `make up` was killed

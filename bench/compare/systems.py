@@ -58,6 +58,7 @@ def new_this_system(places: Places) -> Launch:
     environment = {
         "PNEUMO_DATA": str(data),
         "WORKERS": str(places.cores),
+        "UI": "0",
         "PNEUMO_REGISTRY_SEED_BUNDLE": str(places.bundle),
         "PNEUMO_GATEWAY_PORT": str(gateway),
         "PNEUMO_REGISTRY_PORT": str(registry),

@@ -58,7 +58,7 @@ def up_stack(tmp_path_factory) -> Iterator[UpStack]:
     ports = dict(zip(_PORTS, map(str, free_ports(len(_PORTS))), strict=True))
     foreign = {"KAFKA_BOOTSTRAP_SERVERS", "IMAGES", "SAMPLE", "OBSERVE"}
     env = {name: value for name, value in os.environ.items() if name not in foreign}
-    env |= {**ports, "PNEUMO_DATA": str(folder / "kept"), "WORKERS": "1"}
+    env |= {**ports, "PNEUMO_DATA": str(folder / "kept"), "WORKERS": "1", "UI": "0"}
     env |= {"PNEUMO_START_TIMEOUT_S": str(_START_S)} | ({"OBSERVE": "1"} if observed else {})
     stack = UpStack(env, observed)
     log = folder / "up.log"

@@ -5,7 +5,7 @@ import pytest
 
 from embedded.cli import main
 from embedded.errors import SupervisorError
-from embedded.stack.programs import Program, kafka_program, service_programs
+from embedded.stack.programs import UI, Program, kafka_program, service_programs
 from embedded.stack.settings import StackSettings
 from embedded.stack.supervisor_config import (
     render_head,
@@ -32,9 +32,23 @@ def test_each_worker_has_its_own_port_id_and_cache() -> None:
 
 
 def test_every_service_is_told_the_broker_and_the_registry() -> None:
-    for program in service_programs(SETTINGS):
+    services = [program for program in service_programs(SETTINGS) if program.name != UI]
+    for program in services:
         assert program.environment["KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:9092"
         assert program.environment["PNEUMO_REGISTRY_URL"] == "http://127.0.0.1:8001"
+
+
+def test_the_ui_knows_the_gateway_alone_and_can_be_switched_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = StackSettings(data=Path("/data"), gateway_port=8100, ui_port=8601)
+    ui = service_programs(settings)[-1]
+    assert (ui.name, ui.ready_address) == (UI, "http://127.0.0.1:8601/_stcore/health")
+    assert ui.environment["PNEUMO_URL"] == "http://127.0.0.1:8100"
+    assert ui.environment["PNEUMO_UI_PORT"] == "8601"
+    assert not [name for name in ui.environment if name.startswith("KAFKA")]
+    monkeypatch.setenv("UI", "0")
+    assert UI not in [program.name for program in service_programs(StackSettings())]
 
 
 def test_the_users_cluster_replaces_the_embedded_broker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,16 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    names = ("GATEWAY", "REGISTRY", "TRAINER", "KAFKA", "KAFKA_CONTROLLER", "WORKER", "PROMETHEUS")
+    names = (
+        "GATEWAY",
+        "REGISTRY",
+        "TRAINER",
+        "KAFKA",
+        "KAFKA_CONTROLLER",
+        "WORKER",
+        "PROMETHEUS",
+        "UI",
+    )
     ports = zip(names, free_ports(len(names)), strict=True)
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "manifest.json").write_text("{}")
@@ -98,7 +107,7 @@ def test_up_answers_and_ctrl_c_leaves_nothing(environment: dict[str, str], start
     printed = read_until(up, "Ctrl-C stops everything")
     assert '"label": "stand-in"' in printed
     assert environment["PNEUMO_GATEWAY_PORT"] in printed
-    assert len(find_orphans(data)) == 5  # broker, registry, worker, gateway, trainer
+    assert len(find_orphans(data)) == 6  # broker, registry, worker, gateway, trainer, ui
     up.send_signal(signal.SIGINT)
     rest, _ = up.communicate(timeout=TIMEOUT_S)
     assert up.returncode == 0

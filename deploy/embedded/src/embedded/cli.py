@@ -71,7 +71,7 @@ def _sentence(error: ValidationError) -> str:
     name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
     name = (
         name
-        if name.startswith(("KAFKA_", "PNEUMO_", "WORKERS", "SAMPLE", "OBSERVE"))
+        if name.startswith(("KAFKA_", "PNEUMO_", "WORKERS", "SAMPLE", "OBSERVE", "UI"))
         else f"PNEUMO_{name}"
     )
     return f"{name}={first['input']} is not usable: {first['msg']}."

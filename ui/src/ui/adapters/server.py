@@ -5,10 +5,10 @@ from typing import Any
 from ui.settings import Settings
 
 _LIGHT = {
-    "primaryColor": "#0067a5",
+    "primaryColor": "#005a92",
     "backgroundColor": "#ffffff",
     "secondaryBackgroundColor": "#f2f5f8",
-    "textColor": "#1b2733",
+    "textColor": "#0e141a",
     "linkColor": "#00568a",
 }
 _DARK = {
@@ -43,6 +43,8 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "runner_magicEnabled": False,
         "logger_level": settings.log_level,
         "logger_hideWelcomeMessage": True,
+        "theme_headingFontSizes": ["2.1rem", "1.5rem", "1.2rem"],
+        "theme_metricValueFontSize": "1.4rem",
         **{f"theme_light_{name}": value for name, value in _LIGHT.items()},
         **{f"theme_dark_{name}": value for name, value in _DARK.items()},
     }

@@ -9,8 +9,16 @@ ABOUT = f"""**PneumoStream**: pneumonia detection on chest radiographs, as an ev
 {DISCLAIMER}"""
 
 
+_ROOM = """<style>
+.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 2rem; }
+.stBottomBlockContainer { padding-top: 0.5rem; padding-bottom: 0.75rem; }
+</style>"""
+"""Streamlit leaves a quarter of a telephone empty above the title, and as much at the foot."""
+
+
 def header(title: str, says: str) -> None:
     """Show a page's name and what it is for."""
+    st.html(_ROOM)
     st.title(title, anchor=False)
     st.markdown(says)
 

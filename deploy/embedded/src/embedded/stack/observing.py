@@ -7,7 +7,7 @@ from pathlib import Path
 
 from embedded.errors import MissingBinaryError
 from embedded.ports import LOOPBACK
-from embedded.stack.programs import KAFKA, WORKER, Port, Program
+from embedded.stack.programs import KAFKA, UI, WORKER, Port, Program
 from embedded.stack.settings import REPOSITORY, StackSettings
 
 PROMETHEUS = "prometheus"
@@ -70,7 +70,7 @@ def write_targets(settings: StackSettings, programs: Sequence[Program]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     jobs: dict[str, list[Program]] = {}
     for program in programs:
-        if program.name != KAFKA:  # it speaks no HTTP
+        if program.name not in (KAFKA, UI):  # the one speaks no HTTP, the other has no metrics
             jobs.setdefault(_job(program), []).append(program)
     for job, members in jobs.items():
         written = folder / f"{job}.json.new"

@@ -12,6 +12,7 @@ REGISTRY = "registry"
 GATEWAY = "gateway"
 TRAINER = "trainer"
 WORKER = "inference-worker"
+UI = "ui"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,13 @@ def kafka_program(settings: StackSettings, command: Sequence[str]) -> Program:
 
 
 def service_programs(settings: StackSettings) -> tuple[Program, ...]:
-    """Describe the services, in the order in which they start."""
+    """Describe the services, in the order in which they start, and the web UI if it is wanted."""
     return (
         _registry(settings),
         *(worker_program(settings, index) for index in range(settings.workers)),
         _gateway(settings),
         _trainer(settings),
+        *((_ui(settings),) if settings.ui else ()),
     )
 
 
@@ -108,6 +110,17 @@ def _trainer(settings: StackSettings) -> Program:
     return Program(
         TRAINER, _module("trainer"), (port,), _shared_environment(settings) | own, stop_order=2
     )
+
+
+def _ui(settings: StackSettings) -> Program:
+    port = Port(settings.ui_port, "PNEUMO_UI_PORT")
+    own = {
+        "PNEUMO_UI_PORT": str(port.number),
+        "PNEUMO_URL": f"http://{LOOPBACK}:{settings.gateway_port}",
+        "PYTHONUNBUFFERED": "1",
+    }
+    ready_path = "/_stcore/health"
+    return Program(UI, _module("ui"), (port,), own, stop_order=3, ready_path=ready_path)
 
 
 def _module(name: str) -> tuple[str, ...]:

@@ -31,6 +31,8 @@ class StackSettings(BaseSettings):
     kafka_controller_port: int = Field(default=9093, ge=1, le=65535)
     prometheus_port: int = Field(default=9090, ge=1, le=65535)
     node_exporter_port: int = Field(default=9100, ge=1, le=65535)
+    ui_port: int = Field(default=8501, ge=1, le=65535)
+    ui: bool = Field(default=True, validation_alias=AliasChoices("UI", "PNEUMO_UI"))
     observe: bool = Field(default=False, validation_alias=AliasChoices("OBSERVE", "PNEUMO_OBSERVE"))
     start_timeout_s: float = Field(default=90.0, gt=0)
     workers: int = Field(

@@ -26,6 +26,7 @@ from embedded.stack.programs import (
     GATEWAY,
     KAFKA,
     REGISTRY,
+    UI,
     Program,
     kafka_program,
     service_programs,
@@ -95,6 +96,7 @@ def _bring_up(
     with reporter.step(f"sample {sample.name} through {gateway.address}/predict"):
         answer = predict_sample(gateway.address, sample)
     reporter.answer(answer)
+    _start_ui(settings, reporter, supervisord, services)
     reporter.table(("program", "address"), _addresses(kafka, [*services, *observers]))
 
 
@@ -160,11 +162,26 @@ def _start_services(
 ) -> None:
     # The registry comes first: workers learn the current model from what it announces.
     first = [program for program in services if program.name == REGISTRY]
-    for wave in (first, [program for program in services if program not in first]):
+    rest = [program for program in services if program.name not in (REGISTRY, UI)]
+    for wave in (first, rest):
         for program in wave:
             supervisord.start_program(program.name)
         with reporter.step(", ".join(program.name for program in wave)):
             wait_until_ready(supervisord, wave, timeout_s=settings.start_timeout_s)
+
+
+def _start_ui(
+    settings: StackSettings,
+    reporter: Reporter,
+    supervisord: Supervisord,
+    services: Sequence[Program],
+) -> None:
+    # After the first answer: nobody who only predicts waits for pages.
+    pages = [program for program in services if program.name == UI]
+    for program in pages:
+        supervisord.start_program(program.name)
+        with reporter.step(f"web UI at {program.address}"):
+            wait_until_ready(supervisord, pages, timeout_s=settings.start_timeout_s)
 
 
 def _start_observers(

@@ -13,7 +13,7 @@ QUIET = "#808080"
 """Of what is only there to be compared with: diagonals, bounds."""
 ACCENT = SERIES[0]
 MARK = SERIES[1]
-SCALE = ((0.0, "rgba(0,114,178,0.06)"), (1.0, "rgba(0,114,178,0.85)"))
+SCALE = ((0.0, "#e3eef6"), (1.0, "#0072b2"))
 """Of a heat map whose cells carry their number as text."""
 
 HEIGHT_PX = 320
