@@ -18,8 +18,9 @@ def main() -> int:
         settings = Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        sys.stderr.write(f"{name or 'PNEUMO_UI_HOST'} is not usable: {first['msg']}.\n")
+        name = str(first["loc"][0]).upper() if first["loc"] else "HOST"
+        name = name if name.startswith("PNEUMO_") else f"PNEUMO_UI_{name}"
+        sys.stderr.write(f"{name} is not usable: {first['msg']}.\n")
         return MISUSED
     options = server_options(settings)
     bootstrap.load_config_options(options)

@@ -41,13 +41,18 @@ def place_of(answer: Prediction) -> str | None:
     if explained is None or not explained.grid or not explained.grid[0]:
         return None
     row, column = _highest(explained.grid)
-    down = _DOWN[min(2, 3 * row // len(explained.grid))]
-    across = _ACROSS[min(2, 3 * column // len(explained.grid[0]))]
+    down = _DOWN[_third(row, len(explained.grid))]
+    across = _ACROSS[_third(column, len(explained.grid[0]))]
     where = "middle" if (down, across) == ("middle", "centre") else f"{down} {across}"
     return (
         f"What speaks for {explained.of_class} is strongest in the {where} of the picture. The map "
         "shows where the model looks, not where a disease is."
     )
+
+
+def _third(place: int, count: int) -> int:
+    """Give the third, from 0, in which the middle of this cell lies."""
+    return 3 * (2 * place + 1) // (2 * count)
 
 
 def _explained(answer: Prediction) -> _Explanation | None:

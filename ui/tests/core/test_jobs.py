@@ -1,0 +1,107 @@
+import pytest
+
+from pneumo import Job, Model
+from ui.core.jobs import (
+    curves_of,
+    gate_checks,
+    gate_figures,
+    gate_sentence,
+    job_rows,
+    promotable,
+    standing,
+    verdict_on,
+)
+
+GATE = {
+    "accepted": False,
+    "current_version": "1",
+    "images": 20,
+    "current": {"accuracy": 0.8, "ece": 0.02},
+    "candidate": {"accuracy": 0.75, "recall_TB": 0.9},
+    "checks": [
+        {"name": "ece_difference", "value": 0.0, "bound": 0.01, "relation": "<=", "passed": True},
+        {"name": "golden", "value": 0.2, "bound": 0.05, "relation": "<=", "passed": False},
+    ],
+}
+
+
+def job(state="running", **fields) -> Job:
+    said = {"id": "a" * 28 + "12345678", "state": state, "mode": "fast", "policy": "manual"}
+    moments = {"seed": 0, "requested_at_ms": 0, "updated_at_ms": 90_000}
+    return Job.model_validate(said | moments | fields)
+
+
+def model(version, state) -> Model:
+    lineage = {"data_sha256": "", "code_version": "", "seed": 0, "trained_at_ms": 0}
+    return Model.model_validate(
+        {
+            "name": "pneumonia",
+            "version": version,
+            "state": state,
+            "bundle_sha256": "",
+            "classes": ["NORMAL"],
+            "metrics": {},
+            "lineage": lineage,
+            "created_at_ms": 0,
+        }
+    )
+
+
+def test_where_a_job_stands_is_said_with_what_is_left():
+    said = standing(job(phase="fit", progress=0.42, seconds_left=65))
+    assert said == "Job 12345678 (fast) is training: fit, 42 % done, about 1 min 5 s left."
+    assert "asked to stop" in standing(job(cancel_requested=True))
+    assert standing(job("failed")) == "Job 12345678 (fast) has failed."
+
+
+@pytest.mark.parametrize(
+    ("ended", "models", "kind", "words"),
+    [
+        (job("succeeded", model_version="2"), [model("2", "candidate")], "success", "waits to be"),
+        (
+            job("succeeded", model_version="2"),
+            [model("2", "current")],
+            "success",
+            "current model now",
+        ),
+        (job("rejected", model_version="2", gate=GATE), [], "warning", "It failed golden."),
+        (job("failed", error="too few images"), [], "error", "too few images"),
+        (job("cancelled"), [], "warning", "nothing has changed"),
+    ],
+)
+def test_a_verdict_says_what_to_do_now(ended, models, kind, words):
+    verdict = verdict_on(ended, models)
+    assert verdict.kind == kind
+    assert words in verdict.text
+
+
+def test_the_gate_sets_old_beside_new_and_failures_first():
+    gate = job("rejected", gate=GATE).gate
+    rows = {row["Figure"]: row for row in gate_figures(gate)}
+    assert rows["accuracy"] == {
+        "Figure": "accuracy",
+        "Current": "0.800",
+        "Candidate": "0.750",
+        "Change": "−0.050",
+    }
+    assert rows["recall TB"]["Current"] == rows["ece"]["Change"] == "–"
+    assert [row["Held"] for row in gate_checks(gate)] == ["NO", "yes"]
+    assert "1 check did not hold" in gate_sentence(gate)
+
+
+def test_what_can_be_promoted_is_newest_first_and_never_refused_or_current():
+    models = [model("1", "retired"), model("2", "current"), model("3", "rejected")]
+    models.append(model("4", "candidate"))
+    assert [each.version for each in promotable(models)] == ["4", "1"]
+
+
+def test_epochs_become_curves_and_a_fast_job_has_none():
+    assert curves_of(job().curves) is None
+    epochs = [{"epoch": 1, "loss": 1.0}, {"epoch": 2, "loss": 0.5, "validation": {"loss": 0.7}}]
+    curves = curves_of(job(curves=epochs).curves)
+    assert curves.epochs == (1, 2)
+    assert curves.validation.loss == (None, 0.7)
+
+
+def test_history_tells_how_long_it_took():
+    assert job_rows([job("failed", error="why")])[0]["Took"] == "1 min 30 s"

@@ -1,0 +1,145 @@
+"""Each page empty, full, refused and alone: words, never a trace."""
+
+import base64
+import io
+
+import pytest
+from PIL import Image
+
+from shared.testing.images import new_jpeg
+
+ANSWER = {
+    "id": "01",
+    "label": "viral",
+    "confidence": 0.7,
+    "probabilities": {"NORMAL": 0.1, "viral": 0.9},
+    "model": {"name": "pneumonia", "version": "2026.01.01-000000"},
+}
+STATUS = {
+    "uptime_seconds": 61.0,
+    "num_predictions": 1234,
+    "broker": {"reachable": True},
+    "workers": [],
+}
+CURRENT = {"name": "pneumonia", "version": "1", "classes": ["NORMAL", "viral"], "workers": []}
+AWAY = (503, "registry_unavailable", "The registry does not answer.")
+
+
+def told(page) -> str:
+    kinds = ("title", "error", "warning", "info", "success", "markdown", "caption", "subheader")
+    return "\n".join(str(each.value) for kind in kinds for each in getattr(page, kind))
+
+
+@pytest.mark.parametrize("name", ["retrain", "insights", "status"])
+def test_a_gateway_that_is_away_is_said_plainly(name, open_page, nobody):
+    page = open_page(name, nobody)
+    assert not page.exception
+    assert "The gateway is not there." in told(page)
+    assert "comes back by itself" in told(page)
+
+
+@pytest.mark.parametrize("name", ["predict", "retrain", "insights", "status"])
+def test_an_address_that_is_no_gateways_is_said_plainly(name, open_page, gateway):
+    for path in ("/status", "/v1/models/current", "/v1/dataset", "/v1/dataset/insights"):
+        gateway.answers["GET", path] = (200, {"hello": "world"})
+    page = open_page(name, gateway.url)
+    assert not page.exception
+    assert name == "predict" or "what no gateway of PneumoStream says" in told(page)
+
+
+def test_predict_begins_empty_and_asks_nobody(open_page, gateway):
+    page = open_page("predict", gateway.url)
+    assert "No picture yet." in told(page)
+    assert not gateway.asked
+
+
+def test_pictures_are_asked_about_once_and_a_slider_asks_nobody(open_page, gateway):
+    grid = [[0.0, 1.0], [0.0, 0.0]]
+    overlay = {"base64": _png()}
+    explanation = {"class": "viral", "grid": grid, "logits": {}, "overlay": overlay}
+    gateway.answers["POST", "/v1/predictions"] = (200, ANSWER | {"explanation": explanation})
+    page = open_page("predict", gateway.url)
+    page.file_uploader[0].upload("a.jpeg", new_jpeg(), "image/jpeg")
+    page.run()
+    assert "viral · 70.0 %" in told(page)
+    assert "strongest in the upper right" in told(page)
+    page.slider[0].set_value(20).run()
+    assert gateway.asked["POST", "/v1/predictions"] == 1
+    assert not page.exception
+
+
+def test_a_bad_file_gets_the_gateways_own_words_and_a_second_try(open_page, gateway):
+    gateway.problem("POST", "/v1/predictions", 422, "undecodable", "The image is cut short.")
+    page = open_page("predict", gateway.url)
+    page.file_uploader[0].upload("a.jpeg", b"x", "image/jpeg")
+    page.run()
+    assert "The image is cut short. (undecodable)" in told(page)
+    gateway.answers["POST", "/v1/predictions"] = (200, ANSWER)
+    page.button(key="predict-again").click().run()
+    assert "viral · 70.0 %" in told(page)
+
+
+def test_predictions_go_on_without_the_registry_and_the_rest_says_so(open_page, gateway):
+    for path in ("/v1/dataset", "/v1/jobs", "/v1/models"):
+        gateway.problem("GET", path, *AWAY)
+    gateway.answers["GET", "/v1/models/current"] = (200, CURRENT)
+    page = open_page("retrain", gateway.url)
+    assert told(page).count("The registry does not answer.") == 4
+    assert "they go on" in told(page)
+    assert page.selectbox[0].options == ["NORMAL", "viral"]
+
+
+def test_a_key_that_does_not_open_a_page_is_named(open_page, gateway):
+    gateway.problem("GET", "/status", 403, "forbidden", "The key lacks the scope.")
+    page = open_page("status", gateway.url)
+    assert "The key lacks the scope." in told(page)
+    assert "PNEUMO_API_KEY" in told(page)
+
+
+def test_status_tells_what_an_older_gateway_tells(open_page, gateway):
+    gateway.answers["GET", "/status"] = (200, STATUS)
+    page = open_page("status", gateway.url)
+    assert {metric.label: metric.value for metric in page.metric} == {
+        "Up for": "1 min 1 s",
+        "Predictions served": "1,234",
+        "Throughput": "–",
+        "Last retrain": "never",
+        "Current model": "–",
+    }
+    assert "No worker is ready" in told(page)
+
+
+def test_insights_of_an_empty_data_set_say_where_to_begin(open_page, gateway):
+    gateway.answers["GET", "/v1/dataset/insights"] = (200, {"images": 0})
+    assert "No labelled image yet" in told(open_page("insights", gateway.url))
+
+
+def test_a_training_that_cannot_begin_says_why(open_page, gateway):
+    gateway.answers["GET", "/v1/models/current"] = (200, CURRENT)
+    gateway.answers["GET", "/v1/jobs"] = (200, {"jobs": []})
+    gateway.answers["GET", "/v1/models"] = (200, {"models": []})
+    empty = {"total": 0, "by_class": {}, "by_source": {}, "conflicts": 0}
+    gateway.answers["GET", "/v1/dataset"] = (200, empty)
+    gateway.problem("POST", "/v1/jobs", 422, "too_few_data", "Twenty new images are the least.")
+    page = open_page("retrain", gateway.url)
+    start = next(button for button in page.button if button.label == "Start training")
+    start.click().run()
+    assert "Twenty new images are the least. (too_few_data)" in told(page)
+
+
+def test_a_bug_in_a_page_costs_its_own_part_and_shows_no_trace(open_page, gateway, monkeypatch):
+    def broken(status):
+        raise ZeroDivisionError("a secret of the inside")
+
+    monkeypatch.setattr("ui.pages.status.headline", broken)
+    gateway.answers["GET", "/status"] = (200, STATUS)
+    page = open_page("status", gateway.url)
+    assert not page.exception
+    assert "something went wrong inside this page" in told(page)
+    assert "secret" not in told(page)
+
+
+def _png() -> str:
+    body = io.BytesIO()
+    Image.new("RGBA", (4, 4), (255, 0, 0, 90)).save(body, "PNG")
+    return base64.b64encode(body.getvalue()).decode()
