@@ -47,13 +47,13 @@ class ServiceProcess:
         """What it has written so far."""
         return self._log.read_text(errors="replace")
 
-    def wait_ready(self) -> None:
-        """Return once /health/ready says 200. Raises AssertionError with the log's end."""
+    def wait_ready(self, path: str = "/health/ready") -> None:
+        """Return once `path` says 200. Raises AssertionError with the log's end."""
         deadline = time.monotonic() + _READY_TIMEOUT_S
         while time.monotonic() < deadline:
             assert self._process.poll() is None, f"it ended:\n{self.log[-3000:]}"
             try:
-                if httpx.get(f"{self.url}/health/ready", timeout=2).is_success:
+                if httpx.get(f"{self.url}{path}", timeout=2).is_success:
                     return
             except httpx.HTTPError:
                 pass

@@ -22,12 +22,14 @@ def models_part(client: Client) -> None:
         st.success(said, icon=":material/check:")
     table(model_rows(models), alt="Model versions, newest first")
     current, others = current_of(models), promotable(models)
+    if not others:
+        st.caption("There is no other version to promote or to go back to yet.")
+        return
     choice, promote, back = st.columns([3, 2, 2], vertical_alignment="bottom")
     version: str | None = choice.selectbox(
         "Version to promote",
         [model.version for model in others],
         format_func=lambda name: _named(name, others),
-        disabled=not others,
         key="models-version",
     )
     if promote.button(

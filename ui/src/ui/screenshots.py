@@ -1,0 +1,54 @@
+"""`python -m ui.screenshots FOLDER`: pictures of the pages of a UI that runs, for the docs.
+
+Needs Playwright and Chromium, which only developers have. Shows what the system holds: take them
+from one that has seen nothing but the composites of samples/.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from ui.settings import Settings
+
+_SIZE = {"width": 1280, "height": 900}
+_PAGES = ("retrain", "insights", "status")
+
+
+def main(folder: Path, sample: Path) -> None:
+    """Write one PNG a page."""
+    # A developer's tool: the UI itself runs without it.
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    url = f"http://127.0.0.1:{Settings().port}"
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=arguments
+        )
+        page = browser.new_page(viewport=_SIZE, color_scheme="light")
+
+        def keep(name: str) -> None:
+            page.wait_for_selector('[data-test-script-state="notRunning"]')
+            page.wait_for_timeout(2_000)
+            main_ = "document.querySelector('[data-testid=stMain]')"
+            height = min(2_400, int(page.evaluate(f"{main_}.scrollHeight")) + 140)
+            page.set_viewport_size({"width": _SIZE["width"], "height": height})
+            page.wait_for_timeout(1_000)
+            page.screenshot(path=folder / f"ui-{name}.png")
+            page.set_viewport_size(_SIZE)
+
+        page.goto(url)
+        page.set_input_files('input[type="file"]', sample)
+        page.get_by_text("calibrated probability of").wait_for()
+        keep("predict")
+        for name in _PAGES:
+            page.goto(f"{url}/{name}")
+            page.get_by_role("heading", level=1).wait_for()
+            keep(name)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
