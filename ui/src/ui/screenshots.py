@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ui.settings import Settings
 
-_SIZE = {"width": 1280, "height": 900}
+_WIDTH_PX, _HEIGHT_PX = 1280, 900
 _PAGES = ("retrain", "insights", "status")
 
 
@@ -27,17 +27,19 @@ def main(folder: Path, sample: Path) -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=arguments
         )
-        page = browser.new_page(viewport=_SIZE, color_scheme="light")
+        page = browser.new_page(
+            viewport={"width": _WIDTH_PX, "height": _HEIGHT_PX}, color_scheme="light"
+        )
 
         def keep(name: str) -> None:
             page.wait_for_selector('[data-test-script-state="notRunning"]')
             page.wait_for_timeout(2_000)
             main_ = "document.querySelector('[data-testid=stMain]')"
             height = min(2_400, int(page.evaluate(f"{main_}.scrollHeight")) + 140)
-            page.set_viewport_size({"width": _SIZE["width"], "height": height})
+            page.set_viewport_size({"width": _WIDTH_PX, "height": height})
             page.wait_for_timeout(1_000)
             page.screenshot(path=folder / f"ui-{name}.png")
-            page.set_viewport_size(_SIZE)
+            page.set_viewport_size({"width": _WIDTH_PX, "height": _HEIGHT_PX})
 
         page.goto(url)
         page.set_input_files('input[type="file"]', sample)

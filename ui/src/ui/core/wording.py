@@ -13,7 +13,7 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 def figure(value: float | None, digits: int = 3) -> str:
     """Give a figure of merit."""
-    return MISSING if value is None else f"{value:.{digits}f}"
+    return MISSING if value is None else f"{value:.{digits}f}".replace("-", "−")
 
 
 def change(value: float | None, digits: int = 3) -> str:
