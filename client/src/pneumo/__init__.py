@@ -1,6 +1,7 @@
 """A typed client of the gateway's HTTP API. Research software: no answer is a diagnosis."""
 
 from pneumo.answers import (
+    DISCLAIMER,
     ENDED_STATES,
     CurrentModel,
     Dataset,
@@ -51,8 +52,6 @@ from pneumo.status import (
     StatusModel,
     StatusWorker,
 )
-
-DISCLAIMER = "Research software. Not a medical device; no answer is a diagnosis."
 
 __all__ = [
     "DISCLAIMER",

@@ -5,6 +5,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+DISCLAIMER = "Research software. Not a medical device; no answer is a diagnosis."
+"""To be shown wherever answers are."""
+
 ENDED_STATES = frozenset(("succeeded", "rejected", "failed", "cancelled"))
 """States of a job that has ended."""
 

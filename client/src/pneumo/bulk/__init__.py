@@ -1,0 +1,1 @@
+"""Many images: found, asked about with bounded means, written down so that it can go on."""

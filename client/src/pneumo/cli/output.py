@@ -1,0 +1,58 @@
+"""What commands print: answers on stdout, everything else on stderr."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs instead of a table.")]
+
+_PIPE_WIDTH = 160
+
+
+def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, object]) -> None:
+    """Print one JSON document on stdout."""
+    told: object = value
+    if isinstance(value, BaseModel):
+        told = value.model_dump(mode="json")
+    elif not isinstance(value, Mapping):
+        told = [each.model_dump(mode="json") for each in value]
+    sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table on stdout, wide where no terminal bounds it. No columns: pairs."""
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(columns))
+    for column in columns:
+        table.add_column(column, overflow="fold", header_style="bold")
+    for row in rows:
+        # Not markup: names and details are the world's.
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    console.print(Text(title, "bold"))
+    if table.row_count:
+        console.print(table)
+
+
+def say(sentence: str) -> None:
+    """Tell a person something beside the answer."""
+    sys.stderr.write(sentence + "\n")
+
+
+def moment(at_ms: int | None) -> str:
+    """Give unix ms as a local time."""
+    if at_ms is None:
+        return ""
+    return datetime.fromtimestamp(at_ms / 1e3, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def new_console() -> Console:
+    """Give the console for progress: stderr, and silent unless that is a terminal."""
+    return Console(stderr=True, quiet=not sys.stderr.isatty())

@@ -1,0 +1,103 @@
+"""Where the rows of `predict` go: a stream to read or to pipe, or a journal to go on with."""
+
+import csv
+from typing import Literal, Protocol, TextIO
+
+from pneumo.bulk.rows import COLUMNS, Row
+
+Format = Literal["table", "csv", "json", "jsonl"]
+
+_FILE_CHARS = 44
+
+
+class Results(Protocol):
+    """Takes rows as they come, and is whole whenever it is closed."""
+
+    def write(self, row: Row) -> None:
+        """Take one."""
+        ...
+
+    def close(self) -> None:
+        """End."""
+        ...
+
+
+class TableResults:
+    """Lines of fixed width: nothing is kept until the end."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._begun = False
+
+    def write(self, row: Row) -> None:
+        """Print a line, the first time under its head."""
+        if not self._begun:
+            self._begun = True
+            self._print("file", "label", "p", "model", "remarks")
+        remarks = list(row.warnings)
+        if row.in_domain is False:
+            remarks.insert(0, "does not look like a chest radiograph")
+        if not row.succeeded:
+            remarks = [f"{row.detail} ({row.code})"]
+        probability = "" if row.confidence is None else f"{row.confidence:.3f}"
+        label = row.label or "failed"
+        self._print(row.file, label, probability, row.model_version or "", "; ".join(remarks))
+
+    def _print(self, file: str, label: str, probability: str, model: str, remarks: str) -> None:
+        cut = file if len(file) <= _FILE_CHARS else "…" + file[-_FILE_CHARS + 1 :]
+        line = f"{cut:{_FILE_CHARS}}  {label:12}  {probability:5}  {model:18}  {remarks}"
+        self._out.write(line.rstrip() + "\n")
+
+    def close(self) -> None:
+        """Let go of what is written."""
+        self._out.flush()
+
+
+class JsonResults:
+    """One JSON list, written row by row."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._before = "["
+
+    def write(self, row: Row) -> None:
+        """Append one."""
+        self._out.write(f"{self._before}\n{row.to_json()}")
+        self._before = ","
+
+    def close(self) -> None:
+        """Close the list."""
+        self._out.write("[]\n" if self._before == "[" else "\n]\n")
+        self._out.flush()
+
+
+class LineResults:
+    """CSV or JSON lines for a pipe."""
+
+    def __init__(self, out: TextIO, format_: Literal["csv", "jsonl"]) -> None:
+        self._out = out
+        self._csv = csv.writer(out, lineterminator="\n") if format_ == "csv" else None
+        if self._csv is not None:
+            self._csv.writerow(COLUMNS)
+
+    def write(self, row: Row) -> None:
+        """Append one."""
+        if self._csv is None:
+            self._out.write(row.to_json() + "\n")
+        else:
+            self._csv.writerow(row.to_cells())
+
+    def close(self) -> None:
+        """Let go of what is written."""
+        self._out.flush()
+
+
+def new_stream(format_: Format, out: TextIO) -> Results:
+    """Make what prints rows."""
+    match format_:
+        case "table":
+            return TableResults(out)
+        case "json":
+            return JsonResults(out)
+        case "csv" | "jsonl":
+            return LineResults(out, format_)
