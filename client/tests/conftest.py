@@ -4,7 +4,6 @@ import asyncio
 import io
 import os
 import random
-import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,8 +14,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from embedded.ports import free_ports
-from shared.kafka.admin import create_topics
-from shared.kafka.settings import KafkaSettings
+from embedded.testing import new_topics
 from shared.testing.processes import running
 
 ROOT = Path(__file__).parents[2]
@@ -26,10 +24,7 @@ SAMPLES = sorted((ROOT / "samples").glob("*.jpeg"))
 @pytest.fixture(scope="session")
 def gateway_url(kafka_broker, tmp_path_factory) -> Iterator[str]:
     """Give the address of a gateway with a registry, a worker and a trainer behind it."""
-    kafka = KafkaSettings(
-        bootstrap_servers=kafka_broker, topic_prefix=f"client{secrets.token_hex(4)}."
-    )
-    asyncio.run(create_topics(kafka))
+    kafka = asyncio.run(new_topics(kafka_broker))
     folder = tmp_path_factory.mktemp("stack")
     ports = dict(zip(("registry", "gateway", "worker", "trainer"), free_ports(4), strict=True))
     common = {

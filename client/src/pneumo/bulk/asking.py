@@ -1,6 +1,5 @@
 """Many files asked about at once, with bounded means."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,10 +7,10 @@ from pathlib import Path
 
 from pneumo.async_client import AsyncClient
 from pneumo.bulk.rows import Row, answered, refused, unread
+from pneumo.bulk.together import together
 from pneumo.calls import Explain
 from pneumo.errors import (
     ApiError,
-    PneumoError,
     RateLimitedError,
     UnauthorizedError,
     UnavailableError,
@@ -45,12 +44,7 @@ class Asking:
         """
         waiting = iter(files)
         workers = min(self.concurrency, len(files))
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(workers):
-                    tasks.create_task(self._work(waiting, on_row))
-        except* (PneumoError, OSError) as failures:
-            raise _first(failures) from None
+        await together(self._work(waiting, on_row) for _ in range(workers))
 
     async def _work(self, waiting: Iterator[Path], on_row: Callable[[Row], None]) -> None:
         for file in waiting:
@@ -80,8 +74,3 @@ def _read(file: Path) -> bytes | Row:
         return file.read_bytes()
     except OSError as error:
         return unread(str(file), "unreadable_file", error.strerror or "The file cannot be read.")
-
-
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = failures.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -31,8 +31,8 @@ class Journal:
 
     def start(self) -> None:
         """Begin a new file. Raises FileExistsError: results are never overwritten."""
-        self._file = self.path.open("x+b", buffering=0)  # a row is on its way once it is written
-        self._file.write(_head(self.format))
+        self._file = self.path.open("x+b")
+        self._append(_head(self.format))
 
     def resume(self, model_version: str, *, explained: bool) -> None:
         """Go on with a file, if there is one; else begin it.
@@ -55,7 +55,7 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         kept.replace(self.path)
-        self._file = self.path.open("r+b", buffering=0)
+        self._file = self.path.open("r+b")
         self._file.seek(0, os.SEEK_END)
 
     def known(self, sha256: str) -> Row | None:
@@ -72,11 +72,15 @@ class Journal:
     def write(self, row: Row) -> None:
         """Append a row, unless the file had it at the start."""
         if row.sha256 is None or (_one_line(row.file), row.sha256) not in self._files:
-            self._file.write(_line(row, self.format))
+            self._append(_line(row, self.format))
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def _append(self, line: bytes) -> None:
+        self._file.write(line)
+        self._file.flush()
 
     def _note(self, row: Row, place: int) -> None:
         assert row.sha256 is not None

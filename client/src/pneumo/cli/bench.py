@@ -13,6 +13,7 @@ import typer
 
 from pneumo.async_client import AsyncClient
 from pneumo.bulk.files import find_images
+from pneumo.bulk.together import together
 from pneumo.cli.address import address_of
 from pneumo.cli.ending import Exit
 from pneumo.cli.output import AsJson, print_json, print_table
@@ -41,9 +42,7 @@ class _Load:
         """Ask for so long; the seconds that it took until the last answer."""
         started_s = time.perf_counter()
         turns = count()
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(callers):
-                tasks.create_task(self._ask(turns, started_s + for_s))
+        await together(self._ask(turns, started_s + for_s) for _ in range(callers))
         return time.perf_counter() - started_s
 
     async def _ask(self, turns: "count[int]", ends_s: float) -> None:

@@ -68,12 +68,18 @@ def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]
 @pytest.fixture
 async def kafka_settings(kafka_broker: str) -> AsyncIterator[KafkaSettings]:
     """Give settings of the real broker under a fresh topic prefix; the declared topics exist."""
-    prefix = f"t{secrets.token_hex(4)}."
-    settings = KafkaSettings(bootstrap_servers=kafka_broker, topic_prefix=prefix)
-    await create_topics(settings)
-    await _wait_until_listed(settings)
+    settings = await new_topics(kafka_broker)
     yield settings
     await _delete_topics(settings)
+
+
+async def new_topics(bootstrap_servers: str) -> KafkaSettings:
+    """Make the declared topics under a fresh prefix, and wait until the broker knows them."""
+    prefix = f"t{secrets.token_hex(4)}."
+    settings = KafkaSettings(bootstrap_servers=bootstrap_servers, topic_prefix=prefix)
+    await create_topics(settings)
+    await _wait_until_listed(settings)
+    return settings
 
 
 def new_broker(tmp_path_factory: pytest.TempPathFactory) -> RestartableBroker:
