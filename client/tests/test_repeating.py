@@ -82,6 +82,13 @@ def test_an_overloaded_gateway_is_asked_again_after_as_long_as_it_says():
     assert script.slept == [2.0]
 
 
+def test_who_is_told_when_to_come_back_does_as_often_as_there_is_time():
+    script = Script([problem(503, "overloaded", 2) for _ in range(20)])
+    with script.client(timeout_s=21.0) as client, pytest.raises(UnavailableError):
+        client.predict(b"image")
+    assert script.slept == [2.0] * 10
+
+
 def test_waits_grow_and_the_last_failure_is_told():
     script = Script([httpx.ConnectError("refused")] * 4)
     with (

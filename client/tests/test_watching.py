@@ -3,7 +3,14 @@
 import httpx
 import pytest
 
-from pneumo import AsyncClient, Client, ConnectionFailedError, NotFoundError, RetryPolicy
+from pneumo import (
+    AsyncClient,
+    Client,
+    ConnectionFailedError,
+    NotFoundError,
+    RetryPolicy,
+    UnavailableError,
+)
 
 STATES = ("queued", "running", "evaluating", "succeeded")
 
@@ -86,6 +93,28 @@ def test_a_stream_that_only_breaks_is_given_up():
     with pytest.raises(ConnectionFailedError):
         watched(streams, retries=RetryPolicy(attempts=3))
     assert len(streams.asked) == 3
+
+
+def test_a_registry_that_stays_away_ends_the_watch_too():
+    away = httpx.Response(503, json={"code": "x", "detail": "No."}, headers={"Retry-After": "5"})
+    now_s = [0.0]
+
+    def sleep(seconds):
+        now_s[0] += seconds
+
+    with (
+        Client(
+            "http://g",
+            transport=httpx.MockTransport(Streams(*[away] * 20)),
+            timeout_s=21.0,
+            sleep=sleep,
+            monotonic_s=lambda: now_s[0],
+            chance=lambda: 0.0,
+        ) as client,
+        pytest.raises(UnavailableError),
+    ):
+        list(client.job_events("j"))
+    assert now_s == [20.0]
 
 
 def test_an_end_that_was_seen_is_the_end():

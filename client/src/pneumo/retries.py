@@ -12,7 +12,10 @@ from pneumo.errors import (
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """attempts: at most, the first included. first_s, most_s: waits grow from one to the other."""
+    """attempts: at most, the first included, while nobody says when to come back.
+
+    first_s, most_s: waits grow from one to the other.
+    """
 
     attempts: int = 5
     first_s: float = 0.2
@@ -40,14 +43,19 @@ def decide_wait(
     """Give the seconds to wait before the next attempt; None: the failure is the answer.
 
     attempt: which one has failed, from 1. left_s: of the caller's time. A `Retry-After` is a
-    least: a little is added to it. Who could not wait that long hears of the failure at once.
+    least: a little is added to it; it is followed as often as the time allows. Who could not wait
+    that long hears of the failure at once.
     """
-    if attempt >= policy.attempts or not may_repeat(failure, repeatable=repeatable):
+    if not may_repeat(failure, repeatable=repeatable):
         return None
-    wait_s = policy.pause_s(attempt, chance)
-    told_s = getattr(failure, "retry_after_s", None)
+    told_s: float | None = getattr(failure, "retry_after_s", None)
     if told_s is not None:
-        wait_s = told_s + chance * min(1.0, max(told_s, policy.first_s)) / 4
+        least_s = max(told_s, policy.first_s)
+        wait_s = least_s + chance * min(1.0, least_s) / 4
+    elif attempt < policy.attempts:
+        wait_s = policy.pause_s(attempt, chance)
+    else:
+        return None
     return wait_s if wait_s < left_s else None
 
 

@@ -176,11 +176,11 @@ class Teller:
     def watch(self, id_: str) -> Story[None]:
         """Emit a job's present state and every change, until it has ended.
 
-        A connection that breaks is made again, as often as the policy allows without an event
-        in between. Raises PneumoError.
+        A connection that breaks is made again, as often and for as long as a call may be that
+        nothing new comes of. Raises PneumoError.
         """
         last: JobEvent | None = None
-        failures = 0
+        failures, ends_s = 0, self.monotonic_s() + self.timeout_s
         while last is None or not last.has_ended:
             last_id = None if last is None else str(last.at_ms)
             call = calls.job_events(id_, last_id)
@@ -189,7 +189,8 @@ class Teller:
                 if opened.status_code == HTTPStatus.NO_CONTENT:
                     return
                 newest = yield from self._read_events(last)
-                failures = failures if newest == last else 0
+                if newest != last:
+                    failures, ends_s = 0, self.monotonic_s() + self.timeout_s
                 last = newest
                 if last is not None and last.has_ended:
                     return
@@ -200,7 +201,7 @@ class Teller:
                 failures,
                 opened,
                 repeatable=True,
-                left_s=float("inf"),
+                left_s=ends_s - self.monotonic_s(),
                 chance=self.chance(),
             )
             if wait_s is None:

@@ -31,8 +31,8 @@ from pneumo.cli.results import Format, Results, new_stream
 from pneumo.errors import PneumoError
 from pneumo.retries import RetryPolicy
 
-_PATIENT = RetryPolicy(attempts=30)
-"""A gateway that is busy says when to come back, and is believed."""
+_PATIENT = RetryPolicy(attempts=7)
+"""A gateway may be away for as long as a restart takes; one that is busy says when to come back."""
 _TIMEOUT_S = 120.0
 
 Files = Annotated[
