@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up down status logs restart scale audit dlq soak train test test-faults lint format-check types imports unit rules promtool format dashboards lock lock-jars audit-dependencies release clean
+.PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq soak train test test-faults lint format-check types imports unit rules promtool format dashboards lock lock-jars audit-dependencies release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -70,6 +70,27 @@ bench: install ## measure this system beside its peers, 20 minutes on a quiet ma
 
 bench-report: install ## write bench/RESULTS.md and its plots anew from bench/results.json
 	@$(BIN)/python -m bench.compare report $(ARGS)
+
+# --- the same on Docker --------------------------------------------------------------------------
+
+DOCKER ?= docker
+# Parts of deploy/compose, named once for every command: export WITH="tls postgres". MORE: files of your own.
+COMPOSE = PNEUMO_REVISION=$(or $(shell git rev-parse --short HEAD 2>/dev/null),unknown) $(DOCKER) compose \
+	-f docker-compose.yml $(patsubst %,-f deploy/compose/%.yml,$(WITH)) $(patsubst %,-f %,$(MORE))
+
+compose-up: ## build and start all of it on Docker, wait until it is healthy, show one answer (WORKERS=n WITH="tls postgres locust" NO_BUILD=1)
+	@$(COMPOSE) up --detach --wait $(if $(NO_BUILD),--no-build,--build) --scale inference-worker=$(or $(WORKERS),2)
+	@curl --fail-with-body --silent --show-error --noproxy 127.0.0.1 --form file=@$(or $(SAMPLE),samples/viral-composite-1-224px.jpeg) \
+		http://127.0.0.1:$${GATEWAY_PORT:-8000}/predict && echo
+
+compose-build: ## build the images alone (PIP_CONFIG_FILE=my-pip.conf where packages come from another index)
+	@$(COMPOSE) --profile operations build
+
+compose-down: ## stop it; what it keeps stays in Docker's volumes (VOLUMES=1 throws that away)
+	@$(COMPOSE) --profile operations down --remove-orphans $(if $(VOLUMES),--volumes)
+
+compose-check: install-dev ## try the images: sizes, first answer, scaling, faults, TLS, Postgres (TRIALS="serve kill" WITHOUT=grafana)
+	@$(BIN)/python -m load.compose $(TRIALS) $(if $(WITHOUT),--without $(WITHOUT))
 
 # --- check -------------------------------------------------------------------------------------
 
@@ -123,6 +144,8 @@ lock: ## write the requirement files anew (needs uv)
 		$(COMPILE) shared/pyproject.toml services/$$service/pyproject.toml requirements.in \
 			-c requirements.txt -o services/$$service/requirements.txt || exit 1; done
 	$(COMPILE) client/pyproject.toml ui/pyproject.toml requirements.in -c requirements.txt -o ui/requirements.txt
+	$(COMPILE) shared/pyproject.toml deploy/operations/pyproject.toml requirements.in -c requirements.txt -o deploy/operations/requirements.txt
+	$(COMPILE) load/requirements.in -c requirements-dev.txt -o load/requirements.txt
 
 dashboards: install-dev ## write Grafana's dashboards anew, from grafana/boards
 	$(BIN)/python -m grafana build
@@ -135,6 +158,16 @@ else
 		-r requirements.txt -r requirements-dev.txt \
 		|| { echo "Not clean: a finding is named above, or the advisories cannot be reached and nothing is proved (OFFLINE=1 goes on without)."; exit 1; }
 endif
+
+# Of what an image holds: one bill of materials for each, in CycloneDX.
+IMAGES := $(wildcard services/*) deploy/operations ui load
+
+sbom: install-dev ## write a bill of materials of every image into build/sbom (CycloneDX)
+	@mkdir -p build/sbom
+	@for folder in $(IMAGES); do $(BIN)/cyclonedx-py requirements $$folder/requirements.txt --output-reproducible \
+		$$(test -f $$folder/pyproject.toml && echo --pyproject $$folder/pyproject.toml) \
+		-o build/sbom/$$(basename $$folder).cdx.json || exit 1; done
+	@ls build/sbom/*.cdx.json
 
 lock-jars: install-dev ## write the lock of the broker's jars anew
 	$(BIN)/python -m embedded.kafka.lock_jars

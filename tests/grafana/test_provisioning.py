@@ -12,7 +12,7 @@ from grafana.files import DASHBOARDS
 
 ROOT = Path(__file__).parents[2]
 PROVISIONING = ROOT / "grafana" / "provisioning"
-COMPOSE = yaml.safe_load((ROOT / "grafana" / "compose.yml").read_text())["services"]["grafana"]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]
 FILES = sorted(PROVISIONING.rglob("*.yml"))
 HOME = "/usr/share/grafana"
 
@@ -51,7 +51,9 @@ def test_what_compose_mounts_is_there_and_where_it_is_looked_for():
 
 
 def test_grafana_is_reached_from_this_machine_alone():
-    assert COMPOSE["ports"] == ["127.0.0.1:3000:3000"]
+    (port,) = COMPOSE["ports"]
+    assert port.startswith("127.0.0.1:")
+    assert port.endswith(":3000")
 
 
 @pytest.mark.parametrize("path", sorted(DASHBOARDS.glob("*.json")), ids=lambda path: path.stem)
