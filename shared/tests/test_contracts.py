@@ -68,7 +68,9 @@ def test_what_is_no_result_is_refused():
 
 
 def test_request_headers_survive_the_wire():
-    headers = RequestHeaders(ID, 1_795_459_746_524, "image/jpeg", 2, "00-abc-def-01", 7, ID, "cam")
+    warned = ("no_window", "view_unknown")
+    traced = (ID, 1_795_459_746_524, "image/jpeg", 2, "00-abc-def-01", 7, ID)
+    headers = RequestHeaders(*traced, explain="cam", warnings=warned)
     assert parse_request_headers(headers.to_kafka()) == headers
 
 
@@ -103,6 +105,9 @@ def test_what_others_put_beside_the_headers_of_a_request_disturbs_nobody():
         [("id", b"\xff\xfe"), ("schema", b"predict.request/1"), ("deadline", b"1")],
         [("id", b"x"), ("schema", b"predict.request/9"), ("deadline", b"1")],
         [("id", None), ("schema", b"predict.request/1"), ("deadline", b"1")],
+        [*RequestHeaders(ID, 9).to_kafka(), ("warnings", b"SMITH^JOHN")],
+        [*RequestHeaders(ID, 9).to_kafka(), ("warnings", b"a," * 20 + b"a")],
+        [*RequestHeaders(ID, 9).to_kafka(), ("warnings", b"")],
     ],
 )
 def test_foreign_headers_are_refused_with_one_error(raw):

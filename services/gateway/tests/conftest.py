@@ -11,10 +11,12 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from gateway.adapters.dicom_processes import open_decoders
 from gateway.http.app import new_app
 from gateway.http.connections import new_connections
 from gateway.main import build
 from gateway.main.control_plane import new_control_plane, new_control_routers
+from gateway.main.data_plane import new_decoder_limits
 from gateway.main.gate import new_connection_limits
 from gateway.settings import Settings
 from gateway.subscribers.cluster import ClusterView
@@ -288,8 +290,11 @@ def controlling():
         kept = KeptImages(confirms)
         cluster = new_cluster(announced)
         with ThreadPoolExecutor(1) as compute:
-            async with new_control_client(registry_url) as control:
-                plane = new_control_plane(settings, control, kept, cluster, compute)
+            async with (
+                new_control_client(registry_url) as control,
+                open_decoders(new_decoder_limits(settings)) as decoders,
+            ):
+                plane = new_control_plane(settings, control, kept, cluster, decoders, compute)
                 routers = new_control_routers(settings, plane, cluster, SystemClock())
                 transport = httpx.ASGITransport(new_app(*routers))
                 async with httpx.AsyncClient(transport=transport, base_url="http://g") as client:

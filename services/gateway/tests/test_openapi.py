@@ -15,6 +15,11 @@ async def test_the_description_knows_keys_and_rates_and_nothing_of_the_framework
     assert {"200", "401", "403", "429"} <= set(promote["responses"])
     assert "Scope: `admin`" in promote["description"]
     assert "408" in document["paths"]["/predict"]["post"]["responses"]
+    create = document["paths"]["/v1/predictions"]["post"]
+    assert "application/dicom" in create["requestBody"]["content"]
+    forms = set(create["responses"]["200"]["content"])
+    assert forms == {"application/json", "application/fhir+json"}
+    assert "406" in document["paths"]["/v1/predictions/{id}"]["get"]["responses"]
     named = {p["name"] for p in document["paths"]["/v1/predictions"]["post"]["parameters"]}
     assert named == {"explain", "Prefer", "traceparent"}
     assert "403" not in document["paths"]["/status"]["get"]["responses"]

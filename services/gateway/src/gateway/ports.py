@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from gateway.core.backlog import Mark
+from gateway.core.dicom import Rendered
 from gateway.core.faults import Fault
 from gateway.core.uploads import Candidate, Part, Rejected
 from shared.contracts.dataset import UploadHeaders
@@ -20,6 +21,22 @@ class FaultError(Exception):
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.detail)
         self.fault = fault
+
+
+class DecoderBusyError(Exception):
+    """Too many DICOM files wait for a decoder, or none starts; may pass."""
+
+
+class DicomRenderer(Protocol):
+    """Makes pictures of DICOM files, out of harm's way."""
+
+    async def render(self, content: bytes, *, wait_s: float) -> Rendered | Fault:
+        """Give the picture, or what is wrong with the file.
+
+        wait_s: seconds to wait for a free decoder; what it takes to decode comes on top, bounded.
+        Raises DecoderBusyError.
+        """
+        ...
 
 
 class RequestPublisher(Protocol):

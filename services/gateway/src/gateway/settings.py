@@ -30,6 +30,16 @@ class Settings(BaseSettings):
     max_image_bytes: int = Field(default=MAX_IMAGE_BYTES, gt=0, le=MAX_IMAGE_BYTES)
     max_infer_bytes: int = Field(default=32 * _MIB, ge=1)
     """Body of one request of the Open Inference Protocol, at most: as it comes, and unpacked."""
+    max_dicom_bytes: int = Field(default=64 * _MIB, gt=0, le=512 * _MIB)
+    """A DICOM file, at most; what goes on is its picture, no more than an image may be."""
+    dicom_processes: int = Field(default=2, ge=1, le=16)
+    """Decoders of DICOM files at once, at most; none runs before the first file."""
+    max_dicom_waiting: int = Field(default=16, ge=1)
+    """Files that wait for a decoder, at most."""
+    dicom_timeout_s: float = Field(default=20.0, gt=0, le=300)
+    """In which a file must be decoded; its decoder is ended then."""
+    dicom_memory_bytes: int = Field(default=1024 * _MIB, ge=256 * _MIB)
+    """Addresses that one decoder may have (RLIMIT_AS)."""
     max_in_flight: int = Field(default=512, ge=1)
     """Requests accepted and not yet answered, at most."""
     max_in_flight_bytes: int = Field(default=256 * _MIB, ge=1)

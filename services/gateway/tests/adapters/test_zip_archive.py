@@ -18,7 +18,7 @@ def unpack_all(content):
     """List a ZIP and read all that is listed, as an upload does."""
     with new_spool() as spool:
         spool.append(content)
-        found = ZipArchives(50, MIB).list_images(spool, Part(None, 0, len(content)))
+        found = ZipArchives(50, MIB, MIB).list_images(spool, Part(None, 0, len(content)))
         for each in found:
             if isinstance(each, Candidate):
                 try:

@@ -106,7 +106,7 @@ def entry(name, size_bytes=10_000, packed_bytes=9_000, **more):
     ],
 )
 def test_zip_entries(judged, expected):
-    found = judge_entry(judged, max_image_bytes=200_000)
+    found = judge_entry(judged, max_image_bytes=200_000, max_dicom_bytes=400_000)
     assert (found.code if isinstance(found, Fault) else found) == expected
 
 

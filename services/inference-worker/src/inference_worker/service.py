@@ -250,7 +250,7 @@ def _conclude(
         probabilities=verdict.probabilities,
         model=ModelRef(name=manifest.name, version=manifest.version),
         in_domain=verdict.in_domain,
-        warnings=verdict.warnings,
+        warnings=request.headers.warnings + verdict.warnings,
         timings=timings,
     )
     if request.headers.explain is None:

@@ -1,5 +1,6 @@
 """Record headers: strings on the wire, a frozen value inside."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,11 +8,12 @@ from shared.contracts.predict import REQUEST_SCHEMA
 
 RawHeaders = Sequence[tuple[str, bytes]]
 
+_WARNINGS = re.compile(r"[a-z_]{1,64}(,[a-z_]{1,64}){0,15}")
 
 _NAMES = frozenset(
     (
         *("id", "schema", "deadline", "content-type", "attempt", "traceparent"),
-        *("not-before", "redrive-of", "explain"),
+        *("not-before", "redrive-of", "explain", "warnings"),
     )
 )
 
@@ -33,6 +35,7 @@ class RequestHeaders:
     redrive_of: the id of the dead letter that this request was made from.
     explain: the method by which the answer is to be explained, as `predict.CAM`; a worker that
     does not know it answers without.
+    warnings: what the gateway knows of the image and its pixels do not tell; for the answer.
     """
 
     id: str
@@ -43,6 +46,7 @@ class RequestHeaders:
     not_before_ms: int | None = None
     redrive_of: str | None = None
     explain: str | None = None
+    warnings: tuple[str, ...] = ()
 
     def to_kafka(self) -> list[tuple[str, bytes]]:
         """Encode for `AIOKafkaProducer.send(headers=...)`."""
@@ -61,6 +65,8 @@ class RequestHeaders:
             pairs.append(("redrive-of", self.redrive_of))
         if self.explain is not None:
             pairs.append(("explain", self.explain))
+        if self.warnings:
+            pairs.append(("warnings", ",".join(self.warnings)))
         return [(name, value.encode()) for name, value in pairs]
 
 
@@ -79,6 +85,7 @@ def parse_request_headers(raw: RawHeaders) -> RequestHeaders:
             not_before_ms=None if not_before is None else int(not_before),
             redrive_of=values.get("redrive-of"),
             explain=values.get("explain"),
+            warnings=_warnings(values.get("warnings")),
         )
     except KeyError as error:
         raise HeaderError(f"request header {error} is missing") from None
@@ -88,3 +95,11 @@ def parse_request_headers(raw: RawHeaders) -> RequestHeaders:
     if schema != REQUEST_SCHEMA:
         raise HeaderError(f"the schema is not {REQUEST_SCHEMA!r}")
     return headers
+
+
+def _warnings(value: str | None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not _WARNINGS.fullmatch(value):
+        raise ValueError("warnings are words")
+    return tuple(value.split(","))

@@ -91,6 +91,7 @@ class DeadLetterDesk:
             content_type=letter.letter.request.content_type,
             redrive_of=entry.id,
             explain=letter.letter.request.explain,
+            warnings=letter.letter.request.warnings,
         )
         await self.requests.publish(request, letter.image)
         return new_id

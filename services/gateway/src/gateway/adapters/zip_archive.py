@@ -32,6 +32,7 @@ class ZipArchives:
 
     max_files: int
     max_image_bytes: int
+    max_dicom_bytes: int
 
     def list_images(self, spool: Spool, part: Part) -> list[Candidate | Rejected]:
         """Judge every entry by the archive's directory; nothing is unpacked yet.
@@ -58,7 +59,10 @@ class ZipArchives:
                 attributes=line.external_attr,
             )
             name = entry.name[:_MAX_NAME_CHARS]
-            match judge_entry(entry, max_image_bytes=self.max_image_bytes):
+            verdict = judge_entry(
+                entry, max_image_bytes=self.max_image_bytes, max_dicom_bytes=self.max_dicom_bytes
+            )
+            match verdict:
                 case Take(label):
                     yield Candidate(name, label, line.file_size, partial(_unpack, archive, line))
                 case Fault(code, detail):

@@ -27,6 +27,7 @@ class UploadLimits:
 
     max_files: int
     max_image_bytes: int
+    max_dicom_bytes: int
     max_unpacked_bytes: int
     max_requests: int
 

@@ -4,6 +4,7 @@ import re
 import stat
 from dataclasses import dataclass
 
+from gateway.core.dicom import SUFFIXES
 from gateway.core.faults import Fault
 from shared.contracts.errors import ErrorCode
 
@@ -46,14 +47,15 @@ class Skip:
     """A folder: it holds nothing itself."""
 
 
-def judge_entry(entry: Entry, *, max_image_bytes: int) -> Take | Skip | Fault:
-    """Decide on one entry by its directory line alone."""
+def judge_entry(entry: Entry, *, max_image_bytes: int, max_dicom_bytes: int) -> Take | Skip | Fault:
+    """Decide on one entry by its directory line alone: what is DICOM is known by its name."""
     fault = _find_name_fault(entry.name) or _find_kind_fault(entry)
     if fault is not None:
         return fault
     if entry.name.endswith("/"):
         return Skip()
-    fault = _find_size_fault(entry, max_image_bytes)
+    is_dicom = entry.name.lower().endswith(SUFFIXES)
+    fault = _find_size_fault(entry, max_dicom_bytes if is_dicom else max_image_bytes)
     if fault is not None:
         return fault
     top, _, rest = entry.name.partition("/")

@@ -6,14 +6,26 @@ import orjson
 from fastapi import Response
 
 from gateway.core.admission import Refuse
+from gateway.core.fhir import diagnostic_report
+from gateway.core.media_types import FHIR, JSON, choose
 from gateway.core.stages import worker_ms
-from gateway.http.problems import problem
+from gateway.http.problems import ProblemError, Responses, problem, problem_responses
 from gateway.http.timing import server_timing
 from gateway.ports import Outcome
+from shared.clock import created_at_ms
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import Expired, Failed, Succeeded
 
 RETRY_SOON = {"Retry-After": "1"}
+_FORMS = (JSON, FHIR)
+_REPORT = {
+    "type": "object",
+    "required": ["resourceType", "status", "code"],
+    "description": "A FHIR R4 DiagnosticReport.",
+}
+_ANSWER: Responses = {200: {"model": Succeeded, "content": {FHIR: {"schema": _REPORT}}}}
+ANSWER_FORMS = _ANSWER | problem_responses(ErrorCode.NOT_ACCEPTABLE)
+"""Describes, for OpenAPI, the forms of an answer."""
 
 
 def location_of(id_: str) -> dict[str, str]:
@@ -21,14 +33,25 @@ def location_of(id_: str) -> dict[str, str]:
     return {"Location": f"/v1/predictions/{id_}"}
 
 
+def form_of(accept: str | None) -> str:
+    """Give the media type that an answer is to have. Raises ProblemError: NOT_ACCEPTABLE."""
+    form = choose(accept, _FORMS)
+    if form is None:
+        detail = f"An answer can be had as {' or '.join(_FORMS)}."
+        raise ProblemError(ErrorCode.NOT_ACCEPTABLE, detail)
+    return form
+
+
 def answer(
     outcome: Outcome,
     *,
+    form: str = JSON,
     extra: Mapping[str, object] | None = None,
     stages_ms: Mapping[str, float] | None = None,
 ) -> Response:
     """Give an outcome its HTTP form: 200 only for an answer, else a problem.
 
+    form: the media type of an answer; a problem has its own.
     stages_ms: of the request that is answered; None if it only asks for an outcome that there is,
     which then has the worker's stages alone.
     """
@@ -37,8 +60,10 @@ def answer(
     match outcome:
         case Succeeded():
             body = {**(extra or {}), **outcome.model_dump(exclude={"timings"})}
+            if form == FHIR:
+                body = diagnostic_report(outcome, created_at_ms(outcome.id) or 0)
             headers = location_of(outcome.id) | timing
-            return Response(orjson.dumps(body), 200, headers, "application/json")
+            return Response(orjson.dumps(body), 200, headers, form)
         case Failed():
             return problem(outcome.code, outcome.detail, id_=outcome.id, headers=timing)
         case Expired():

@@ -7,7 +7,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
+from gateway.core.dicom import HEAD_BYTES, MEDIA_TYPE, is_dicom
 from gateway.http.bodies import bounded
+from gateway.http.limits import HttpLimits
 from gateway.http.part_headers import PartHeaders, file_name_of
 from gateway.http.problems import ProblemError
 from shared.contracts.errors import ErrorCode
@@ -16,20 +18,31 @@ from shared.preprocessing import ImageError, check_header
 FIELD = "file"
 MAX_PARTS = 16
 _FRAME_BYTES = 64 * 1024
+_BARE = (b"application/octet-stream", MEDIA_TYPE.encode())
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """filename: as the client says, for its own answer only; never a path, never logged."""
+    """filename: as the client says, for its own answer only; never a path, never logged.
+
+    warnings: what its file said, and its pixels do not.
+    """
 
     data: bytes
     content_type: str
     filename: str | None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_dicom(self) -> bool:
+        """Whether it says so, or begins like it; else it is an image whose header was read."""
+        return _kind_of(self.content_type) == MEDIA_TYPE or is_dicom(self.data)
 
 
-async def read_image(request: Request, *, max_bytes: int) -> Upload:
-    """Read a multipart field `file`, or a bare body of type image/*, and look at its header.
+async def read_image(request: Request, limits: HttpLimits) -> Upload:
+    """Read a multipart field `file`, or a bare body of type image/* or application/dicom.
 
+    Of an image the header is looked at; a DICOM file is given as it is, to be rendered.
     Raises ProblemError: TOO_LARGE, MALFORMED_REQUEST, MISSING_FIELD, EMPTY_FILE,
     UNSUPPORTED_MEDIA_TYPE, UNDECODABLE, TOO_MANY_PIXELS.
     """
@@ -38,39 +51,79 @@ async def read_image(request: Request, *, max_bytes: int) -> Upload:
         boundary = options.get(b"boundary")
         if not boundary:
             raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The multipart boundary is missing.")
-        upload = await _read_multipart(request, boundary, max_bytes)
-    elif kind.startswith(b"image/") or kind == b"application/octet-stream":
-        upload = await _read_body(request, kind.decode("latin-1"), max_bytes)
+        upload = await _read_multipart(request, boundary, limits)
+    elif kind.startswith(b"image/") or kind in _BARE:
+        upload = await _read_body(request, kind.decode("latin-1"), limits)
     else:
         raise ProblemError(
             ErrorCode.UNSUPPORTED_MEDIA_TYPE,
-            f"Send multipart/form-data with a field '{FIELD}', or an image/* body.",
+            f"Send multipart/form-data with a field '{FIELD}', or an image/* or {MEDIA_TYPE} body.",
         )
     try:
+        if upload.is_dicom and upload.data:
+            return upload
         check_header(upload.data)
     except ImageError as error:
         raise ProblemError(error.code, error.detail) from error
     return upload
 
 
-def _too_large(max_bytes: int) -> ProblemError:
+def _kind_of(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def too_large(max_bytes: int) -> ProblemError:
+    """Say how large an image may be."""
     limit = max_bytes // (1024 * 1024)
     return ProblemError(ErrorCode.TOO_LARGE, f"The image is larger than {limit} MiB.")
 
 
-async def _read_body(request: Request, content_type: str, max_bytes: int) -> Upload:
-    data = bytearray()
-    async for chunk in bounded(request, max_bytes, _too_large(max_bytes)):
-        data += chunk
-    return Upload(bytes(data), content_type, None)
+@dataclass(slots=True)
+class _Kept:
+    """The bytes of one file, kept as long as they are no more than its kind may have."""
+
+    limits: HttpLimits
+    content_type: str = "application/octet-stream"
+    data: bytearray = field(default_factory=bytearray)
+    size_bytes: int = 0
+    _head: bytes = b""
+
+    def add(self, chunk: bytes) -> None:
+        """Take in the next bytes; of what is too large, none are kept."""
+        if len(self._head) < HEAD_BYTES:
+            self._head += chunk[: HEAD_BYTES - len(self._head)]
+        self.size_bytes += len(chunk)
+        if self.size_bytes > self.max_bytes:
+            self.data = bytearray()
+        else:
+            self.data += chunk
+
+    @property
+    def max_bytes(self) -> int:
+        """What its kind may have, as far as it is known."""
+        dicom = _kind_of(self.content_type) == MEDIA_TYPE or is_dicom(self._head)
+        return self.limits.max_dicom_bytes if dicom else self.limits.max_image_bytes
+
+    def upload(self, filename: str | None) -> Upload:
+        """Give the file. Raises ProblemError if it was too large."""
+        if self.size_bytes > self.max_bytes:
+            raise too_large(self.max_bytes)
+        return Upload(bytes(self.data), self.content_type, filename)
+
+
+async def _read_body(request: Request, content_type: str, limits: HttpLimits) -> Upload:
+    kept = _Kept(limits, content_type)
+    most = limits.body_bytes(content_type)
+    async for chunk in bounded(request, most, too_large(most)):
+        kept.add(chunk)
+    return kept.upload(None)
 
 
 @dataclass
 class _Form:
     """Collects the one part that is wanted while the parser calls back."""
 
-    data: bytearray = field(default_factory=bytearray)
-    content_type: str = "application/octet-stream"
+    file: _Kept
     filename: str | None = None
     found: bool = False
     finished: bool = False
@@ -90,19 +143,19 @@ class _Form:
         if self._wanted:
             self.found = True
             self.filename = file_name_of(disposition)
-            self.content_type = self.headers.content_type
+            self.file.content_type = self.headers.content_type
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._wanted:
-            self.data += data[start:end]
+            self.file.add(data[start:end])
 
     def on_end(self) -> None:
         self.finished = True
 
 
-async def _read_multipart(request: Request, boundary: bytes, max_bytes: int) -> Upload:
-    form = _Form()
-    too_large = _too_large(max_bytes)
+async def _read_multipart(request: Request, boundary: bytes, limits: HttpLimits) -> Upload:
+    form = _Form(_Kept(limits))
+    most = limits.body_bytes("multipart/form-data")
     try:
         parser = MultipartParser(
             boundary,
@@ -116,19 +169,17 @@ async def _read_multipart(request: Request, boundary: bytes, max_bytes: int) -> 
                 "on_end": form.on_end,
             },
         )
-        async for chunk in bounded(request, max_bytes + _FRAME_BYTES, too_large):
+        async for chunk in bounded(request, most + _FRAME_BYTES, too_large(most)):
             parser.write(chunk)
         parser.finalize()
     except FormParserError as error:
         raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form cannot be read.") from error
-    return _finished(form, max_bytes)
+    return _finished(form)
 
 
-def _finished(form: _Form, max_bytes: int) -> Upload:
-    if len(form.data) > max_bytes:
-        raise _too_large(max_bytes)
+def _finished(form: _Form) -> Upload:
     if not form.found:
         raise ProblemError(ErrorCode.MISSING_FIELD, f"The form has no field '{FIELD}'.")
     if not form.finished:
         raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form ended early.")
-    return Upload(bytes(form.data), form.content_type, form.filename)
+    return form.file.upload(form.filename)

@@ -5,11 +5,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """Seconds a client may wait, and bytes an image may have."""
+    """Seconds a client may wait, and bytes that an image, or a DICOM file, may have."""
 
     default_wait_s: float
     max_wait_s: float
     max_image_bytes: int
+    max_dicom_bytes: int
+
+    def body_bytes(self, content_type: str) -> int:
+        """Bytes that are kept of a body: what is in a form is known when some of it is there."""
+        if content_type.lower().startswith("image/"):
+            return self.max_image_bytes
+        return max(self.max_image_bytes, self.max_dicom_bytes)
 
 
 @dataclass(frozen=True, slots=True)

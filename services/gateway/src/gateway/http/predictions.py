@@ -7,14 +7,26 @@ from fastapi import APIRouter, Request, Response
 from starlette.types import Message
 
 from gateway.core.admission import Refuse
+from gateway.core.dicom import MEDIA_TYPE as DICOM
+from gateway.core.media_types import JSON
 from gateway.core.preferences import Preferences, parse_explain, parse_prefer
-from gateway.http.answers import RETRY_SOON, answer, json_response, location_of, refusal
+from gateway.http.answers import (
+    ANSWER_FORMS,
+    RETRY_SOON,
+    answer,
+    form_of,
+    json_response,
+    location_of,
+    refusal,
+)
+from gateway.http.dicom_body import read_picture
 from gateway.http.direct_route import DirectRoute
-from gateway.http.image_body import FIELD, Upload, read_image
+from gateway.http.image_body import FIELD, Upload
 from gateway.http.limits import HttpLimits
 from gateway.http.problems import ProblemError, Responses, problem, problem_responses
 from gateway.http.timing import AnswerTimer
 from gateway.http.tracing import trace_of
+from gateway.ports import DicomRenderer
 from gateway.service.predictions import (
     Answered,
     DeadlineExceededError,
@@ -37,7 +49,8 @@ _MULTIPART = {
         }
     }
 }
-_IMAGE = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_IMAGE = {"image/*": _BINARY, DICOM: _BINARY}
 _PREFER = {
     "name": "Prefer",
     "in": "header",
@@ -68,6 +81,7 @@ _PROBLEMS = problem_responses(
     ErrorCode.TOO_LARGE,
     ErrorCode.TOO_MANY_PIXELS,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+    ErrorCode.UNSUPPORTED_DICOM,
     ErrorCode.UNDECODABLE,
     ErrorCode.INFERENCE_FAILED,
     ErrorCode.OVERLOADED,
@@ -79,7 +93,7 @@ _ACCEPTED: Responses = {202: {"description": "Accepted; the outcome is at `Locat
 
 
 def new_predictions_router(
-    service: PredictionService, limits: HttpLimits, timer: AnswerTimer
+    service: PredictionService, limits: HttpLimits, timer: AnswerTimer, renderer: DicomRenderer
 ) -> APIRouter:
     """Serve predictions: the seed's route and the versioned one."""
     router = APIRouter(tags=["predictions"], route_class=DirectRoute)
@@ -94,7 +108,7 @@ def new_predictions_router(
     )
     async def predict(request: Request) -> Response:
         waits = _preferences(request, limits, prefer=None)
-        upload = await _receive(service, request, waits, limits)
+        upload = await _receive(service, request, waits, limits, renderer)
         if isinstance(upload, Response):
             return upload
         answered = await _predict(service, request, upload, waits)
@@ -104,15 +118,16 @@ def new_predictions_router(
 
     @router.post(
         "/v1/predictions",
-        responses=_PROBLEMS | _ANSWER | _ACCEPTED,
+        responses=_PROBLEMS | ANSWER_FORMS | _ACCEPTED,
         openapi_extra={
             "requestBody": {"required": True, "content": _MULTIPART | _IMAGE},
             "parameters": [_EXPLAIN, _PREFER, _TRACEPARENT],
         },
     )
     async def create_prediction(request: Request) -> Response:
+        form = form_of(request.headers.get("accept"))
         preferences = _preferences(request, limits, prefer=request.headers.get("prefer"))
-        upload = await _receive(service, request, preferences, limits)
+        upload = await _receive(service, request, preferences, limits, renderer)
         if isinstance(upload, Response):
             return upload
         if preferences.respond_async:
@@ -120,7 +135,7 @@ def new_predictions_router(
         answered = await _predict(service, request, upload, preferences)
         if isinstance(answered, Response):
             return answered
-        return _timed(timer, request, answered, {})
+        return _timed(timer, request, answered, {}, form)
 
     return router
 
@@ -131,10 +146,10 @@ def new_outcomes_router(service: PredictionService) -> APIRouter:
 
     @router.get(
         "/v1/predictions/{id}",
-        responses=_ANSWER | _ACCEPTED | problem_responses(*_FOUND_PROBLEMS),
+        responses=ANSWER_FORMS | _ACCEPTED | problem_responses(*_FOUND_PROBLEMS),
     )
-    async def read_prediction(id: str) -> Response:  # noqa: A002  the path's own word
-        return await _read(service, id)
+    async def read_prediction(id: str, request: Request) -> Response:  # noqa: A002  the path's own word
+        return await _read(service, id, form_of(request.headers.get("accept")))
 
     return router
 
@@ -160,14 +175,18 @@ def _preferences(request: Request, limits: HttpLimits, *, prefer: str | None) ->
 
 
 async def _receive(
-    service: PredictionService, request: Request, waits: Preferences, limits: HttpLimits
+    service: PredictionService,
+    request: Request,
+    waits: Preferences,
+    limits: HttpLimits,
+    renderer: DicomRenderer,
 ) -> Upload | Response:
     if refused := _at_the_door(service, request, waits, limits):
         return refused
     try:
-        with service.arriving(at_most=limits.max_image_bytes) as take:
+        with service.arriving(at_most=_kept_bytes(request, limits)) as take:
             counted = _counting(request, take)
-            return await read_image(counted, max_bytes=limits.max_image_bytes)
+            return await read_picture(counted, limits, renderer, waits.wait_s)
     except NoRoomError as error:
         return refusal(error.refused)
 
@@ -185,7 +204,7 @@ def _at_the_door(
     service: PredictionService, request: Request, waits: Preferences, limits: HttpLimits
 ) -> Response | None:
     # What announces more than is allowed is refused for that, by whoever reads it.
-    announced = min(_announced_bytes(request), limits.max_image_bytes)
+    announced = min(_announced_bytes(request), _kept_bytes(request, limits))
     refused = service.refusal(announced, waits.wait_s)
     if refused is None:
         return None
@@ -193,6 +212,10 @@ def _at_the_door(
     # Everybody else's body is read past by the server, and kept nowhere.
     asks_first = request.headers.get("expect", "").lower() == "100-continue"
     return refusal(refused, {"Connection": "close"} if asks_first else {})
+
+
+def _kept_bytes(request: Request, limits: HttpLimits) -> int:
+    return limits.body_bytes(request.headers.get("content-type", ""))
 
 
 def _announced_bytes(request: Request) -> int:
@@ -205,7 +228,12 @@ async def _predict(
 ) -> Answered | Response:
     try:
         answered = await service.predict(
-            upload.data, upload.content_type, waits.wait_s, _traceparent(request), waits.explain
+            upload.data,
+            upload.content_type,
+            waits.wait_s,
+            _traceparent(request),
+            explain=waits.explain,
+            warnings=upload.warnings,
         )
     except DeadlineExceededError as error:
         return problem(
@@ -220,10 +248,14 @@ async def _predict(
 
 
 def _timed(
-    timer: AnswerTimer, request: Request, answered: Answered, extra: dict[str, object]
+    timer: AnswerTimer,
+    request: Request,
+    answered: Answered,
+    extra: dict[str, object],
+    form: str = JSON,
 ) -> Response:
     stages_ms = timer.stages_ms(request.scope, answered.accepted_s, answered.outcome)
-    return answer(answered.outcome, extra=extra, stages_ms=stages_ms)
+    return answer(answered.outcome, form=form, extra=extra, stages_ms=stages_ms)
 
 
 async def _submit(
@@ -231,7 +263,12 @@ async def _submit(
 ) -> Response:
     try:
         accepted = await service.submit(
-            upload.data, upload.content_type, waits.wait_s, _traceparent(request), waits.explain
+            upload.data,
+            upload.content_type,
+            waits.wait_s,
+            _traceparent(request),
+            explain=waits.explain,
+            warnings=upload.warnings,
         )
     except BrokerUnavailableError:
         return _broker_away()
@@ -248,7 +285,7 @@ def _traceparent(request: Request) -> str | None:
     return parse_traceparent(request.headers.getlist("traceparent"))
 
 
-async def _read(service: PredictionService, id_: str) -> Response:
+async def _read(service: PredictionService, id_: str, form: str) -> Response:
     try:
         found = await service.find(id_)
     except BrokerUnavailableError:
@@ -261,7 +298,7 @@ async def _read(service: PredictionService, id_: str) -> Response:
             detail = "No such prediction, or its outcome is past its retention of one hour."
             return problem(ErrorCode.NOT_FOUND, detail)
         case _:
-            return answer(found)
+            return answer(found, form=form)
 
 
 def _broker_away() -> Response:

@@ -28,6 +28,7 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ErrorCode.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
+    ErrorCode.NOT_ACCEPTABLE: HTTPStatus.NOT_ACCEPTABLE,
     ErrorCode.CONFLICT: HTTPStatus.CONFLICT,
     ErrorCode.INVALID_LABEL: HTTPStatus.UNPROCESSABLE_ENTITY,
     ErrorCode.UNKNOWN_LABEL: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -40,6 +41,7 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorCode.TOO_MANY_PIXELS: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    ErrorCode.UNSUPPORTED_DICOM: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     ErrorCode.UNDECODABLE: HTTPStatus.UNPROCESSABLE_ENTITY,
     ErrorCode.INFERENCE_FAILED: HTTPStatus.INTERNAL_SERVER_ERROR,
     ErrorCode.WORKER_CRASHED: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -53,8 +55,11 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
 _KNOWN_STATUSES = frozenset(status.value for status in HTTPStatus)
 _FRAMEWORK_CODES = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.METHOD_NOT_ALLOWED}
 
-# What is still to come of the body is not waited for.
-_CLOSING = {ErrorCode.REQUEST_TIMEOUT: {"Connection": "close"}}
+_HEADERS = {
+    # What is still to come of the body is not waited for.
+    ErrorCode.REQUEST_TIMEOUT: {"Connection": "close"},
+    ErrorCode.OVERLOADED: {"Retry-After": "1"},
+}
 
 Responses = dict[int | str, dict[str, Any]]
 """What FastAPI takes as `responses=`."""
@@ -171,7 +176,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     async def refused(_: Request, error: ProblemError) -> Response:
-        return problem(error.code, error.detail, headers=_CLOSING.get(error.code))
+        return problem(error.code, error.detail, headers=_HEADERS.get(error.code))
 
     @app.exception_handler(FaultError)
     async def faulty(_: Request, error: FaultError) -> Response:

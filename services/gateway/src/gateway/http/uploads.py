@@ -74,6 +74,7 @@ _PROBLEMS = problem_responses(
     ErrorCode.TOO_MANY_FILES,
     ErrorCode.TOO_COMPRESSED,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+    ErrorCode.UNSUPPORTED_DICOM,
     ErrorCode.UNDECODABLE,
     ErrorCode.TOO_FEW_PIXELS,
     ErrorCode.INVALID_LABEL,
@@ -103,7 +104,7 @@ def new_uploads_router(
         },
     )
     async def create_uploads(request: Request) -> Response:
-        """Store labelled images for training; each is answered for by name.
+        """Store labelled images, DICOM among them, for training; each is answered for by name.
 
         A form with `label` and one or many `files`, or a ZIP whose top folders are the labels, as
         a file of the form or as the body. The query is for a body that is a ZIP; a form has fields.

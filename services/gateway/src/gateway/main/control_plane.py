@@ -23,7 +23,7 @@ from gateway.http.models import (
 )
 from gateway.http.uploads import new_uploads_router
 from gateway.main.clients import Clients
-from gateway.ports import UploadPublisher
+from gateway.ports import DicomRenderer, UploadPublisher
 from gateway.service.jobs import JobFeeds, recall_endings
 from gateway.service.models import CurrentModel
 from gateway.service.thumbnails import Thumbnails
@@ -66,18 +66,21 @@ def new_control_plane(
     control: ControlClient,
     images: UploadPublisher,
     cluster: ClusterView,
+    renderer: DicomRenderer,
     compute: Executor,
 ) -> ControlPlane:
     """Make the services. compute: where images are unpacked and decoded."""
     current = CurrentModel(settings.model_name, control, cluster)
     uploads = UploadService(
         images,
-        ZipArchives(settings.max_upload_files, settings.max_image_bytes),
+        ZipArchives(settings.max_upload_files, settings.max_image_bytes, settings.max_dicom_bytes),
         current,
+        renderer,
         compute,
         UploadLimits(
             max_files=settings.max_upload_files,
             max_image_bytes=settings.max_image_bytes,
+            max_dicom_bytes=settings.max_dicom_bytes,
             max_unpacked_bytes=settings.max_unpacked_bytes,
             max_requests=settings.max_uploads,
         ),

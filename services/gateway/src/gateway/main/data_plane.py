@@ -1,5 +1,6 @@
 """The parts that serve predictions; none of them knows the registry."""
 
+from gateway.adapters.dicom_processes import DecoderLimits
 from gateway.adapters.group_lag import Followed, KafkaGroupLag
 from gateway.adapters.outcome_log import KafkaOutcomeLog
 from gateway.adapters.requests import KafkaRequests
@@ -15,6 +16,7 @@ from shared.contracts.topics import PREDICT_REQUESTS, PREDICT_RESULTS, PREDICT_R
 from shared.kafka.clients import new_consumer
 from shared.kafka.publisher import KafkaPublisher
 from shared.observability.tracing import Tracer
+from shared.preprocessing import MAX_PIXELS
 
 _WORKERS = "inference-worker"
 _RETRIES = "inference-worker-retry"
@@ -30,6 +32,18 @@ def new_group_lag(settings: Settings, clients: Clients, watcher: LagWatcher) -> 
         watcher,
         Followed(PREDICT_REQUESTS.prefixed(prefix).name, _WORKERS),
         Followed(PREDICT_RETRY.prefixed(prefix).name, _RETRIES),
+    )
+
+
+def new_decoder_limits(settings: Settings) -> DecoderLimits:
+    """Give the bounds of decoding DICOM."""
+    return DecoderLimits(
+        processes=settings.dicom_processes,
+        waiting=settings.max_dicom_waiting,
+        timeout_s=settings.dicom_timeout_s,
+        memory_bytes=settings.dicom_memory_bytes,
+        max_pixels=MAX_PIXELS,
+        max_png_bytes=settings.max_image_bytes,
     )
 
 

@@ -66,10 +66,15 @@ def new_routes(
         lags=parts.lag.lags.items,
         problems=problems.newest_first,
     )
-    limits = HttpLimits(settings.default_wait_s, settings.max_wait_s, settings.max_image_bytes)
+    limits = HttpLimits(
+        settings.default_wait_s,
+        settings.max_wait_s,
+        settings.max_image_bytes,
+        settings.max_dicom_bytes,
+    )
     return new_app(
         # Routes are tried in order: the hot ones first.
-        new_predictions_router(parts.predictions, limits, timer),
+        new_predictions_router(parts.predictions, limits, timer, parts.decoders),
         new_outcomes_router(parts.predictions),
         *_new_open_inference_routers(settings, parts, clock, timer),
         new_status_router(parts.cluster, clock, watched, model_name=settings.model_name),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.adapters.broker_probe import KafkaProbe
+from gateway.adapters.dicom_processes import DicomProcesses
 from gateway.adapters.group_lag import KafkaGroupLag
 from gateway.main.control_plane import ControlPlane
 from gateway.service.predictions import PredictionService
@@ -23,6 +24,7 @@ class Parts:
     cluster: ClusterView
     probe: KafkaProbe
     lag: KafkaGroupLag
+    decoders: DicomProcesses
     readers: tuple[TopicReader, ...]
     tracer: Tracer | None
 

@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp
 
 from gateway.adapters.broker_probe import KafkaProbe
+from gateway.adapters.dicom_processes import open_decoders
 from gateway.http.connections import new_connections
 from gateway.main.clients import open_clients
 from gateway.main.control_plane import new_control_plane, new_labelled_images
-from gateway.main.data_plane import new_group_lag, new_prediction_service
+from gateway.main.data_plane import (
+    new_decoder_limits,
+    new_group_lag,
+    new_prediction_service,
+)
 from gateway.main.following import new_readers
 from gateway.main.gate import new_connection_limits, refuse_unsafe_start
 from gateway.main.http_side import new_http_side
@@ -69,15 +74,18 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncItera
         async with (
             open_tracing(settings.tracing, service="gateway", instance=settings.id) as tracer,
             open_clients(settings) as clients,
+            open_decoders(new_decoder_limits(settings)) as decoders,
         ):
             probe = KafkaProbe(clients.lookout)
             predictions = new_prediction_service(settings, clients, probe, clock, tracer)
             cluster = ClusterView()
             images = new_labelled_images(settings, clients)
-            control = new_control_plane(settings, clients.control, images, cluster, compute)
+            control = new_control_plane(
+                settings, clients.control, images, cluster, decoders, compute
+            )
             readers = new_readers(settings, predictions, control, cluster)
             lag = new_group_lag(settings, clients, predictions)
-            parts = Parts(predictions, control, cluster, probe, lag, readers, tracer)
+            parts = Parts(predictions, control, cluster, probe, lag, decoders, readers, tracer)
             yield Gateway(new_http_side(settings, parts, clock), parts)
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from gateway.core.dicom import is_dicom
 from gateway.core.faults import Fault
-from gateway.core.uploads import Candidate
+from gateway.core.uploads import Candidate, UploadLimits
 from gateway.core.zip_entries import is_archive, too_large
 from gateway.ports import FaultError
 from shared.contracts.errors import ErrorCode
@@ -27,15 +28,22 @@ class Inspected:
     content_type: str
 
 
-def inspect(candidate: Candidate, *, max_image_bytes: int) -> Inspected | Fault:
-    """Read one file and decode it: a header alone proves nothing."""
-    if candidate.size_bytes > max_image_bytes:
-        return too_large(max_image_bytes)
+def read(candidate: Candidate, limits: UploadLimits) -> bytes | Fault:
+    """Read one file: an image, or DICOM, which may be larger."""
+    if candidate.size_bytes > max(limits.max_image_bytes, limits.max_dicom_bytes):
+        return too_large(limits.max_image_bytes)
     try:
         content = candidate.read()
-        return _inspect(content)
     except FaultError as error:
         return error.fault
+    max_bytes = limits.max_dicom_bytes if is_dicom(content) else limits.max_image_bytes
+    return too_large(max_bytes) if len(content) > max_bytes else content
+
+
+def inspect(content: bytes) -> Inspected | Fault:
+    """Decode one image: a header alone proves nothing."""
+    try:
+        return _inspect(content)
     except ImageError as error:
         return Fault(error.code, error.detail)
 

@@ -130,11 +130,12 @@ class PredictionService:
         wait_s: float,
         traceparent: str | None = None,
         explain: str | None = None,
+        warnings: tuple[str, ...] = (),
     ) -> Answered | Refuse:
         """Have one encoded image classified.
 
         traceparent: of the trace that this is a part of, as W3C Trace Context has it. explain: how
-        the answer is to be explained, None: not at all.
+        the answer is to be explained, None: not at all. warnings: to be among those of the answer.
         Raises DeadlineExceededError after `wait_s`, BrokerUnavailableError if it could not be
         accepted.
         """
@@ -154,6 +155,7 @@ class PredictionService:
                         content_type,
                         traceparent=traceparent,
                         explain=explain,
+                        warnings=warnings,
                     )
                     await self._publish(headers, image)
                     accepted_s = self._clock.monotonic_s()
@@ -172,6 +174,7 @@ class PredictionService:
         wait_s: float,
         traceparent: str | None = None,
         explain: str | None = None,
+        warnings: tuple[str, ...] = (),
     ) -> Accepted | Refuse:
         """Accept one encoded image and do not wait. Raises BrokerUnavailableError."""
         admitted = self._admit(len(image), wait_s)
@@ -179,7 +182,12 @@ class PredictionService:
             return admitted
         id_ = _named(new_id())
         headers = RequestHeaders(
-            id_, admitted.deadline_ms, content_type, traceparent=traceparent, explain=explain
+            id_,
+            admitted.deadline_ms,
+            content_type,
+            traceparent=traceparent,
+            explain=explain,
+            warnings=warnings,
         )
         try:
             with self._holding(image):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
+from gateway.core.dicom import is_dicom
 from gateway.core.faults import Fault
 from gateway.core.labelling import Labelling, find_label_fault
 from gateway.core.uploads import (
@@ -21,8 +22,15 @@ from gateway.core.uploads import (
     too_much,
 )
 from gateway.core.zip_entries import is_archive
-from gateway.ports import Archives, FaultError, Spool, UploadPublisher
-from gateway.service.inspection import Inspected, inspect
+from gateway.ports import (
+    Archives,
+    DecoderBusyError,
+    DicomRenderer,
+    FaultError,
+    Spool,
+    UploadPublisher,
+)
+from gateway.service.inspection import Inspected, inspect, read
 from gateway.service.models import CurrentModel
 from shared.clock import new_id
 from shared.contracts.dataset import UploadHeaders
@@ -30,6 +38,8 @@ from shared.contracts.errors import ErrorCode
 from shared.kafka.publisher import BrokerUnavailableError
 
 _HEAD_BYTES = 4
+_DECODER_WAIT_S = 60.0
+_DECODERS_BUSY = Fault(ErrorCode.OVERLOADED, "Too many DICOM files wait to be decoded.")
 
 T = TypeVar("T")
 
@@ -57,14 +67,18 @@ class UploadService:
         publisher: UploadPublisher,
         archives: Archives,
         model: CurrentModel,
+        renderer: DicomRenderer,
         compute: Executor,
         limits: UploadLimits,
     ) -> None:
         self._publisher = publisher
         self._archives = archives
         self._model = model
+        self._renderer = renderer
         self._compute = compute
         self._limits = limits
+        # However many requests there are, one file of theirs is in memory.
+        self._turn = asyncio.Lock()
         self._requests = 0
 
     @contextmanager
@@ -128,12 +142,26 @@ class UploadService:
         fault = find_label_fault(found.label, classes)
         if fault is not None:
             return Rejected(found.filename, fault.code, fault.detail)
-        seen = await self._off_loop(
-            partial(inspect, found, max_image_bytes=self._limits.max_image_bytes)
-        )
+        async with self._turn:
+            seen = await self._see(found)
         if isinstance(seen, Fault):
             return Rejected(found.filename, seen.code, seen.detail)
         return await self._publish(found, seen, labelling)
+
+    async def _see(self, candidate: Candidate) -> Inspected | Fault:
+        content = await self._off_loop(partial(read, candidate, self._limits))
+        if isinstance(content, bytes) and is_dicom(content):
+            content = await self._picture_of(content)
+        if isinstance(content, Fault):
+            return content
+        return await self._off_loop(partial(inspect, content))
+
+    async def _picture_of(self, file: bytes) -> bytes | Fault:
+        try:
+            rendered = await self._renderer.render(file, wait_s=_DECODER_WAIT_S)
+        except DecoderBusyError:
+            return _DECODERS_BUSY
+        return rendered if isinstance(rendered, Fault) else rendered.png
 
     async def _publish(
         self, candidate: Candidate, image: Inspected, labelling: Labelling

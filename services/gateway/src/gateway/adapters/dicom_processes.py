@@ -1,0 +1,185 @@
+"""DICOM files to pictures, in processes of their own: few, bounded, and replaced when they die."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.adapters.dicom_frames import (
+    MAX_VERDICT_BYTES,
+    READY,
+    REPLY,
+    REQUEST,
+    Reply,
+    decode_reply,
+)
+from gateway.core.faults import Fault
+from gateway.ports import DecoderBusyError
+from shared.contracts.errors import ErrorCode
+
+_log = structlog.get_logger(__name__)
+
+PROGRAM = (sys.executable, "-m", "gateway.adapters.dicom_decoder")
+_CHUNK_BYTES = 256 * 1024
+_START_TIMEOUT_S = 60.0
+_HANDED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_ENDED = Fault(
+    ErrorCode.UNDECODABLE,
+    "The DICOM file could not be decoded within the time and memory that one file may have.",
+)
+
+
+class _EndedError(Exception):
+    """The decoder died, said nothing in time, or said what no decoder says."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderLimits:
+    """processes: at once. waiting: files that wait for one, at most. The rest is for each file."""
+
+    processes: int
+    waiting: int
+    timeout_s: float
+    memory_bytes: int
+    max_pixels: int
+    max_png_bytes: int
+
+
+class DicomProcesses:
+    """Renders files. A process is started by the first file that finds none free."""
+
+    def __init__(self, limits: DecoderLimits, program: Sequence[str] = PROGRAM) -> None:
+        """program: what is run, with memory, seconds and pixels behind it."""
+        self._limits = limits
+        self._program = (
+            *program,
+            *map(str, (limits.memory_bytes, limits.timeout_s, limits.max_pixels)),
+        )
+        self._slots = asyncio.Semaphore(limits.processes)
+        self._idle: list[Process] = []
+        self._waiting = 0
+
+    async def render(self, content: bytes, *, wait_s: float) -> Reply:
+        """See `gateway.ports.DicomRenderer`."""
+        await self._take_slot(wait_s)
+        try:
+            return await self._render(content)
+        finally:
+            self._slots.release()
+
+    async def close(self) -> None:
+        """End every process."""
+        while self._idle:
+            await _end(self._idle.pop())
+
+    async def _take_slot(self, wait_s: float) -> None:
+        if self._waiting >= self._limits.waiting:
+            raise DecoderBusyError
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise DecoderBusyError from error
+        finally:
+            self._waiting -= 1
+
+    async def _render(self, content: bytes) -> Reply:
+        process = await self._take_process()
+        is_well = False
+        try:
+            async with asyncio.timeout(self._limits.timeout_s):
+                reply = await self._ask(process, content)
+            is_well = True
+        except (_EndedError, TimeoutError) as error:
+            _log.warning("decoder ended", reason=type(error).__name__)
+            return _ENDED
+        finally:
+            # Also of a request that nobody waits for any more: half a reply is in its pipe.
+            if is_well:
+                self._idle.append(process)
+            else:
+                await _end(process)
+        return reply
+
+    async def _take_process(self) -> Process:
+        while self._idle:
+            process = self._idle.pop()
+            if process.returncode is None:
+                return process
+            await _end(process)
+        return await self._start()
+
+    async def _start(self) -> Process:
+        handed_on = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
+        process = await asyncio.create_subprocess_exec(
+            *self._program, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=handed_on | _ONE_THREAD
+        )
+        try:
+            async with asyncio.timeout(_START_TIMEOUT_S):
+                is_ready = await _read(process, len(READY)) == READY
+        except (_EndedError, TimeoutError):
+            is_ready = False
+        except BaseException:
+            await _end(process)
+            raise
+        if not is_ready:
+            await _end(process)
+            _log.error("decoder does not start", code=process.returncode)
+            raise DecoderBusyError
+        return process
+
+    async def _ask(self, process: Process, content: bytes) -> Reply:
+        await _send(process, content)
+        verdict_bytes, png_bytes = REPLY.unpack(await _read(process, REPLY.size))
+        if verdict_bytes > MAX_VERDICT_BYTES or png_bytes > self._limits.max_png_bytes:
+            raise _EndedError
+        verdict = await _read(process, verdict_bytes)
+        png = await _read(process, png_bytes)
+        try:
+            return decode_reply(verdict, png)
+        except ValueError as error:
+            raise _EndedError from error
+
+
+async def _send(process: Process, content: bytes) -> None:
+    assert process.stdin is not None
+    try:
+        process.stdin.write(REQUEST.pack(len(content)))
+        # In pieces: what a pipe does not take at once is copied.
+        for start in range(0, len(content), _CHUNK_BYTES):
+            process.stdin.write(content[start : start + _CHUNK_BYTES])
+            await process.stdin.drain()
+    except OSError as error:
+        raise _EndedError from error
+
+
+async def _read(process: Process, size_bytes: int) -> bytes:
+    assert process.stdout is not None
+    try:
+        return await process.stdout.readexactly(size_bytes)
+    except (asyncio.IncompleteReadError, OSError) as error:
+        raise _EndedError from error
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    # Closes its pipes too.
+    await process.communicate()
+
+
+@asynccontextmanager
+async def open_decoders(limits: DecoderLimits) -> AsyncIterator[DicomProcesses]:
+    """Give decoders, none of which runs yet; the end of the block ends them."""
+    decoders = DicomProcesses(limits)
+    try:
+        yield decoders
+    finally:
+        await decoders.close()

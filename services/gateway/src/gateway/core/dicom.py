@@ -1,0 +1,65 @@
+"""DICOM: how a file is told, what is warned of, and what a decoder may answer."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MEDIA_TYPE = "application/dicom"
+SUFFIXES = (".dcm", ".dicom")
+MAGIC, MAGIC_AT = b"DICM", 128
+HEAD_BYTES = MAGIC_AT + len(MAGIC)
+"""As many first bytes tell a DICOM file (PS3.10, 7.1)."""
+
+
+class Warned(StrEnum):
+    """What a DICOM file says of itself and its pixels do not. Words are never renamed or reused."""
+
+    VIEW_NOT_FRONTAL = "view_not_frontal"
+    VIEW_UNKNOWN = "view_unknown"
+    MODALITY_NOT_RADIOGRAPHY = "modality_not_radiography"
+    BODY_PART_NOT_CHEST = "body_part_not_chest"
+    BURNED_IN_ANNOTATION = "burned_in_annotation"
+    NO_WINDOW = "no_window"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What leaves the decoder: a grey 8-bit PNG, and nothing else that was in the file."""
+
+    png: bytes
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is asked of a file's own words, None where it does not say. Never a patient's."""
+
+    modality: str | None
+    view: str | None
+    body_part: str | None
+    burned_in: str | None
+
+
+_RADIOGRAPHY = frozenset(("CR", "DX"))
+_FRONTAL = frozenset(("PA", "AP"))
+_CHEST = frozenset(("CHEST", "THORAX", "LUNG"))
+
+
+def is_dicom(head: bytes) -> bool:
+    """Tell a DICOM file by its first `HEAD_BYTES` bytes."""
+    return head[MAGIC_AT:HEAD_BYTES] == MAGIC
+
+
+def find_warnings(about: About, *, has_window: bool) -> tuple[str, ...]:
+    """Name what the model was not made for, or what a person should know before believing it."""
+    found = (
+        (Warned.MODALITY_NOT_RADIOGRAPHY, about.modality not in _RADIOGRAPHY),
+        (Warned.VIEW_UNKNOWN, about.view is None),
+        (Warned.VIEW_NOT_FRONTAL, about.view is not None and about.view not in _FRONTAL),
+        (
+            Warned.BODY_PART_NOT_CHEST,
+            about.body_part is not None and about.body_part not in _CHEST,
+        ),
+        (Warned.BURNED_IN_ANNOTATION, about.burned_in == "YES"),
+        (Warned.NO_WINDOW, not has_window),
+    )
+    return tuple(code.value for code, holds in found if holds)

@@ -1,0 +1,41 @@
+"""What a client sent, as the picture that goes on to Kafka."""
+
+from starlette.requests import Request
+
+from gateway.core.dicom import is_dicom
+from gateway.core.faults import Fault
+from gateway.http.image_body import Upload, read_image
+from gateway.http.limits import HttpLimits
+from gateway.http.problems import ProblemError
+from gateway.ports import DecoderBusyError, DicomRenderer
+from shared.contracts.errors import ErrorCode
+from shared.preprocessing import ImageError, check_header
+
+_PNG = "image/png"
+
+
+async def read_picture(
+    request: Request, limits: HttpLimits, renderer: DicomRenderer, wait_s: float
+) -> Upload:
+    """Read an image, see `read_image`; of a DICOM file give the picture in it.
+
+    wait_s: to wait for a decoder. Raises ProblemError, OVERLOADED where none was free.
+    """
+    upload = await read_image(request, limits)
+    if not upload.is_dicom:
+        return upload
+    if not is_dicom(upload.data):
+        raise ProblemError(ErrorCode.UNDECODABLE, "The file does not begin as DICOM does.")
+    try:
+        rendered = await renderer.render(upload.data, wait_s=wait_s)
+    except DecoderBusyError as error:
+        detail = "Too many DICOM files wait to be decoded."
+        raise ProblemError(ErrorCode.OVERLOADED, detail) from error
+    if isinstance(rendered, Fault):
+        raise ProblemError(rendered.code, rendered.detail)
+    try:
+        # The decoder is not believed more than a client is.
+        check_header(rendered.png)
+    except ImageError as error:
+        raise ProblemError(error.code, error.detail) from error
+    return Upload(rendered.png, _PNG, upload.filename, rendered.warnings)
