@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := bench.compare bench.peers embedded gateway grafana inference_worker load operations pneumo registry shared trainer ui
+PACKAGES := bench.compare bench.peers docsite embedded gateway grafana inference_worker load operations pneumo registry shared trainer ui
 MEMBERS := shared $(sort $(wildcard services/*)) deploy/embedded deploy/operations client ui
 PROJECTS := $(wildcard $(addsuffix /pyproject.toml,$(MEMBERS)))
 # Set CHECKED to look at a part only: make lint CHECKED=services/gateway
@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq soak train test test-faults lint format-check types imports unit rules promtool format dashboards lock lock-jars audit-dependencies release clean
+.PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq soak train test test-faults lint format-check types imports unit rules promtool format dashboards reference docs docs-serve lock lock-jars audit-dependencies release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -131,6 +131,18 @@ promtool: $(BIN)/promtool ## build promtool with Go (once; minutes), as locked i
 format: install-dev ## put the code in the one form
 	$(BIN)/ruff check --fix $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
+
+# --- document ----------------------------------------------------------------------------------
+
+docs: install-dev ## build the documentation into site/, which needs no network and no server: open site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+	@echo "Open site/index.html."
+
+docs-serve: install-dev ## serve the documentation while it is written, at http://127.0.0.1:8400
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve --dev-addr 127.0.0.1:8400 --watch docsite
+
+reference: install-dev ## write docs/reference anew, from routes, topics, settings and commands
+	$(BIN)/python -m docsite write
 
 # --- maintain ----------------------------------------------------------------------------------
 

@@ -26,8 +26,10 @@ class Settings(BaseSettings):
     default_wait_s: float = Field(default=10.0, gt=0, le=300)
     """How long a client waits that does not say (`Prefer: wait=`), seconds."""
     max_wait_s: float = Field(default=60.0, gt=0, le=300)
+    """What a client may ask for at most, seconds."""
     model_name: str = "pneumonia"
     max_image_bytes: int = Field(default=MAX_IMAGE_BYTES, gt=0, le=MAX_IMAGE_BYTES)
+    """One image, at most; no setting lets more than 8 MiB onto a topic."""
     max_infer_bytes: int = Field(default=32 * _MIB, ge=1)
     """Body of one request of the Open Inference Protocol, at most: as it comes, and unpacked."""
     max_dicom_bytes: int = Field(default=64 * _MIB, gt=0, le=512 * _MIB)
@@ -59,6 +61,7 @@ class Settings(BaseSettings):
     max_unpacked_bytes: int = Field(default=512 * _MIB, ge=1)
     """What the files of one upload may be together once unpacked."""
     max_upload_files: int = Field(default=1_000, ge=1)
+    """Files of one upload, at most."""
     max_uploads: int = Field(default=8, ge=1)
     """Uploads at once, at most."""
     upload_timeout_s: float = Field(default=600.0, gt=0)
@@ -84,6 +87,7 @@ class Settings(BaseSettings):
     max_head_bytes: int = Field(default=32 * 1024, ge=1024)
     """Path and headers of one request, at most."""
     max_headers: int = Field(default=100, ge=1)
+    """Headers of one request, at most."""
     head_timeout_s: float = Field(default=10.0, gt=0)
     """In which a request's headers must have arrived."""
     stall_timeout_s: float = Field(default=60.0, gt=0)
@@ -93,6 +97,7 @@ class Settings(BaseSettings):
     body_grace_s: float = Field(default=10.0, gt=0)
     """After so long, a body must have come at `min_body_bytes_per_s`."""
     min_body_bytes_per_s: float = Field(default=16 * 1024, gt=0)
+    """Slower bodies are given up."""
 
     loop_stuck_after_s: float = Field(default=30.0, ge=0)
     """An event loop that has not turned for this long ends the gateway; 0: never."""

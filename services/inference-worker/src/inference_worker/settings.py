@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     reconcile_every_s: float = Field(default=30.0, gt=0)
     """How often the registry is asked for the current model, in case an event was missed."""
     status_interval_s: float = Field(default=5.0, gt=0)
+    """How often it tells of itself while nothing changes, seconds."""
     faults: bool = False
     """Let marked images do harm (adapters/faults.py): for tests, never in production."""
     simulated_ms: float = Field(default=0.0, ge=0)

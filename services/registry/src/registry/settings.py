@@ -24,11 +24,13 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8001, ge=1, le=65535)
     data_dir: Path = Path(".pneumo/registry")
+    """Everything that it keeps: bundles, uploaded images, and the database if that is SQLite."""
     database_url: SecretStr | None = None
     """sqlite:///file or postgresql://user:password@host/name; default: SQLite in data_dir."""
     seed_bundle: Path | None = None
     """A bundle to import and promote while no model is current."""
     max_artifact_bytes: int = Field(default=512 * _MIB, ge=1)
+    """One file of a bundle, at most."""
     max_dataset_bytes: int = Field(default=50 * _GIB, ge=1)
     """Of all uploaded images together; beyond it uploads wait until images are deleted."""
     min_new_images: int = Field(default=20, ge=0)

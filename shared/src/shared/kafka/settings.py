@@ -13,15 +13,25 @@ class KafkaSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KAFKA_", frozen=True, extra="ignore")
 
     bootstrap_servers: str = "127.0.0.1:9092"
+    """The brokers that a client asks first for the others, with commas between them."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """Whether a client encrypts (SSL), says who it is (SASL), or both."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    """How it says who it is."""
     sasl_username: str | None = None
+    """As whom."""
     sasl_password: SecretStr | None = None
+    """With which secret; never logged."""
     ssl_cafile: str | None = None
+    """The certificates that brokers are trusted by; none: the system's."""
     ssl_certfile: str | None = None
+    """The client's own certificate, where the cluster asks for one."""
     ssl_keyfile: str | None = None
+    """That certificate's key."""
     topic_prefix: str = Field(default="", pattern=r"^[0-9A-Za-z.-]{0,64}$")
+    """Before the name of every topic: to keep to itself on a shared cluster."""
     replication_factor: int = Field(default=1, ge=1)
+    """Copies of each topic that is made: 3 on a cluster of three or more."""
 
     def client_options(self) -> dict[str, Any]:
         """Give the keyword arguments that every aiokafka client takes."""

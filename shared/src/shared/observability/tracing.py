@@ -34,7 +34,9 @@ class TracingSettings(BaseSettings):
     )
     """The same with its path, for traces alone."""
     exporter: str = Field(default="otlp", validation_alias="OTEL_TRACES_EXPORTER")
+    """none: there are no traces, whatever the endpoint."""
     disabled: bool = Field(default=False, validation_alias="OTEL_SDK_DISABLED")
+    """There are no traces, whatever the endpoint."""
 
     @property
     def url(self) -> str | None:

@@ -29,21 +29,32 @@ def find_sample(settings: StackSettings) -> Path:
     return found[0]
 
 
-def predict_sample(gateway: str, sample: Path) -> str:
+def predict_sample(gateway: str, sample: Path, key: str | None = None) -> str:
     """Send a radiograph through the gateway; give its answer as JSON text.
+
+    key: an API key with the scope `predict`, where the gateway asks for one.
 
     Raises SampleRefusedError with the problem's own words.
     """
     kind = mimetypes.guess_type(sample.name)[0] or "application/octet-stream"
     files = {"file": (sample.name, sample.read_bytes(), kind)}
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     try:
         response = httpx.post(
-            f"{gateway}/predict", files=files, timeout=_ANSWER_TIMEOUT_S, trust_env=False
+            f"{gateway}/predict",
+            files=files,
+            headers=headers,
+            timeout=_ANSWER_TIMEOUT_S,
+            trust_env=False,
         )
     except httpx.HTTPError as error:
         raise SampleRefusedError(
             f"The gateway gave no answer for {sample.name}: {type(error).__name__}."
         ) from None
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        raise SampleRefusedError(
+            "The gateway asks the sample for an API key: give a valid one with PNEUMO_KEY=<key>."
+        )
     if response.status_code != httpx.codes.OK:
         raise SampleRefusedError(
             f"The gateway answered {sample.name} with {response.status_code}: "

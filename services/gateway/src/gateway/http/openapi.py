@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from gateway.core.permissions import ROUTES, Public, Scope
-from gateway.http.problems import problem_responses
+from gateway.http.problems import PROBLEM_SCHEMA, problem_responses
 from shared.contracts.errors import ErrorCode
 
 _FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")
@@ -34,8 +34,10 @@ def _amended(document: dict[str, Any]) -> dict[str, Any]:
         for method, operation in operations.items():
             _amend(operation, ROUTES.get(path, {}).get(method.upper(), Public.ANY_KEY))
     components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
     for name in _FRAMEWORKS_OWN:
-        components.get("schemas", {}).pop(name, None)
+        schemas.pop(name, None)
+    schemas["Problem"] = PROBLEM_SCHEMA
     components["securitySchemes"] = _SCHEMES
     return document
 

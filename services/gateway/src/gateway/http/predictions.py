@@ -107,6 +107,7 @@ def new_predictions_router(
         },
     )
     async def predict(request: Request) -> Response:
+        """Classify one radiograph: the route of the first version, which waits for the answer."""
         waits = _preferences(request, limits, prefer=None)
         upload = await _receive(service, request, waits, limits, renderer)
         if isinstance(upload, Response):
@@ -125,6 +126,7 @@ def new_predictions_router(
         },
     )
     async def create_prediction(request: Request) -> Response:
+        """Classify one radiograph, and wait for the answer or ask for it later."""
         form = form_of(request.headers.get("accept"))
         preferences = _preferences(request, limits, prefer=request.headers.get("prefer"))
         upload = await _receive(service, request, preferences, limits, renderer)
@@ -148,7 +150,8 @@ def new_outcomes_router(service: PredictionService) -> APIRouter:
         "/v1/predictions/{id}",
         responses=ANSWER_FORMS | _ACCEPTED | problem_responses(*_FOUND_PROBLEMS),
     )
-    async def read_prediction(id: str, request: Request) -> Response:  # noqa: A002  the path's own word
+    async def read_prediction(id: str, request: Request) -> Response:  # noqa: A002  the path's word
+        """Give how a prediction ended, for an hour; 202 while it is pending."""
         return await _read(service, id, form_of(request.headers.get("accept")))
 
     return router

@@ -160,7 +160,7 @@ def problem_responses(*codes: ErrorCode) -> Responses:
     return {
         status: {
             "description": "Problem: " + ", ".join(names),
-            "content": {MEDIA_TYPE: {"schema": PROBLEM_SCHEMA}},
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
         for status, names in by_status.items()
     }

@@ -1,0 +1,1 @@
+"""The documentation as a site: reference pages out of the code, and the links between pages."""

@@ -1,0 +1,96 @@
+"""Every command as a page: make's, the services' own, and `pneumo` once the client has it."""
+
+import importlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from docsite.tables import table
+
+_ROOT = Path(__file__).parents[1]
+_HEAD = """# Commands
+
+`make` is the one entry for people. Variables stand behind the target: `make up WORKERS=4`. What a program reads from its
+environment is in [settings](settings.md)."""
+_TARGET = re.compile(r"^(?P<name>[a-z-]+):.*?## (?P<does>.+)$", re.MULTILINE)
+_OWN = """## Of the services
+
+| | |
+|---|---|
+| `python -m trainer …` | training, evaluating, looking at folders: [the trainer](../../services/trainer/README.md#commands) |
+| `python -m gateway keys new`, `list`, `revoke` | API keys: [keys](../architecture/http-api.md#keys) |
+| `python -m operations audit`, `dlq` | what became of requests: [operations](../../deploy/operations/README.md) |
+| `python -m shared.kafka.create_topics` | the topics, on a cluster of your own: [move to a cluster](../runbooks/move-to-a-cluster.md) |
+| `python -m grafana build`, `check`, `ask` | dashboards: [Grafana](../../grafana/README.md) |
+| `python -m docsite write`, `check` | these pages |
+
+`python` is `.venv/bin/python` after `make install`."""
+_PLACES = ("pneumo.cli", "pneumo.__main__")
+
+
+def commands_page() -> str:
+    """Give the page."""
+    makefile = (_ROOT / "Makefile").read_text()
+    rows = ((f"`make {m['name']}`", _as_code(m["does"])) for m in _TARGET.finditer(makefile))
+    sections = [_HEAD, "## make", table(("command", "does"), rows), _OWN, *_client()]
+    return "\n\n".join(sections) + "\n"
+
+
+def _as_code(does: str) -> str:
+    """Mark what is to be typed: a variable with its value."""
+    return re.sub(r"\b[A-Z_]{2,}=(?:\"[^\"]*\"|[^\s,;:()]+)?", r"`\g<0>`", does)
+
+
+def _client() -> Iterator[str]:
+    root = _typer_command()
+    if root is None:
+        return
+    yield "## pneumo"
+    yield str(root.help or "")
+    yield table(("option", "is", "meaning"), _options(root))
+    for path, command in _leaves(root, "pneumo"):
+        yield f"### {path}"
+        yield str(command.help or "")
+        rows = list(_options(command))
+        if rows:
+            yield table(("argument or option", "is", "meaning"), rows)
+
+
+def _typer_command() -> Any:
+    """Give the root command of `pneumo`; None while there is no command line."""
+    for place in _PLACES:
+        app = getattr(_module(place), "app", None)
+        if app is not None:
+            get_command: Callable[[Any], Any] = importlib.import_module("typer.main").get_command
+            return get_command(app)
+    return None
+
+
+def _module(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as missing:
+        if missing.name is None or not name.startswith(missing.name):
+            raise
+        return None
+
+
+def _leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    below = getattr(command, "commands", {})
+    for name, each in below.items():
+        yield from _leaves(each, f"{path} {name}")
+    if not below:
+        yield path, command
+
+
+def _options(command: Any) -> Iterator[tuple[str, str, str]]:
+    for each in command.params:
+        if each.name in ("help", "install_completion", "show_completion"):
+            continue
+        is_argument = each.param_type_name == "argument"
+        name = each.name.upper() if is_argument else ", ".join(each.opts)
+        needed = "required" if each.required else ""
+        kind = " ".join(part for part in (each.type.name, needed) if part)
+        yield f"`{name}`", kind, getattr(each, "help", None) or ""
