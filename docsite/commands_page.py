@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from docsite.tables import table
 
@@ -27,7 +27,8 @@ _OWN = """## Of the services
 | `python -m docsite write`, `check` | these pages |
 
 `python` is `.venv/bin/python` after `make install`."""
-_PLACES = ("pneumo.cli", "pneumo.__main__")
+_CLIENT = "pneumo.cli.app"
+_NAMES = {str: "text", int: "number", float: "number", Path: "path", list[str]: "texts"}
 
 
 def commands_page() -> str:
@@ -60,12 +61,11 @@ def _client() -> Iterator[str]:
 
 def _typer_command() -> Any:
     """Give the root command of `pneumo`; None while there is no command line."""
-    for place in _PLACES:
-        app = getattr(_module(place), "app", None)
-        if app is not None:
-            get_command: Callable[[Any], Any] = importlib.import_module("typer.main").get_command
-            return get_command(app)
-    return None
+    module = _module(_CLIENT)
+    if module is None:
+        return None
+    get_command: Callable[[Any], Any] = importlib.import_module("typer.main").get_command
+    return get_command(module.new_app())
 
 
 def _module(name: str) -> ModuleType | None:
@@ -90,7 +90,19 @@ def _options(command: Any) -> Iterator[tuple[str, str, str]]:
         if each.name in ("help", "install_completion", "show_completion"):
             continue
         is_argument = each.param_type_name == "argument"
-        name = each.name.upper() if is_argument else ", ".join(each.opts)
-        needed = "required" if each.required else ""
-        kind = " ".join(part for part in (each.type.name, needed) if part)
-        yield f"`{name}`", kind, getattr(each, "help", None) or ""
+        names = [each.metavar or each.name.upper()] if is_argument else each.opts
+        variable = f" Else `{each.envvar}`." if each.envvar else ""
+        yield ", ".join(f"`{name}`" for name in names), _kind(each), f"{each.help or ''}{variable}"
+
+
+def _kind(parameter: Any) -> str:
+    if getattr(parameter, "is_flag", False):
+        return "flag"
+    annotation = parameter.type_descriptor.annotation
+    values = get_args(annotation) if get_origin(annotation) is Literal else ()
+    if values:
+        kind = ", ".join(f"`{value}`" for value in values)
+    else:
+        kind = _NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))
+    default = "required" if parameter.required else parameter.default
+    return kind if default in (None, "", ()) or callable(default) else f"{kind}; {default}"

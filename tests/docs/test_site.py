@@ -6,8 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from mkdocs.commands.build import build
-from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
 
 from docsite.dialect import for_python_markdown
@@ -18,18 +16,6 @@ FETCHED = re.compile(
     r"<(?:script|img|source|iframe)[^>]+\bsrc=\"(?P<src>[^\"]+)\"|<link[^>]+\bhref=\"(?P<href>[^\"]+)\""
 )
 SHOWN = re.compile(r"<(?:pre|code|script|style)\b.*?</(?:pre|code|script|style)>", re.DOTALL)
-
-
-def built(root: Path, out: Path) -> Path:
-    config = load_config(str(root / "mkdocs.yml"), site_dir=str(out))
-    config.plugins.on_startup(command="build", dirty=False)
-    build(config)
-    return out
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory) -> Path:
-    return built(ROOT, tmp_path_factory.mktemp("site"))
 
 
 def test_the_site_builds_strictly_and_fetches_nothing_from_elsewhere(site):
@@ -80,7 +66,7 @@ def test_no_page_shows_its_markdown(site):
         "![no picture](images/gone.png)",
     ],
 )
-def test_a_link_that_leads_nowhere_fails_the_build(planted, tmp_path):
+def test_a_link_that_leads_nowhere_fails_the_build(planted, build_site, tmp_path):
     for folder in ("docs", "docsite", "services", "samples"):
         only = shutil.ignore_patterns("*.py", "*.bin", "*.json", "model", "__pycache__", "tests")
         shutil.copytree(
@@ -96,10 +82,10 @@ def test_a_link_that_leads_nowhere_fails_the_build(planted, tmp_path):
     shutil.copy(ROOT / "docs" / "glossary.md", tmp_path / "docs")
     index = tmp_path / "docs" / "index.md"
     index.write_text("# Home\n\n[words](glossary.md), [samples](../samples/README.md)\n")
-    assert built(tmp_path, tmp_path / "site")
+    assert build_site(tmp_path, tmp_path / "site")
     index.write_text(f"# Home\n\n{planted}\n")
     with pytest.raises(Abort):
-        built(tmp_path, tmp_path / "site")
+        build_site(tmp_path, tmp_path / "site")
 
 
 def test_links_are_found_in_text_and_not_in_code():

@@ -36,5 +36,5 @@ def test_the_key_is_sent_and_who_has_none_is_told_how_to_give_it(gateway, tmp_pa
     sample.write_bytes(b"\xff\xd8")
     assert "succeeded" in predict_sample(gateway, sample, "pneumo_right")
     for key in (None, "pneumo_wrong"):
-        with pytest.raises(SampleRefusedError, match="PNEUMO_KEY"):
+        with pytest.raises(SampleRefusedError, match="PNEUMO_API_KEY"):
             predict_sample(gateway, sample, key)

@@ -54,7 +54,7 @@ class StackSettings(BaseSettings):
     """Inference workers at the start."""
     sample: Path | None = Field(default=None, validation_alias=AliasChoices("SAMPLE"))
     """The radiograph that is classified at the start; none: the first of `samples`."""
-    key: SecretStr | None = None
+    api_key: SecretStr | None = None
     """The API key that it is sent with, where PNEUMO_GATEWAY_KEYS_FILE asks for one."""
     samples: Path = REPOSITORY / "samples"
     """The folder that it is taken from."""

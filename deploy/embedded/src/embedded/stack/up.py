@@ -94,7 +94,7 @@ def _bring_up(
     _start_observers(settings, reporter, supervisord, [*services, *observers])
     gateway = next(program for program in services if program.name == GATEWAY)
     with reporter.step(f"sample {sample.name} through {gateway.address}/predict"):
-        key = settings.key.get_secret_value() if settings.key else None
+        key = settings.api_key.get_secret_value() if settings.api_key else None
         answer = predict_sample(gateway.address, sample, key)
     reporter.answer(answer)
     _start_ui(settings, reporter, supervisord, services)
