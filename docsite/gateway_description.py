@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 
+from gateway.core.recent_problems import RecentProblems
 from gateway.http.timing import AnswerTimer
 from gateway.main.http_side import new_routes
 from gateway.main.parts import Parts
@@ -23,4 +24,5 @@ def gateway_description() -> dict[str, Any]:
     clock = SystemClock()
     parts = cast("Parts", _Unasked())
     timer = AnswerTimer(clock.monotonic_s, lambda *_: None)
-    return new_routes(Settings(), parts, clock, CollectorRegistry(), timer).openapi()
+    app = new_routes(Settings(), parts, clock, CollectorRegistry(), timer, RecentProblems())
+    return app.openapi()

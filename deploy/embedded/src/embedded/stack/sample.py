@@ -53,7 +53,7 @@ def predict_sample(gateway: str, sample: Path, key: str | None = None) -> str:
         ) from None
     if response.status_code == httpx.codes.UNAUTHORIZED:
         raise SampleRefusedError(
-            "The gateway asks the sample for an API key: give a valid one with PNEUMO_API_KEY=<key>."
+            "The gateway asks the sample for an API key: give one with PNEUMO_API_KEY=<key>."
         )
     if response.status_code != httpx.codes.OK:
         raise SampleRefusedError(
