@@ -1,4 +1,4 @@
-"""Every command as a page: make's, the services' own, and `pneumo` once the client has it."""
+"""Every command as a page: make's, the services' own, and `pneumo`."""
 
 import importlib
 import re
