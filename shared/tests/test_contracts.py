@@ -57,6 +57,14 @@ def test_messages_of_every_release_are_read_today(release):
         assert isinstance(parse(file.read_bytes()), kind), file.name
 
 
+def test_an_explanation_goes_by_its_word_on_the_wire_and_is_left_out_where_there_is_none():
+    told = parse_result((GOLDEN / "predict.result.1.succeeded-explained.json").read_bytes())
+    assert told.explanation.of_class == "bacterial"
+    assert b'"class":"bacterial"' in told.to_bytes()
+    plain = parse_result((GOLDEN / "predict.result.1.succeeded.json").read_bytes())
+    assert plain.to_bytes() == (GOLDEN / "predict.result.1.succeeded.json").read_bytes().strip()
+
+
 def test_a_field_of_tomorrow_does_not_disturb_the_reader_of_today():
     body = (GOLDEN / "worker.status.1.json").read_text().replace("{", '{"new_field": 1,', 1)
     assert WorkerStatus.model_validate_json(body).id == "worker-0"
