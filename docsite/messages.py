@@ -27,6 +27,9 @@ _REQUEST: Headers = {
     "attempt": _header("1 at first, one more with each retry.", pattern="^[0-9]+$"),
     "traceparent": _header("W3C Trace Context, where there is a trace."),
     "explain": _header("Which explanation is asked for, where one is."),
+    "warnings": _header(
+        "What the gateway knows of the image, with commas between; for the answer."
+    ),
     "redrive-of": _header("The id of the dead letter that this request was made from."),
 }
 _NOT_BEFORE = _header("Unix milliseconds before which it is not tried.", pattern="^[0-9]+$")

@@ -31,6 +31,7 @@ REQUEST = RequestHeaders(
     traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     redrive_of="another",
     explain="cam",
+    warnings=("monochrome1",),
 )
 RETRY = RequestHeaders(
     **{name: getattr(REQUEST, name) for name in REQUEST.__slots__} | {"not_before_ms": 2}
