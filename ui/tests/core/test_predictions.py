@@ -77,6 +77,14 @@ def test_where_the_evidence_lies_is_said_in_words(row, column, where):
     assert f"strongest in the {where}" in place_of(explained(grid))
 
 
+def test_one_hot_cell_does_not_outweigh_a_warm_third():
+    grid = [[0.0] * 9 for _ in range(9)]
+    grid[8][0] = 5.0
+    for row in (3, 4, 5):
+        grid[row][3:6] = [3.0, 3.0, 3.0]
+    assert "strongest in the middle of" in place_of(explained(grid))
+
+
 def test_an_explanation_that_cannot_be_read_is_as_good_as_none():
     for broken in (answer(), answer(explanation={"grid": "?"}), explained([], overlay="no base64")):
         assert overlay_of(broken) is None

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections import defaultdict
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -40,9 +41,8 @@ def place_of(answer: Prediction) -> str | None:
     explained = _explained(answer)
     if explained is None or not explained.grid or not explained.grid[0]:
         return None
-    row, column = _highest(explained.grid)
-    down = _DOWN[_third(row, len(explained.grid))]
-    across = _ACROSS[_third(column, len(explained.grid[0]))]
+    row, column = _warmest(explained.grid)
+    down, across = _DOWN[row], _ACROSS[column]
     where = "middle" if (down, across) == ("middle", "centre") else f"{down} {across}"
     return (
         f"What speaks for {explained.of_class} is strongest in the {where} of the picture. The map "
@@ -64,9 +64,18 @@ def _explained(answer: Prediction) -> _Explanation | None:
         return None
 
 
-def _highest(grid: Sequence[Sequence[float]]) -> tuple[int, int]:
-    cells = (
-        (value, row, column) for row, line in enumerate(grid) for column, value in enumerate(line)
-    )
-    _, row, column = max(cells)
-    return row, column
+def _warmest(grid: Sequence[Sequence[float]]) -> tuple[int, int]:
+    """Give the third, down and across, with the most of what the map shows as heat.
+
+    One cell may outshine all others, and the eye still goes to where most of the heat is.
+    """
+    cells = [
+        (value, _third(row, len(grid)), _third(column, len(line)))
+        for row, line in enumerate(grid)
+        for column, value in enumerate(line)
+    ]
+    mean = sum(value for value, _, _ in cells) / len(cells)
+    heat: defaultdict[tuple[int, int], float] = defaultdict(float)
+    for value, row, column in cells:
+        heat[row, column] += max(0.0, value - mean)
+    return max(heat, key=heat.__getitem__)
