@@ -143,9 +143,14 @@ def _load(load: LoadReport) -> dict[str, object]:
         "in_flight_bytes": load.in_flight_bytes,
         "backlog": load.backlog,
         "estimated_wait_seconds": round(load.wait_s, 3),
-        "rejected": dict(load.rejected),
-        "late": dict(load.late),
+        "rejected": _counted(load.rejected),
+        "late": _counted(load.late),
     }
+
+
+def _counted(reasons: Mapping[str, int]) -> dict[str, int]:
+    # Reasons are enumerations of str, which orjson takes for no key.
+    return {str(reason): count for reason, count in reasons.items()}
 
 
 def _problem(kind: ProblemKind) -> dict[str, object]:
