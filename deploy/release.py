@@ -18,6 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MEMBERS = ("shared", "services/*", "deploy/embedded", "deploy/operations", "client", "ui")
+COMPOSE_FILES = ("docker-compose.yml", "deploy/compose/tls.yml", "deploy/compose/locust.yml")
+"""Whose images have the version for a tag."""
 KEPT = ("shared", "services/gateway", "services/inference-worker", "services/registry")
 """Members whose sources are kept: those that run beside another version while one is rolled out."""
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -40,6 +42,9 @@ def repeats(root: Path) -> Iterator[tuple[Path, re.Pattern[str]]]:
             yield folder / "pyproject.toml", re.compile(r'^version = "(.+)"$', re.MULTILINE)
     for overlay in sorted((root / "deploy/k8s/overlays").glob("*/kustomization.yaml")):
         yield overlay, re.compile(r'newTag: "(.+?)"')
+    for name in COMPOSE_FILES:
+        for file in sorted(root.glob(name)):
+            yield file, re.compile(r"PNEUMO_VERSION:-(.+?)\}")
 
 
 def stale(root: Path) -> list[str]:

@@ -33,6 +33,7 @@ def tree(tmp_path):
         "services/gateway/pyproject.toml": '[project]\nversion = "0.1.0"\nrequires = ">=9"\n',
         "services/gateway/src/gateway/__init__.py": '"""Gateway."""\n',
         "deploy/k8s/overlays/try/kustomization.yaml": 'images:\n  - { newTag: "0.1.0" }\n',
+        "docker-compose.yml": "image: gateway:${PNEUMO_VERSION:-0.1.0}\n",
         "tests/releases/README.md": "Sources of what was released.\n",
     }
     for name, text in files.items():

@@ -27,7 +27,7 @@ _RATE = 20
 _WAIT_S = 40.0
 _MEASURE_S = 10.0
 _PAUSE_S = 5.0
-_REFUSED_UNTIL_BACK = {"503 broker_unreachable", "503 overloaded", "503 no_worker", "broken"}
+_REFUSED_UNTIL_BACK = {"503 broker_unavailable", "503 overloaded"}
 
 
 def serve(compose: Compose) -> Sequence[Check]:

@@ -1,7 +1,6 @@
 """The compose files, without a Docker: safe by default, and of one mind with the code."""
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import gateway.settings
 import inference_worker.settings
 import registry.settings
 import trainer.settings
+import ui.settings
 from embedded.kafka.properties import container_environment
 from shared.kafka.settings import KafkaSettings
 from shared.observability.tracing import TracingSettings
@@ -26,10 +26,11 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "gateway": gateway.settings.Settings,
     "inference-worker": inference_worker.settings.Settings,
     "trainer": trainer.settings.Settings,
+    "ui": ui.settings.Settings,
     "topics": KafkaSettings,
     "operations": KafkaSettings,
 }
-SERVING = ("registry", "gateway", "inference-worker", "trainer")
+SERVING = ("registry", "gateway", "inference-worker", "trainer", "ui")
 # Read by others than our settings: OpenTelemetry's SDK, Python's tempfile.
 FOREIGN = {"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "TMPDIR"}
 KEPT_BY_ALL = {"PNEUMO_REGISTRY_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"}
@@ -152,7 +153,7 @@ def test_a_service_listens_where_its_image_and_its_neighbours_look(name):
 
 def test_addresses_name_services_and_their_ports():
     ports = {name: SETTINGS[name].model_fields["port"].default for name in SERVING}
-    ports |= {"kafka": 9092, "prometheus": 9090, "ui": 8501}
+    ports |= {"kafka": 9092, "prometheus": 9090}
     for name, service in WHOLE.items():
         for value in service.get("environment", {}).values():
             for host, port in re.findall(r"^(?:http://)?([a-z-]+):(\d+)$", str(value)):
@@ -167,7 +168,7 @@ def test_prometheus_looks_for_services_where_they_listen():
         for found in job.get("dns_sd_configs", [])
         for name in found["names"]
     }
-    ours = {(name, SETTINGS[name].model_fields["port"].default) for name in SERVING}
+    ours = {(name, SETTINGS[name].model_fields["port"].default) for name in SERVING if name != "ui"}
     assert targets == ours | {("node-exporter", 9100)}
     assert all("core" in WHOLE[name]["networks"] for name, _ in targets)
 
@@ -192,19 +193,13 @@ def test_kafka_is_set_as_the_embedded_one_is():
     assert set(ours) - own <= set(embedded)
 
 
-def test_the_version_is_one_everywhere():
-    declared = {
-        tomllib.loads(path.read_text())["project"]["version"]
-        for path in ROOT.glob("**/pyproject.toml")
-        if path.parent != ROOT and ".venv" not in path.parts and ".pneumo" not in path.parts
-    }
+def test_images_are_tagged_with_the_version():
     told = {
         found
         for path in FILES
         for found in re.findall(r"PNEUMO_VERSION:-([^}]*)", path.read_text())
     }
-    assert len(declared) == 1
-    assert told == declared
+    assert told == {(ROOT / "VERSION").read_text().strip()}
 
 
 def test_passwords_are_given_and_never_written():

@@ -1,7 +1,9 @@
 """What images are made of: files that are there, locked packages, a check that tells the truth."""
 
+import ast
 import fnmatch
 import http.server
+import importlib.metadata
 import os
 import re
 import subprocess
@@ -140,3 +142,39 @@ def test_the_health_check_believes_200_alone():
     assert checked(port) == 1  # nobody is there any more
     with answering(503) as port:
         assert checked(port) == 1
+
+
+# Of shared, who uses it: what draws is an extra, and what tests is in no image.
+NOT_IN_IMAGES = ("shared/src/shared/testing/", "shared/src/shared/insights/drawing.py")
+
+
+def plain(distribution: str) -> str:
+    return distribution.lower().replace("_", "-")
+
+
+def imported(folder: Path):
+    """Yield each module's path and the first word of all it cannot be loaded without."""
+    for path in folder.glob("src/**/*.py"):
+        if str(path.relative_to(ROOT)).startswith(NOT_IN_IMAGES):
+            continue
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Import):
+                yield from ((path, alias.name.partition(".")[0]) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                yield path, str(node.module).partition(".")[0]
+
+
+@pytest.mark.parametrize("build", [b for b in BUILDS if "FOLDER" in b.values[0]["args"]])
+def test_an_image_has_every_package_that_its_code_imports(build):
+    folders = [ROOT / build["args"]["FOLDER"], ROOT / build["args"].get("LIBRARY", "shared")]
+    text = (folders[0] / "requirements.txt").read_text()
+    locked = {plain(name) for name in re.findall(r"^([\w.-]+)", text, re.MULTILINE)}
+    own = {path.name for folder in folders for path in (folder / "src").iterdir()}
+    named = importlib.metadata.packages_distributions()
+    missing = set()
+    for path, module in (found for folder in folders for found in imported(folder)):
+        if module in own or module in sys.stdlib_module_names:
+            continue
+        if not {plain(name) for name in named.get(module, ())} & locked:
+            missing.add(f"{path.relative_to(ROOT)}: {module}")
+    assert missing == set()
