@@ -27,7 +27,7 @@ _RATE = 20
 _WAIT_S = 40.0
 _MEASURE_S = 10.0
 _PAUSE_S = 5.0
-_REFUSED_UNTIL_BACK = {"503 broker_unavailable", "503 overloaded"}
+_UNTIL_IT_IS_BACK = {"503 broker_unavailable", "503 overloaded", "504 deadline_exceeded"}
 
 
 def serve(compose: Compose) -> Sequence[Check]:
@@ -89,7 +89,7 @@ def broker(compose: Compose) -> Sequence[Check]:
 
         said = asyncio.run(_under_load(compose, fault))
         audited = _audited("Kafka restarted", compose.audit("--since", "10m"))
-    return [_said("answers around the restart", said, _REFUSED_UNTIL_BACK), audited]
+    return [_said("answers around the restart", said, _UNTIL_IT_IS_BACK), audited]
 
 
 def tls(compose: Compose) -> Sequence[Check]:
