@@ -31,6 +31,7 @@ class Visitor:
         self.artifacts = artifacts
         self.complaints: list[str] = []
         page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self._on_request(request.url))
