@@ -1,4 +1,4 @@
-"""`python -m ui.screenshots FOLDER`: pictures of the pages of a UI that runs, for the docs.
+"""`python -m ui.screenshots FOLDER SAMPLE`: pictures of the pages of a UI that runs, for the docs.
 
 Needs Playwright and Chromium, which only developers have. Shows what the system holds: take them
 from one that has seen nothing but the composites of samples/.
@@ -53,4 +53,6 @@ def main(folder: Path, sample: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:  # noqa: PLR2004  the command and its two arguments
+        raise SystemExit("Usage: python -m ui.screenshots FOLDER SAMPLE")
     main(Path(sys.argv[1]), Path(sys.argv[2]))
