@@ -136,6 +136,8 @@ def _predict(visitor: Visitor, samples: list[Path]) -> None:
     page.set_input_files('input[type="file"]', viral)
     expect(page.get_by_role("heading", name="viral")).to_be_visible()
     expect(page.get_by_text("strongest in the")).to_be_visible()
+    # A key that is pressed while the page is still drawn again may be lost.
+    visitor.settle()
     before = page.get_by_role("img", name=viral.name).get_attribute("src")
     slider = page.get_by_role("slider", name="Opacity")
     slider.focus()
