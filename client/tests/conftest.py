@@ -1,9 +1,7 @@
 """The whole system as processes on a real broker, once for all of the client's tests."""
 
 import asyncio
-import io
 import os
-import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,10 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageEnhance
 
 from embedded.ports import free_ports
 from embedded.testing import new_topics
+from shared.testing.images import new_variant
 from shared.testing.processes import running
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +53,7 @@ def gateway_url(kafka_broker, tmp_path_factory) -> Iterator[str]:
 def new_variants() -> Callable[[int, int], list[tuple[str, bytes]]]:
     """Give composites a little turned, moved and lit, with their labels: new pictures."""
     return lambda count, first_seed: [
-        (sample.name.split("-")[0], _variant(sample, first_seed + n))
+        (sample.name.split("-")[0], new_variant(sample, first_seed + n))
         for n, sample in zip(range(count), SAMPLES * count, strict=False)
     ]
 
@@ -93,14 +91,3 @@ def pneumo(new_pneumo) -> Callable[..., tuple[int, str, str]]:
         return child.returncode, out, err
 
     return run
-
-
-def _variant(sample: Path, seed: int) -> bytes:
-    rng = random.Random(seed)
-    with Image.open(sample) as opened:
-        picture = opened.convert("L").resize((256, 256))
-    picture = picture.rotate(rng.uniform(-6, 6), translate=(rng.randint(-8, 8), rng.randint(-8, 8)))
-    picture = ImageEnhance.Brightness(picture).enhance(rng.uniform(0.85, 1.15))
-    body = io.BytesIO()
-    picture.save(body, "JPEG", quality=90)
-    return body.getvalue()

@@ -5,18 +5,17 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from embedded.kafka.broker import prepare_broker
 from embedded.kafka.properties import BrokerConfig
 from embedded.kafka.readiness import wait_for_kafka
 from embedded.ports import free_ports
-from shared.contracts.topics import ALL_TOPICS, TRAIN_COMMANDS
-from shared.kafka.admin import create_topics, topic_config
-from shared.kafka.brokers import new_broker
-from shared.kafka.clients import new_consumer, new_producer, started
+from shared.contracts.topics import ALL_TOPICS
+from shared.kafka.admin import topic_config
+from shared.kafka.clients import new_producer, started
 from shared.kafka.settings import KafkaSettings
+from shared.testing.clients import every_client_gets_in
 
 ROOT = Path(__file__).parents[2]
 SECRET = "not-for-logs"
@@ -73,19 +72,7 @@ async def guarded_broker(tmp_path):
 @pytest.mark.kafka
 async def test_every_kind_of_client_gets_into_a_guarded_cluster(guarded_broker):
     settings = sasl(guarded_broker)
-    await create_topics(settings)  # the admin client
-    topic = TRAIN_COMMANDS.name
-    async with started(new_producer(settings, client_id="p")) as producer:
-        await producer.send_and_wait(topic, b"from aiokafka")
-    async with new_broker(settings, client_id="b") as broker:
-        await broker.publish(b"from faststream", topic)
-    async with started(new_consumer(settings, client_id="c")) as consumer:
-        partition = TopicPartition(topic, 0)
-        consumer.assign([partition])
-        await consumer.seek_to_beginning(partition)
-        async with asyncio.timeout(30):
-            values = [(await consumer.getone()).value for _ in range(2)]
-    assert values == [b"from aiokafka", b"from faststream"]
+    await every_client_gets_in(settings)
 
 
 @pytest.mark.kafka

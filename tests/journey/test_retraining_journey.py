@@ -9,9 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image
 
 from shared.bundle_files import read_manifest
+from shared.testing.images import new_variant
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(420)]
 
@@ -21,25 +22,13 @@ SHIPPED = read_manifest(ROOT / "models" / "baseline")
 PATIENCE_S = 240
 
 
-def variant(sample: Path, seed: int) -> bytes:
-    """A composite a little turned, moved and lit: another picture of the same class."""
-    rng = random.Random(seed)
-    with Image.open(sample) as opened:
-        picture = opened.convert("L").resize((256, 256))
-    picture = picture.rotate(rng.uniform(-6, 6), translate=(rng.randint(-8, 8), rng.randint(-8, 8)))
-    picture = ImageEnhance.Brightness(picture).enhance(rng.uniform(0.85, 1.15))
-    body = io.BytesIO()
-    picture.save(body, "JPEG", quality=90)
-    return body.getvalue()
-
-
 def label_of(sample: Path) -> str:
     return sample.name.split("-")[0]
 
 
 def labelled(count: int, first_seed: int) -> list[tuple[str, bytes]]:
     pairs = [(SAMPLES[n % len(SAMPLES)], first_seed + n) for n in range(count)]
-    return [(label_of(sample), variant(sample, seed)) for sample, seed in pairs]
+    return [(label_of(sample), new_variant(sample, seed)) for sample, seed in pairs]
 
 
 def shuffled(images: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:

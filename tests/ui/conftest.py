@@ -4,9 +4,7 @@ No browser fails the tests: a check that nobody runs says nothing. PNEUMO_NO_BRO
 aloud, where there can be none.
 """
 
-import io
 import os
-import random
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -15,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageEnhance
 from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 
 from embedded.ports import free_ports
+from shared.testing.images import new_variant
 from shared.testing.processes import ServiceProcess, running
 
 ROOT = Path(__file__).parents[2]
@@ -107,25 +105,13 @@ def _launch(playwright: Playwright) -> Browser:
         )
 
 
-def new_picture(sample: Path, seed: int) -> bytes:
-    """A composite a little turned, moved and lit: another picture of the same class."""
-    rng = random.Random(seed)
-    with Image.open(sample) as opened:
-        picture = opened.convert("L").resize((256, 256))
-    picture = picture.rotate(rng.uniform(-6, 6), translate=(rng.randint(-8, 8), rng.randint(-8, 8)))
-    picture = ImageEnhance.Brightness(picture).enhance(rng.uniform(0.85, 1.15))
-    body = io.BytesIO()
-    picture.save(body, "JPEG", quality=90)
-    return body.getvalue()
-
-
 @pytest.fixture
 def ten_viral(tmp_path) -> list[Path]:
     """Give ten labelled pictures for the form."""
     viral = next(sample for sample in SAMPLES if sample.name.startswith("viral"))
     paths = [tmp_path / f"viral-{n}.jpeg" for n in range(10)]
     for n, path in enumerate(paths):
-        path.write_bytes(new_picture(viral, n))
+        path.write_bytes(new_variant(viral, n))
     return paths
 
 
@@ -137,7 +123,7 @@ def labelled_zip(tmp_path) -> Path:
         for n in range(60):
             sample = SAMPLES[n % len(SAMPLES)]
             label = sample.name.split("-")[0]
-            archive.writestr(f"{label}/{n}.jpeg", new_picture(sample, 100 + n))
+            archive.writestr(f"{label}/{n}.jpeg", new_variant(sample, 100 + n))
         archive.writestr("NORMAL/notes.txt", "no image")
     return path
 

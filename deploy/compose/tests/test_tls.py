@@ -8,18 +8,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from embedded.kafka.broker import prepare_broker
 from embedded.kafka.properties import BrokerConfig
 from embedded.kafka.readiness import wait_for_kafka
 from embedded.ports import free_ports
-from shared.contracts.topics import TRAIN_COMMANDS
-from shared.kafka.admin import create_topics
-from shared.kafka.brokers import new_broker
-from shared.kafka.clients import new_consumer, new_producer, started
+from shared.kafka.clients import new_producer, started
 from shared.kafka.settings import KafkaSettings
+from shared.testing.clients import every_client_gets_in
 
 SCRIPT = Path(__file__).parents[1] / "certificates.sh"
 PASSWORD = "0123456789abcdef"
@@ -103,19 +100,7 @@ async def tls_broker(tmp_path):
 async def test_every_kind_of_client_speaks_tls_and_strangers_do_not_get_in(tls_broker, tmp_path):
     address, folder = tls_broker
     known = settings(address, folder)
-    await create_topics(known)  # the admin client
-    topic = TRAIN_COMMANDS.name
-    async with started(new_producer(known, client_id="p")) as producer:
-        await producer.send_and_wait(topic, b"from aiokafka")
-    async with new_broker(known, client_id="b") as broker:
-        await broker.publish(b"from faststream", topic)
-    async with started(new_consumer(known, client_id="c")) as consumer:
-        partition = TopicPartition(topic, 0)
-        consumer.assign([partition])
-        await consumer.seek_to_beginning(partition)
-        async with asyncio.timeout(30):
-            values = [(await consumer.getone()).value for _ in range(2)]
-    assert values == [b"from aiokafka", b"from faststream"]
+    await every_client_gets_in(known)
 
     foreign = tmp_path / "foreign"
     foreign.mkdir()

@@ -10,15 +10,14 @@ from gateway.core.faults import Fault
 from gateway.core.inflating import ENCODINGS, inflate
 from gateway.core.open_inference import InferBody, InferRequest, parse_infer
 from gateway.core.open_inference_answers import InferAnswer, format_infer
-from gateway.core.preferences import parse_prefer
 from gateway.core.tensors import TensorError
 from gateway.http.answers import RETRY_SOON, location_of, refusal
 from gateway.http.bodies import bounded
+from gateway.http.door import preferences_of, refused_at_the_door, traceparent_of
 from gateway.http.limits import InferLimits
 from gateway.http.open_inference_models import ServedModel
 from gateway.http.problems import ProblemError, Responses, problem, problem_responses
 from gateway.http.timing import AnswerTimer, server_timing
-from gateway.http.tracing import trace_of
 from gateway.service.batches import (
     Classified,
     EncodedImage,
@@ -30,7 +29,6 @@ from gateway.service.predictions import DeadlineExceededError, NoRoomError, Pred
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import Expired, Failed
 from shared.kafka.publisher import BrokerUnavailableError
-from shared.observability.traceparent import parse_traceparent
 
 JSON_BYTES = "Inference-Header-Content-Length"
 """How much of a body is JSON, where binary tensors follow."""
@@ -87,7 +85,7 @@ def new_open_inference_router(
         served.require(name, version)
         try:
             asked, images, wait_s = await _receive(service, request, limits)
-            classified = await predict_all(service, images, wait_s, _traceparent(request))
+            classified = await predict_all(service, images, wait_s, traceparent_of(request))
         except _RefusedError as error:
             return error.response
         except TensorError as error:
@@ -125,8 +123,13 @@ async def _receive(
     service: PredictionService, request: Request, limits: InferLimits
 ) -> tuple[InferRequest, tuple[EncodedImage, ...], float]:
     encoding, json_bytes = _encoding(request), _json_bytes(request)
-    wait_s = _wait_s(request, limits)
-    _at_the_door(service, request, wait_s, limits)
+    wait_s = preferences_of(
+        request.headers.get("prefer"),
+        default_wait_s=limits.default_wait_s,
+        max_wait_s=limits.max_wait_s,
+    ).wait_s
+    if refused := refused_at_the_door(service, request, wait_s, max_bytes=limits.max_bytes):
+        raise _RefusedError(refused)
     try:
         # Twice: as it came, and unpacked.
         with service.arriving(at_most=2 * limits.max_bytes) as take:
@@ -163,18 +166,6 @@ def _too_large(limits: InferLimits) -> ProblemError:
     return ProblemError(ErrorCode.TOO_LARGE, detail)
 
 
-def _at_the_door(
-    service: PredictionService, request: Request, wait_s: float, limits: InferLimits
-) -> None:
-    announced = request.headers.get("content-length", "")
-    size_bytes = min(int(announced) if announced.isdecimal() else 0, limits.max_bytes)
-    refused = service.refusal(size_bytes, wait_s)
-    if refused is not None:
-        # As at every prediction's door: who asks before it sends may never send.
-        asks_first = request.headers.get("expect", "").lower() == "100-continue"
-        raise _RefusedError(refusal(refused, {"Connection": "close"} if asks_first else {}))
-
-
 def _encoding(request: Request) -> str | None:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", *ENCODINGS}:
@@ -190,24 +181,6 @@ def _json_bytes(request: Request) -> int | None:
     if not (said.isascii() and said.isdecimal() and len(said) <= _MAX_DIGITS):
         raise ProblemError(ErrorCode.MALFORMED_REQUEST, f"{JSON_BYTES}: a number of bytes.")
     return int(said)
-
-
-def _wait_s(request: Request, limits: InferLimits) -> float:
-    try:
-        return parse_prefer(
-            request.headers.get("prefer"),
-            default_wait_s=limits.default_wait_s,
-            max_wait_s=limits.max_wait_s,
-        ).wait_s
-    except ValueError as error:
-        raise ProblemError(ErrorCode.MALFORMED_REQUEST, str(error)) from error
-
-
-def _traceparent(request: Request) -> str | None:
-    trace = trace_of(request.scope)
-    if trace is not None:
-        return trace.traceparent
-    return parse_traceparent(request.headers.getlist("traceparent"))
 
 
 def _timing(timer: AnswerTimer, request: Request, classified: list[Classified]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from starlette.types import Message
 from gateway.core.admission import Refuse
 from gateway.core.dicom import MEDIA_TYPE as DICOM
 from gateway.core.media_types import JSON
-from gateway.core.preferences import Preferences, parse_explain, parse_prefer
+from gateway.core.preferences import Preferences, parse_explain
 from gateway.http.answers import (
     ANSWER_FORMS,
     RETRY_SOON,
@@ -21,11 +21,11 @@ from gateway.http.answers import (
 )
 from gateway.http.dicom_body import read_picture
 from gateway.http.direct_route import DirectRoute
+from gateway.http.door import preferences_of, refused_at_the_door, traceparent_of
 from gateway.http.image_body import FIELD, Upload
 from gateway.http.limits import HttpLimits
 from gateway.http.problems import ProblemError, Responses, problem, problem_responses
 from gateway.http.timing import AnswerTimer
-from gateway.http.tracing import trace_of
 from gateway.ports import DicomRenderer
 from gateway.service.predictions import (
     Answered,
@@ -38,7 +38,6 @@ from gateway.service.predictions import (
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import CAM, Succeeded
 from shared.kafka.publisher import BrokerUnavailableError
-from shared.observability.traceparent import parse_traceparent
 
 _MULTIPART = {
     "multipart/form-data": {
@@ -169,11 +168,11 @@ _FOUND_PROBLEMS = (
 def _preferences(request: Request, limits: HttpLimits, *, prefer: str | None) -> Preferences:
     try:
         explain = parse_explain(request.query_params.getlist("explain"))
-        preferences = parse_prefer(
-            prefer, default_wait_s=limits.default_wait_s, max_wait_s=limits.max_wait_s
-        )
     except ValueError as error:
         raise ProblemError(ErrorCode.MALFORMED_REQUEST, str(error)) from error
+    preferences = preferences_of(
+        prefer, default_wait_s=limits.default_wait_s, max_wait_s=limits.max_wait_s
+    )
     return replace(preferences, explain=explain)
 
 
@@ -184,10 +183,11 @@ async def _receive(
     limits: HttpLimits,
     renderer: DicomRenderer,
 ) -> Upload | Response:
-    if refused := _at_the_door(service, request, waits, limits):
+    max_bytes = limits.body_bytes(request.headers.get("content-type", ""))
+    if refused := refused_at_the_door(service, request, waits.wait_s, max_bytes=max_bytes):
         return refused
     try:
-        with service.arriving(at_most=_kept_bytes(request, limits)) as take:
+        with service.arriving(at_most=max_bytes) as take:
             counted = _counting(request, take)
             return await read_picture(counted, limits, renderer, waits.wait_s)
     except NoRoomError as error:
@@ -203,29 +203,6 @@ def _counting(request: Request, take: Callable[[int], None]) -> Request:
     return Request(request.scope, receive)
 
 
-def _at_the_door(
-    service: PredictionService, request: Request, waits: Preferences, limits: HttpLimits
-) -> Response | None:
-    # What announces more than is allowed is refused for that, by whoever reads it.
-    announced = min(_announced_bytes(request), _kept_bytes(request, limits))
-    refused = service.refusal(announced, waits.wait_s)
-    if refused is None:
-        return None
-    # A client that asks before it sends its body may never send it: its connection then ends here.
-    # Everybody else's body is read past by the server, and kept nowhere.
-    asks_first = request.headers.get("expect", "").lower() == "100-continue"
-    return refusal(refused, {"Connection": "close"} if asks_first else {})
-
-
-def _kept_bytes(request: Request, limits: HttpLimits) -> int:
-    return limits.body_bytes(request.headers.get("content-type", ""))
-
-
-def _announced_bytes(request: Request) -> int:
-    announced = request.headers.get("content-length", "")
-    return int(announced) if announced.isdecimal() else 0
-
-
 async def _predict(
     service: PredictionService, request: Request, upload: Upload, waits: Preferences
 ) -> Answered | Response:
@@ -234,7 +211,7 @@ async def _predict(
             upload.data,
             upload.content_type,
             waits.wait_s,
-            _traceparent(request),
+            traceparent_of(request),
             explain=waits.explain,
             warnings=upload.warnings,
         )
@@ -269,7 +246,7 @@ async def _submit(
             upload.data,
             upload.content_type,
             waits.wait_s,
-            _traceparent(request),
+            traceparent_of(request),
             explain=waits.explain,
             warnings=upload.warnings,
         )
@@ -279,13 +256,6 @@ async def _submit(
         return refusal(accepted)
     headers = location_of(accepted.id) | {"Preference-Applied": "respond-async"}
     return json_response({"id": accepted.id, "status": "pending"}, 202, headers)
-
-
-def _traceparent(request: Request) -> str | None:
-    trace = trace_of(request.scope)
-    if trace is not None:
-        return trace.traceparent
-    return parse_traceparent(request.headers.getlist("traceparent"))
 
 
 async def _read(service: PredictionService, id_: str, form: str) -> Response:
