@@ -170,7 +170,10 @@ def _upload_form(visitor: Visitor, pictures: list[Path]) -> None:
 def _upload_zip(visitor: Visitor, archive: Path) -> None:
     page = visitor.page
     page.get_by_role("tab", name="A ZIP").click()
+    # What is chosen while the page is still drawn again may be lost.
+    visitor.settle()
     page.locator('input[type="file"]').last.set_input_files(archive)
+    expect(page.get_by_text(archive.name)).to_be_visible()
     page.get_by_role("button", name="Upload ZIP").click()
     expect(page.get_by_text("60 images taken, 1 file refused.")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="notes.txt")).to_be_visible()
