@@ -1,7 +1,7 @@
-"""Every test may ask for a real broker."""
+"""Every test may ask for a real broker, and for a real Postgres."""
 
 # First of all, so that tests in ui/tests, which pytest calls ui.tests.…, find the package and do
 # not take its folder for it.
 import ui as _ui  # noqa: F401
 
-pytest_plugins = ["embedded.testing"]
+pytest_plugins = ["embedded.testing", "shared.testing.postgres"]

@@ -22,6 +22,7 @@ CAREFUL = "pneumo_careful_records_total"
 MODEL_LOADED = "pneumo_model_loaded"
 SWAPS = "pneumo_model_swaps_total"
 
+LEADER = "pneumo_registry_leader"
 UPLOADS = "pneumo_registry_uploads_total"
 UPLOAD_FAILURES = "pneumo_registry_upload_failures_total"
 UPLOADS_WAITING = "pneumo_registry_uploads_waiting"

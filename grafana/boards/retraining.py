@@ -17,11 +17,14 @@ from grafana.questions import (
 
 _DAY_S = 86_400
 
+_UNDER_WAY_BY_STATE = largest(m.JOBS, "state", where='state=~"running|evaluating"')
+"""Every registry over a database counts the same jobs."""
+
 _JOBS_NOW = (
     Question(
         title="How many jobs wait?",
         why="Asked for and not yet taken up by a trainer.",
-        series=[Series(or_zero(f'sum({m.JOBS}{{state="queued"}})'), "queued")],
+        series=[Series(or_zero(largest(m.JOBS, where='state="queued"')), "queued")],
         unit=Unit.NUMBER,
         thresholds=above(warn=2, bad=5),
         runbook="job-stalled",
@@ -30,7 +33,7 @@ _JOBS_NOW = (
     Question(
         title="How many jobs are under way?",
         why="Training or being judged by the gate; a trainer does one after the other.",
-        series=[Series(or_zero(f'sum({m.JOBS}{{state=~"running|evaluating"}})'), "under way")],
+        series=[Series(or_zero(f"sum({_UNDER_WAY_BY_STATE})"), "under way")],
         unit=Unit.NUMBER,
         thresholds=above(warn=2, bad=3),
         runbook="job-stalled",
@@ -160,6 +163,14 @@ _WAYS = (
         unit=Unit.NUMBER,
         thresholds=above(warn=10, bad=100),
         runbook="events-unsent",
+    ),
+    Question(
+        title="Does one registry lead?",
+        why="Of several, one announces models, takes uploads in and asks for trainings.",
+        series=[Series(total(m.LEADER), "leading")],
+        unit=Unit.NUMBER,
+        thresholds=at_least(1),
+        runbook="not-one-leader",
     ),
 )
 

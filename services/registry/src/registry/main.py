@@ -14,10 +14,11 @@ from sqlalchemy import Engine
 from registry.adapters.artifacts_disk import DiskArtifacts
 from registry.adapters.census import Census
 from registry.adapters.disk_space import DiskSpace
-from registry.adapters.exclusive_folder import hold_folder
+from registry.adapters.exclusive_folder import hold_folder, holder_of
 from registry.adapters.images_disk import DiskImages
 from registry.adapters.kafka_publisher import new_open_publisher
 from registry.adapters.kafka_uploads import new_open_uploads
+from registry.adapters.leader import Leader
 from registry.adapters.measuring_process import MeasuringProcess
 from registry.adapters.outbox_relay import OutboxRelay
 from registry.adapters.readiness import ReadinessProbe
@@ -27,7 +28,13 @@ from registry.adapters.store.migrate import downgrade, upgrade
 from registry.adapters.store.sql_store import SqlStore
 from registry.core.refusals import Refuse
 from registry.http.app import Services, new_app
-from registry.ports import ArtifactsUnavailableError, OpenPublisher, OpenUploads, StartError
+from registry.ports import (
+    ArtifactsUnavailableError,
+    OpenPublisher,
+    OpenUploads,
+    StartError,
+    StoreUnavailableError,
+)
 from registry.service.dataset import DatasetService
 from registry.service.dataset_insights import DatasetInsightService
 from registry.service.jobs import JobService
@@ -78,7 +85,7 @@ async def build(
             DatasetInsightService(dataset, images, MeasuringProcess(seconds=settings.measuring_s)),
             ModelInsightService(models, artifacts),
         )
-        await _catch_up(services, settings.seed_bundle)
+        await _seed(models, settings.seed_bundle)
         probe = ReadinessProbe(store, artifacts)
         await probe.look()
         app = new_app(
@@ -89,11 +96,15 @@ async def build(
             new_id=ids,
         )
         open_feed = open_uploads or new_open_uploads(settings.kafka, timeout_s=timeout_s)
+        duties = (
+            lambda: _catch_up(services),
+            relay.run,
+            UploadsSubscriber(open_feed, dataset, metrics=metrics).run,
+            RetrainOccasions(services.jobs, settings.retrain_rules).run,
+        )
         async with _at_work(
-            relay.run(),
             probe.run(),
-            UploadsSubscriber(open_feed, services.dataset, metrics=metrics).run(),
-            RetrainOccasions(services.jobs, settings.retrain_rules).run(),
+            Leader(store, clock, holder_of(settings.data_dir), duties, metrics=metrics).run(),
             Census(store, metrics=metrics).run(),
             DiskSpace(settings.data_dir, metrics=metrics).run(),
         ):
@@ -154,13 +165,12 @@ def _prepare(prepare: Callable[[], None], folder: Path) -> None:
         raise StartError(f"The folder {folder} cannot be used: {error.strerror}.") from error
 
 
-async def _catch_up(services: Services, seed_bundle: Path | None) -> None:
-    await _seed(services.models, seed_bundle)
-    await services.models.announce_current()
+async def _catch_up(services: Services) -> None:
     try:
+        await services.models.announce_current()
         await services.dataset.finish_deletions()
-    except ArtifactsUnavailableError as error:
-        _log.warning("deleted images are still on the disk", error=str(error))
+    except (StoreUnavailableError, ArtifactsUnavailableError) as error:
+        _log.warning("not all that was begun before is finished", error=str(error))
 
 
 async def _seed(service: ModelService, folder: Path | None) -> None:

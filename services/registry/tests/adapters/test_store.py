@@ -1,11 +1,13 @@
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine
 
-from registry.adapters.store.engine import write_transaction
+from registry.adapters.store.engine import new_engine, write_transaction
 from registry.adapters.store.migrate import upgrade
 from registry.adapters.store.sql_store import SqlStore
+from registry.adapters.store.transaction import SqlTransaction
 from registry.core.lifecycle import Promote, Promotion
 from registry.core.registration import decide_registration
 from registry.ports import Event, Store, StoreUnavailableError, Transaction
@@ -159,6 +161,19 @@ async def test_readers_go_on_while_a_writer_holds_the_database(
             assert await store.ping()
 
 
+async def test_a_reader_sees_one_moment_whatever_is_written_meanwhile(
+    store: SqlStore, engine: Engine
+) -> None:
+    def look(tx: Transaction) -> tuple[int, int]:
+        before = tx.count_unsent()
+        with write_transaction(engine) as connection:
+            SqlTransaction(connection).enqueue(Event("t", "k", b"v"), 1)
+        return before, tx.count_unsent()
+
+    assert await store.read(look) == (0, 0)
+    assert await store.read(lambda tx: tx.count_unsent()) == 1
+
+
 async def test_a_database_that_went_away_is_a_typed_failure(
     store: SqlStore, engine: Engine
 ) -> None:
@@ -167,3 +182,68 @@ async def test_a_database_that_went_away_is_a_typed_failure(
     with pytest.raises(StoreUnavailableError):
         await store.read(lambda tx: tx.count_unsent())
     assert not await store.ping()
+
+
+async def test_of_those_who_want_to_be_alone_one_goes_on_in_all_registries(
+    store: SqlStore, engine: Engine
+) -> None:
+    # On SQLite a folder has one registry; on Postgres another has a store of its own.
+    others = SqlStore(engine) if engine.dialect.name == "postgresql" else store
+    inside: list[str] = []
+
+    async def go(store: SqlStore, who: str) -> None:
+        async with store.alone("dataset"):
+            inside.append(f"{who} in")
+            await asyncio.sleep(0.02)
+            inside.append(f"{who} out")
+
+    await asyncio.gather(*(go(each, f"{n}") for n in range(6) for each in (store, others)))
+    pairs = zip(inside[::2], inside[1::2], strict=True)
+    assert all(came.split()[0] == left.split()[0] for came, left in pairs)
+    async with store.alone("dataset"), asyncio.timeout(5), others.alone("something else"):
+        pass
+
+
+async def test_whoever_is_called_away_while_waiting_leaves_the_place_free(
+    store: SqlStore, engine: Engine
+) -> None:
+    others = SqlStore(engine) if engine.dialect.name == "postgresql" else store
+
+    async def enter() -> None:
+        async with others.alone("dataset"):
+            raise AssertionError("nobody leaves before")
+
+    async with store.alone("dataset"):
+        waiting = asyncio.create_task(enter())
+        await asyncio.sleep(0.1)
+        waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    async with asyncio.timeout(5), others.alone("dataset"):
+        pass
+
+
+async def test_no_change_waits_for_those_who_are_alone(store: SqlStore) -> None:
+    async with store.alone("dataset"), asyncio.timeout(5):
+        await store.write(lambda tx: tx.enqueue(Event("t", "k", b""), 1))
+        assert await store.read(lambda tx: tx.count_unsent()) == 1
+
+
+@pytest.fixture
+def postgres_store(postgres_url: str) -> Iterator[SqlStore]:
+    engine = new_engine(postgres_url)
+    upgrade(engine)
+    yield SqlStore(engine)
+    engine.dispose()
+
+
+async def test_who_waits_too_long_for_being_alone_is_told(
+    postgres_store: SqlStore, monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> None:
+    monkeypatch.setattr("registry.adapters.store.engine._WAIT_S", 1)
+    engine = new_engine(postgres_url)
+    async with postgres_store.alone("dataset"):
+        with pytest.raises(StoreUnavailableError):
+            async with SqlStore(engine).alone("dataset"):
+                pass
+    engine.dispose()

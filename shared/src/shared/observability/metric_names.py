@@ -42,6 +42,7 @@ MetricName = Literal[
     "pneumo_dead_letters_total",  # counter: requests given up
     "pneumo_careful_records_total",  # counter: records tried alone after a worker's death
     # Registry
+    "pneumo_registry_leader",  # gauge: 1 for the registry that does the background work
     "pneumo_registry_uploads_total",  # counter: uploads consumed
     "pneumo_registry_upload_failures_total",  # counter: attempts that failed and are made again
     "pneumo_registry_uploads_waiting",  # gauge: uploads that Kafka has and the dataset has not

@@ -1,6 +1,7 @@
 """One registry a data folder: the lock goes with the process, however it ends."""
 
 import fcntl
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,3 +23,8 @@ def hold_folder(folder: Path) -> Iterator[None]:
         except OSError as error:
             raise StartError(f"Another registry already uses {folder}.") from error
         yield
+
+
+def holder_of(folder: Path) -> str:
+    """Name the registry that holds `folder`: the same after a new start, and no other's."""
+    return f"{socket.gethostname()}:{folder.absolute()}"

@@ -1,6 +1,7 @@
 """Carry committed events to Kafka: in order, at least once, marked sent only when confirmed."""
 
 import asyncio
+import math
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -13,13 +14,14 @@ from shared.kafka.publisher import BrokerUnavailableError, Publisher
 _log = structlog.get_logger(__name__)
 
 _BATCH = 100
-_IDLE_POLL_S = 5.0
-"""Look this often even if nobody woke us, seconds: a request may be cut off after its commit."""
+_IDLE_POLL_S = 1.0
+"""Look this often even if nobody woke us, seconds: another registry may have committed an event."""
 
 _KEEP_MS = 24 * 3_600_000
 """Sent events stay so long, for whoever asks what was announced."""
 _FORGET_AT_MOST = 500
 """A round, so that no other writer waits for long."""
+_FORGET_EVERY_MS = 5_000
 
 
 class OutboxRelay:
@@ -39,11 +41,13 @@ class OutboxRelay:
         self._clock = clock
         self._topic_prefix = topic_prefix
         self._woken = asyncio.Event()
+        self._forget_at_ms = 0
         self._unsent = Gauge(
             "pneumo_registry_outbox_unsent",
-            "Committed events that no broker has confirmed.",
+            "Committed events that no broker has confirmed; NaN if another registry leads.",
             registry=metrics,
         )
+        self._unsent.set(math.nan)
         self._published = Counter(
             "pneumo_registry_events_published",
             "Events confirmed by the broker.",
@@ -61,6 +65,12 @@ class OutboxRelay:
 
     async def run(self) -> None:
         """Send what is committed, for as long as it is not cancelled."""
+        try:
+            await self._run()
+        finally:
+            self._unsent.set(math.nan)
+
+    async def _run(self) -> None:
         failures = 0
         while True:
             self._woken.clear()
@@ -87,8 +97,11 @@ class OutboxRelay:
                     await self._send(publisher, unsent)
 
     async def _forget(self) -> None:
-        before_ms = self._clock.now_ms() - _KEEP_MS
-        await self._store.write(lambda tx: tx.forget_sent(before_ms, _FORGET_AT_MOST))
+        now_ms = self._clock.now_ms()
+        if now_ms < self._forget_at_ms:
+            return
+        await self._store.write(lambda tx: tx.forget_sent(now_ms - _KEEP_MS, _FORGET_AT_MOST))
+        self._forget_at_ms = now_ms + _FORGET_EVERY_MS
 
     async def _send(self, publisher: Publisher, unsent: UnsentEvent) -> None:
         event = unsent.event

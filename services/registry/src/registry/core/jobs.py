@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from registry.core.lease import Lease
 from registry.core.refusals import Refuse, RegistryCode
 from shared.contracts.errors import ErrorCode
 from shared.contracts.train import (
@@ -28,14 +29,6 @@ MAX_METRIC_NAME = 128
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SEEDS = range(2**32)
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Who works on a job. until_ms: unix ms from which on others may take it."""
-
-    holder: str
-    until_ms: int
 
 
 @dataclass(frozen=True, slots=True)

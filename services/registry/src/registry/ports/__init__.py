@@ -11,7 +11,7 @@ from registry.ports.files import (
     PictureMeasures,
     Stored,
 )
-from registry.ports.rows import AuditLine, DatasetRows, JobRows
+from registry.ports.rows import AuditLine, DatasetRows, JobRows, LeaseRows
 from registry.ports.store import Event, Store, StoreUnavailableError, Transaction, UnsentEvent
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Event",
     "ImageFiles",
     "JobRows",
+    "LeaseRows",
     "MeasuringError",
     "OpenPublisher",
     "OpenUploads",

@@ -1,4 +1,4 @@
-"""Rows of the dataset and of the jobs, within a transaction."""
+"""Rows of the dataset, of the jobs and of leases, within a transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from registry.core.dataset import UploadCounts
 from registry.core.jobs import KeptJob
+from registry.core.lease import Lease
 from shared.contracts.dataset import DatasetImage, DatasetSummary
 from shared.contracts.train import GateReport, JobState, Mode
 
@@ -79,6 +80,22 @@ class DatasetRows(Protocol):
 
     def audit_of(self, sha256: str) -> Sequence[AuditLine]:
         """Give what was done to an image, oldest first."""
+        ...
+
+
+class LeaseRows(Protocol):
+    """The leases' part of a transaction."""
+
+    def lease(self, name: str) -> Lease | None:
+        """Give who has it, or had it last."""
+        ...
+
+    def keep_lease(self, name: str, lease: Lease) -> None:
+        """Write who has it from now on."""
+        ...
+
+    def end_lease(self, name: str, holder: str) -> None:
+        """Give it up; nothing happens if another has it."""
         ...
 
 

@@ -1,11 +1,12 @@
 """The database: one consistent view of all state, and changes that commit together."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from registry.core.lifecycle import Promote, Promotion
-from registry.ports.rows import DatasetRows, JobRows
+from registry.ports.rows import DatasetRows, JobRows, LeaseRows
 from shared.contracts.models import ModelRecord
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ class UnsentEvent:
     event: Event
 
 
-class Transaction(DatasetRows, JobRows, Protocol):
+class Transaction(DatasetRows, JobRows, LeaseRows, Protocol):
     """One consistent view of all state; within `Store.write`, changes that commit together."""
 
     def models(self) -> Sequence[ModelRecord]:
@@ -97,7 +98,7 @@ class Transaction(DatasetRows, JobRows, Protocol):
 
 
 class Store(Protocol):
-    """The database. Both methods raise StoreUnavailableError."""
+    """The database. Its methods raise StoreUnavailableError."""
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a thread on one snapshot."""
@@ -105,4 +106,8 @@ class Store(Protocol):
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a thread as the only writer; commit all of it, or nothing if it raises."""
+        ...
+
+    def alone(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Keep everybody else who asks for `name` waiting, in every registry over this database."""
         ...

@@ -1,7 +1,7 @@
 """The dataset: uploads taken in, looked at, relabelled, deleted; each change is in the audit."""
 
-import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from registry.core.dataset import (
@@ -37,12 +37,10 @@ class DatasetService:
         self._store = store
         self._files = files
         self._clock = clock
-        # File and row change together: a deletion must not take the file of a new upload.
-        self._changing = asyncio.Lock()
 
     async def take_in(self, uploads: Sequence[Upload]) -> Sequence[UploadEffect]:
         """Keep uploads, durably when this returns; give what each did, in order."""
-        async with self._changing:
+        async with self._changing():
             expected = await self._store.read(lambda tx: [_effect(tx, each) for each in uploads])
             for upload, effect in zip(uploads, expected, strict=True):
                 if effect != "deleted":  # also for a duplicate: a file that was lost is whole again
@@ -99,7 +97,7 @@ class DatasetService:
     async def delete(self, sha256: str) -> Refuse | None:
         """Forget an image, row and file; again, it makes sure that the file is gone."""
         now_ms = self._clock.now_ms()
-        async with self._changing:
+        async with self._changing():
             refusal = await self._store.write(lambda tx: _delete(tx, sha256, now_ms))
             if refusal is None:
                 await self._files.remove(sha256)
@@ -107,9 +105,17 @@ class DatasetService:
 
     async def finish_deletions(self) -> None:
         """Remove the files that a killed process left behind when it had deleted the rows."""
-        async with self._changing:
-            for sha256 in await self._store.read(lambda tx: tx.deleted_images()):
+        for sha256 in await self._store.read(lambda tx: tx.deleted_images()):
+            await self._remove_if_deleted(sha256)
+
+    async def _remove_if_deleted(self, sha256: str) -> None:
+        async with self._changing():
+            if await self._store.read(lambda tx: tx.image(sha256)) is None:
                 await self._files.remove(sha256)
+
+    def _changing(self) -> AbstractAsyncContextManager[None]:
+        # File and row change together: a deletion must not take the file of a new upload.
+        return self._store.alone("dataset")
 
 
 def _no_image(sha256: str) -> Refuse:

@@ -1,6 +1,7 @@
 """`uploads.labelled` in: file and row first, then the offset."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 
 import structlog
@@ -48,12 +49,19 @@ class UploadsSubscriber:
         )
         self._waiting = Gauge(
             "pneumo_registry_uploads_waiting",
-            "Uploads that the broker has and the dataset has not.",
+            "Uploads that the broker has and the dataset has not; NaN if another registry leads.",
             registry=metrics,
         )
+        self._waiting.set(math.nan)
 
     async def run(self) -> None:
         """Read until cancelled, whatever the broker does."""
+        try:
+            await self._run()
+        finally:
+            self._waiting.set(math.nan)
+
+    async def _run(self) -> None:
         while True:
             try:
                 await self._read()

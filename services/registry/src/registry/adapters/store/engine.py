@@ -1,5 +1,6 @@
 """Connections: what each database needs to be durable and to have one writer at a time."""
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,8 @@ from registry.ports import StartError
 _WAIT_S = 10
 _WRITER_LOCK = 0x706E_6575_6D6F
 """Key of the Postgres advisory lock that makes writers queue; SQLite has its own."""
+_LOCKS = 0x7065_6D6F
+"""First key of the Postgres locks that have names."""
 
 _SQLITE_PRAGMAS = (
     f"busy_timeout = {_WAIT_S * 1000}",
@@ -40,12 +43,39 @@ def new_engine(url_text: str) -> Engine:
 
 
 @contextmanager
+def read_transaction(engine: Engine) -> Iterator[Connection]:
+    """Give a connection on which every statement sees the same moment, and none may write."""
+    options: dict[str, Any] = {}
+    if engine.dialect.name == "postgresql":  # where else each statement sees a moment of its own
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.execution_options(**options).begin() as connection:
+        yield connection
+
+
+@contextmanager
 def write_transaction(engine: Engine) -> Iterator[Connection]:
     """Give a connection on which nobody else writes; commit at the end, roll back on error."""
     with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
         yield connection
+
+
+def lock_for_all(engine: Engine, name: str) -> Connection:
+    """Wait until no other connection has the lock `name`; it is given up when this one is closed.
+
+    On SQLite no lock is taken: a data folder has one process.
+    """
+    connection = engine.connect()
+    if engine.dialect.name == "postgresql":
+        # Of the transaction, not of the session: the pool ends it whatever happens to its user.
+        key = zlib.crc32(name.encode()) - 2**31
+        try:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCKS}, {key})")
+        except BaseException:
+            connection.close()
+            raise
+    return connection
 
 
 def _new_sqlite(url: Any) -> Engine:

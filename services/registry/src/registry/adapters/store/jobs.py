@@ -8,7 +8,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
 from registry.adapters.store.tables import JOBS
-from registry.core.jobs import KeptJob, Lease
+from registry.core.jobs import KeptJob
+from registry.core.lease import Lease
 from shared.contracts.train import (
     TERMINAL_STATES,
     Curves,

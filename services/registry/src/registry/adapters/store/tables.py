@@ -137,3 +137,11 @@ JOBS = Table(
 )
 
 Index("jobs_requested", JOBS.c.requested_at_ms)
+
+LEASES = Table(
+    "leases",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+)

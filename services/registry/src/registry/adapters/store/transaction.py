@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, select, up
 
 from registry.adapters.store.dataset import SqlDataset
 from registry.adapters.store.jobs import SqlJobs
+from registry.adapters.store.leases import SqlLeases
 from registry.adapters.store.tables import MODELS, OUTBOX, PROMOTIONS
 from registry.core.lifecycle import Promote, Promotion
 from registry.ports import Event, UnsentEvent
@@ -13,7 +14,7 @@ from shared.contracts.bundle import Manifest
 from shared.contracts.models import ModelRecord
 
 
-class SqlTransaction(SqlDataset, SqlJobs):
+class SqlTransaction(SqlDataset, SqlJobs, SqlLeases):
     """A Transaction port over SQLAlchemy Core."""
 
     def __init__(self, connection: Connection) -> None:
