@@ -32,6 +32,15 @@ async def test_a_file_comes_whole_in_part_or_not_again(
         assert rest.headers["etag"] == etag
         assert rest.headers["content-range"] == f"bytes 1000-{len(content) - 1}/{len(content)}"
 
+        part = await http.get(path, headers={"Range": "bytes=10-19"})
+        assert (part.status_code, part.content) == (206, content[10:20])
+        assert part.headers["content-range"] == f"bytes 10-19/{len(content)}"
+        assert part.headers["content-length"] == "10"
+        tail = await http.get(path, headers={"Range": "bytes=-7"})
+        assert (tail.status_code, tail.content) == (206, content[-7:])
+        several = await http.get(path, headers={"Range": "bytes=0-1,5-6"})
+        assert (several.status_code, several.content) == (200, content)
+
         mine = {"Range": "bytes=1000-", "If-Range": etag}
         stale = {"Range": "bytes=1000-", "If-Range": '"other"'}
         assert (await http.get(path, headers=mine)).status_code == 206

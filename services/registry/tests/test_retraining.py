@@ -53,9 +53,9 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 
 @pytest.fixture
 def dataset(store: SqlStore, clock: SetClock, tmp_path: Path) -> DatasetService:
-    files = DiskImages(tmp_path / "retrain_data", max_bytes=1024)
+    files = DiskImages(tmp_path / "retrain_data")
     files.prepare()
-    return DatasetService(store, files, clock)
+    return DatasetService(store, files, clock, max_bytes=1024)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ class _SlowFiles(DiskImages):
     """Removes when it is told to."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, max_bytes=1024)
+        super().__init__(folder)
         self.removing = asyncio.Event()
         self.may_remove = asyncio.Event()
 
@@ -90,7 +90,7 @@ async def test_a_deletion_never_takes_the_file_of_a_new_upload(
 ) -> None:
     files = _SlowFiles(tmp_path / "retrain_data")
     files.prepare()
-    dataset = DatasetService(store, files, SystemClock())
+    dataset = DatasetService(store, files, SystemClock(), max_bytes=1024)
     headers = UploadHeaders(id="u", label="NORMAL", content_type="image/png")
     first = Upload(headers, sha256_hex(b"x"), b"x", made_at_ms=1)
     await dataset.take_in([first])

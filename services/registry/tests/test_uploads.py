@@ -135,7 +135,7 @@ async def test_a_bug_in_reading_stops_neither_http_nor_loses_the_upload(
 
 
 async def test_a_dataset_that_is_full_waits_for_deletions(
-    registry: Registry, uploads: MemoryUploads, upload: MakeUpload
+    registry: Registry, uploads: MemoryUploads, upload: MakeUpload, settings: Settings
 ) -> None:
     async with registry(max_dataset_bytes=len(CONTENT) + 3) as http:
         uploads.records.append(upload(CONTENT))
@@ -145,9 +145,19 @@ async def test_a_dataset_that_is_full_waits_for_deletions(
             while await _metric(http, "pneumo_registry_upload_failures_total") < 1:
                 await asyncio.sleep(0.01)
         assert (await http.get("/v1/dataset")).json()["total"] == 1
+    # What it has is counted after a restart, too, and what is there already needs no room.
+    uploads.records[-1] = upload(CONTENT)
+    async with registry(max_dataset_bytes=len(CONTENT) + 3) as http:
+        await _settled(uploads)
+        uploads.records += [upload(b"yes"), upload(b"yes"), upload(b"!")]
+        async with asyncio.timeout(20):
+            while await _metric(http, "pneumo_registry_upload_failures_total") < 1:
+                await asyncio.sleep(0.01)
+        assert (await http.get("/v1/dataset")).json()["total"] == 1
+        assert len(_files(settings)) == 1
         await http.delete(IMAGE)
         await _settled(uploads)
-        assert (await http.get("/v1/dataset")).json()["total"] == 1
+        assert (await http.get("/v1/dataset")).json()["total"] == 2
 
 
 async def test_a_lost_commit_or_broker_repeats_the_records_and_changes_nothing(

@@ -77,7 +77,7 @@ async def build(
             metrics=metrics,
         )
         models = ModelService(store, artifacts, clock, relay.wake)
-        dataset = DatasetService(store, images, clock)
+        dataset = DatasetService(store, images, clock, max_bytes=settings.max_dataset_bytes)
         services = Services(
             models,
             JobService(store, clock, relay.wake, min_new_images=settings.min_new_images),
@@ -153,7 +153,7 @@ def _open_artifacts(settings: Settings) -> DiskArtifacts:
 
 def _open_images(settings: Settings) -> DiskImages:
     folder = settings.data_dir / "retrain_data"
-    images = DiskImages(folder, max_bytes=settings.max_dataset_bytes)
+    images = DiskImages(folder)
     _prepare(images.prepare, folder)
     return images
 

@@ -49,9 +49,19 @@ async def test_an_artifact_is_stored_once_under_its_hash(
 ) -> None:
     assert await artifacts.store(SHA256, _in_pieces(CONTENT)) == Stored(len(CONTENT), created=True)
     assert await artifacts.store(SHA256, _in_pieces(CONTENT)) == Stored(len(CONTENT), created=False)
-    assert artifacts.path(SHA256).read_bytes() == CONTENT
+    assert await artifacts.load(SHA256) == CONTENT
     assert await artifacts.size_bytes(SHA256) == len(CONTENT)
     assert _files(folder) == [SHA256]
+
+
+async def test_an_artifact_is_read_from_any_byte_on(artifacts: DiskArtifacts) -> None:
+    await artifacts.store(SHA256, _in_pieces(CONTENT))
+    for first in (0, 1, len(CONTENT) - 1, len(CONTENT)):
+        blocks = [block async for block in artifacts.read(SHA256, first)]
+        assert b"".join(blocks) == CONTENT[first:]
+        assert all(0 < len(block) <= 2**20 for block in blocks)
+    with pytest.raises(ArtifactsUnavailableError):
+        await anext(artifacts.read("0" * 64))
 
 
 async def test_an_empty_artifact_is_an_artifact(artifacts: DiskArtifacts) -> None:
@@ -87,20 +97,20 @@ async def test_an_upload_that_breaks_off_leaves_nothing_behind(
 
 
 async def test_a_rotten_artifact_is_made_whole_by_storing_it_again(
-    artifacts: DiskArtifacts,
+    artifacts: DiskArtifacts, folder: Path
 ) -> None:
     await artifacts.store(SHA256, _in_pieces(CONTENT))
-    artifacts.path(SHA256).write_bytes(b"rotten")
+    (folder / SHA256).write_bytes(b"rotten")
     await artifacts.store(SHA256, _in_pieces(CONTENT))
-    assert artifacts.path(SHA256).read_bytes() == CONTENT
+    assert await artifacts.load(SHA256) == CONTENT
 
 
 async def test_a_folder_that_is_gone_is_a_typed_failure(
     artifacts: DiskArtifacts, folder: Path
 ) -> None:
-    assert await artifacts.is_writable()
+    assert await artifacts.is_available()
     (folder / ".incoming").rmdir()
-    assert not await artifacts.is_writable()
+    assert not await artifacts.is_available()
     with pytest.raises(ArtifactsUnavailableError):
         await artifacts.store(SHA256, _in_pieces(CONTENT))
 

@@ -11,8 +11,8 @@ CONTENT = b"a radiograph"
 SHA256 = sha256_hex(CONTENT)
 
 
-def _images(folder: Path, max_bytes: int = 1000) -> DiskImages:
-    images = DiskImages(folder, max_bytes=max_bytes)
+def _images(folder: Path) -> DiskImages:
+    images = DiskImages(folder)
     images.prepare()
     return images
 
@@ -38,19 +38,6 @@ async def test_what_a_killed_process_left_is_dropped_and_the_rest_is_kept(tmp_pa
     images = _images(tmp_path)
     assert await images.load(SHA256) == CONTENT
     assert _files(tmp_path) == [Path(SHA256[:2]) / SHA256]
-
-
-async def test_all_files_together_are_bounded_also_after_a_restart(tmp_path: Path) -> None:
-    limit = len(CONTENT) + 3
-    await _images(tmp_path, limit).store(SHA256, CONTENT)
-    images = _images(tmp_path, limit)
-    with pytest.raises(ArtifactsUnavailableError, match="has its 15 bytes"):
-        await images.store(sha256_hex(b"four"), b"four")
-    await images.store(SHA256, CONTENT)  # it is there: nothing more is needed
-    await images.store(sha256_hex(b"yes"), b"yes")
-    await images.remove(SHA256)
-    await images.store(sha256_hex(b"four"), b"four")
-    assert len(_files(tmp_path)) == 2
 
 
 async def test_a_disk_that_fails_is_said_to_and_leaves_nothing_half_done(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from registry.core.dataset import (
     UploadCounts,
     UploadEffect,
     bound_classes,
+    count_new_bytes,
     decide_relabelling,
     decide_upload,
     new_image,
@@ -121,3 +122,10 @@ def test_classes_beyond_a_limit_are_counted_as_one() -> None:
     assert bound_classes(by_class, 4) == by_class
     assert bound_classes(by_class, 2) == {"b": 5, "d": 3, OTHER_CLASSES: 2}
     assert bound_classes({}, 2) == {}
+
+
+def test_of_uploads_only_new_files_need_room_and_each_once() -> None:
+    other = Upload(headers(), "b" * 64, b"four", made_at_ms=5)
+    effects: list[UploadEffect] = ["stored", "stored", "conflict", "duplicate", "deleted"]
+    assert count_new_bytes([upload(), upload(), other, other, other], effects) == len(CONTENT)
+    assert count_new_bytes([upload(), other], ["stored", "stored"]) == len(CONTENT) + 4

@@ -47,22 +47,29 @@ class DiskArtifacts:
 
     async def size_bytes(self, sha256: str) -> int | None:
         """Give the size of a stored artifact; None if there is none."""
-        return await asyncio.to_thread(_size_bytes, self.path(sha256))
+        return await asyncio.to_thread(_size_bytes, self._path(sha256))
 
-    def path(self, sha256: str) -> Path:
-        """Tell where a stored artifact lies."""
-        return self._folder / sha256
+    async def read(self, sha256: str, first: int = 0) -> AsyncIterator[bytes]:
+        """Stream a stored artifact from byte `first` on; see the port."""
+        # Not in a thread, as above.
+        with _opened(self._path(sha256)) as stream:
+            while block := await asyncio.to_thread(_read_block, stream, first):
+                yield block
+                first += len(block)
 
     async def load(self, sha256: str) -> bytes:
         """Give the bytes of a small artifact; see the port."""
         try:
-            return await asyncio.to_thread(self.path(sha256).read_bytes)
+            return await asyncio.to_thread(self._path(sha256).read_bytes)
         except OSError as error:
             raise ArtifactsUnavailableError(str(error)) from error
 
-    async def is_writable(self) -> bool:
+    async def is_available(self) -> bool:
         """Tell whether a file can be written now."""
         return await asyncio.to_thread(_try_write, self._incoming)
+
+    def _path(self, sha256: str) -> Path:
+        return self._folder / sha256
 
     async def _store(
         self, part: "_Part", sha256: str, chunks: AsyncIterator[bytes]
@@ -78,7 +85,7 @@ class DiskArtifacts:
                 RegistryCode.CHECKSUM_MISMATCH,
                 f"The {part.size_bytes} bytes received have the sha256 {part.sha256}.",
             )
-        return await asyncio.to_thread(part.publish, self.path(sha256))
+        return await asyncio.to_thread(part.publish, self._path(sha256))
 
 
 class _Part:
@@ -117,6 +124,20 @@ def _new_part(incoming: Path) -> _Part:
     except OSError as error:
         raise ArtifactsUnavailableError(str(error)) from error
     return _Part(Path(name), io.FileIO(descriptor, "w"))
+
+
+def _opened(path: Path) -> io.FileIO:
+    try:
+        return path.open("rb", buffering=0)
+    except OSError as error:
+        raise ArtifactsUnavailableError(str(error)) from error
+
+
+def _read_block(stream: io.FileIO, first: int) -> bytes:
+    try:
+        return os.pread(stream.fileno(), _BLOCK_BYTES, first)
+    except OSError as error:
+        raise ArtifactsUnavailableError(str(error)) from error
 
 
 def _try_write(incoming: Path) -> bool:

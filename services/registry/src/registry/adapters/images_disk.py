@@ -10,27 +10,20 @@ from registry.ports import ArtifactsUnavailableError
 
 
 class DiskImages:
-    """An ImageFiles port over one folder, which no other process writes to.
+    """An ImageFiles port over one folder, which no other process writes to."""
 
-    max_bytes: of all files together; beyond it the disk counts as full.
-    """
-
-    def __init__(self, folder: Path, *, max_bytes: int) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._incoming = folder / ".incoming"
-        self._max_bytes = max_bytes
-        self._size_bytes = 0
 
     def prepare(self) -> None:
-        """Make the folders, drop what a killed process left, measure the rest. Raises OSError."""
+        """Make the folders, and drop what a killed process left unfinished. Raises OSError."""
         self._incoming.mkdir(parents=True, exist_ok=True)
         for unfinished in self._incoming.iterdir():
             unfinished.unlink()
-        shards = [self._folder / f"{number:02x}" for number in range(256)]
-        for shard in shards:
-            shard.mkdir(exist_ok=True)
+        for number in range(256):
+            (self._folder / f"{number:02x}").mkdir(exist_ok=True)
         sync_folder(self._folder)
-        self._size_bytes = sum(file.stat().st_size for shard in shards for file in shard.iterdir())
 
     async def store(self, sha256: str, content: bytes) -> None:
         """Make a file durable and visible, whole or not at all; see the port."""
@@ -42,32 +35,26 @@ class DiskImages:
     async def remove(self, sha256: str) -> None:
         """Delete a file; nothing happens where there is none."""
         try:
-            await asyncio.to_thread(self._remove, self.path(sha256))
+            await asyncio.to_thread(_remove, self._path(sha256))
         except OSError as error:
             raise ArtifactsUnavailableError(str(error)) from error
 
     async def load(self, sha256: str) -> bytes | None:
         """Give a file's bytes as they lie there; None where there is none."""
         try:
-            return await asyncio.to_thread(self.path(sha256).read_bytes)
+            return await asyncio.to_thread(self._path(sha256).read_bytes)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise ArtifactsUnavailableError(str(error)) from error
 
-    def path(self, sha256: str) -> Path:
-        """Tell where a file lies, or would."""
+    def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256
 
     def _store(self, sha256: str, content: bytes) -> None:
-        target = self.path(sha256)
-        before = target.stat().st_size if target.exists() else 0
-        if before != len(content):
-            after = self._size_bytes - before + len(content)
-            if after > self._max_bytes:
-                raise ArtifactsUnavailableError(f"the dataset has its {self._max_bytes} bytes")
+        target = self._path(sha256)
+        if not target.exists() or target.stat().st_size != len(content):
             self._write(target, content)
-            self._size_bytes = after
         # Also where it was there: whoever wrote it may have been killed before this.
         sync_folder(target.parent)
 
@@ -83,9 +70,8 @@ class DiskImages:
         finally:
             part.unlink(missing_ok=True)
 
-    def _remove(self, path: Path) -> None:
-        if path.exists():
-            size_bytes = path.stat().st_size
-            path.unlink()
-            self._size_bytes -= size_bytes
-            sync_folder(path.parent)
+
+def _remove(path: Path) -> None:
+    if path.exists():
+        path.unlink()
+        sync_folder(path.parent)

@@ -1,5 +1,6 @@
-"""A process that looks at pictures: `python -m registry.adapters.measuring`, JSON in, JSON out.
+"""A process that looks at pictures: `python -m registry.adapters.measuring`, frames in, JSON out.
 
+The first frame is the order; then come, for each picture, what it is said to show and its bytes.
 It decodes what strangers have sent, and what it takes of memory ends with it.
 """
 
@@ -7,8 +8,8 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
+from registry.adapters.frames import Frames
 from shared.contracts.bundle import PreprocessingSpec
 from shared.contracts.insights import (
     ClassContrast,
@@ -36,40 +37,29 @@ _NICE = 10
 _SIZE_PX = PreprocessingSpec().size_px
 
 
-class Named(Message):
-    """One picture: where it lies, and what it is said to show."""
-
-    path: str
-    label: str
-
-
 class Order(Message):
-    """What to look at, in order, and for how long. classes: every label there is."""
+    """How long to look. classes: every label there is."""
 
     classes: tuple[str, ...]
-    pictures: tuple[Named, ...]
     seconds: float
 
 
-def look(order: Order) -> Measures:
+def look(order: Order, frames: Frames) -> Measures:
     """Measure pictures at 224 × 224 px, grey, until the time is up."""
-    until = time.monotonic() + order.seconds
+    frames.wait_until(time.monotonic() + order.seconds)
     measured: list[Measured] = []
-    left_out = seen = 0
-    for picture in order.pictures:
-        if time.monotonic() >= until:
-            break
-        seen += 1
+    left_out = 0
+    while (label := frames.take()) is not None and (content := frames.take()) is not None:
         try:
-            grey = decode_grey(Path(picture.path).read_bytes(), _SIZE_PX)
-        except (OSError, ImageError):
+            grey = decode_grey(content, _SIZE_PX)
+        except ImageError:
             left_out += 1
         else:
-            measured.append(measure(picture.label, grey))
+            measured.append(measure(label.decode(), grey))
     return Measures(
         measured=len(measured),
         left_out=left_out,
-        complete=seen == len(order.pictures),
+        complete=frames.are_read,
         intensity=_intensity(pixel_intensity(measured, order.classes)) if measured else None,
         edge_density=_edges(edge_densities(measured, order.classes)) if measured else None,
     )
@@ -122,10 +112,11 @@ def _contrast(found: Contrast | None) -> ClassContrast | None:
 
 
 def main() -> None:
-    """Read one order from standard input, and write what was seen."""
+    """Read an order and its pictures from standard input, and write what was seen."""
     os.nice(_NICE)
-    order = Order.model_validate_json(sys.stdin.buffer.read())
-    sys.stdout.write(look(order).model_dump_json())
+    frames = Frames(sys.stdin.fileno())
+    order = Order.model_validate_json(frames.take() or b"")
+    sys.stdout.write(look(order, frames).model_dump_json())
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 import asyncio
 import sys
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Sequence
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Sequence
 
 import orjson
 from pydantic import ValidationError
 
+from registry.adapters.frames import frame_of
 from registry.ports import MeasuringError, Picture
 from shared.contracts.insights import Measures
 
@@ -22,15 +23,9 @@ class MeasuringProcess:
     def __init__(self, *, seconds: float) -> None:
         self._seconds = seconds
 
-    async def measure(self, classes: Sequence[str], pictures: Sequence[Picture]) -> Measures:
+    async def measure(self, classes: Sequence[str], pictures: AsyncIterator[Picture]) -> Measures:
         """Measure as many as there is time for, in order; see the port."""
-        order = orjson.dumps(
-            {
-                "classes": list(classes),
-                "pictures": [{"path": str(one.path), "label": one.label} for one in pictures],
-                "seconds": self._seconds,
-            }
-        )
+        order = orjson.dumps({"classes": list(classes), "seconds": self._seconds})
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", _PROGRAM, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
@@ -39,7 +34,7 @@ class MeasuringProcess:
             raise MeasuringError("the measuring process did not start") from error
         try:
             async with asyncio.timeout(self._seconds + _START_AND_END_S):
-                told, _ = await process.communicate(order)
+                told = await _ask(process, order, pictures)
         except TimeoutError as error:
             raise MeasuringError("the measuring process took too long") from error
         finally:
@@ -50,3 +45,34 @@ class MeasuringProcess:
             return Measures.model_validate_json(told)
         except ValidationError as error:
             raise MeasuringError(f"the measuring process ended {process.returncode}") from error
+
+
+async def _ask(process: Process, order: bytes, pictures: AsyncIterator[Picture]) -> bytes:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    showing = asyncio.create_task(_show(process.stdin, order, pictures))
+    try:
+        told = await process.stdout.read()  # it ends by itself when it has no time left
+        await process.wait()
+    finally:
+        showing.cancel()
+        (outcome,) = await asyncio.gather(showing, return_exceptions=True)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return told
+
+
+async def _show(
+    stdin: asyncio.StreamWriter, order: bytes, pictures: AsyncIterator[Picture]
+) -> None:
+    """Write the order and the pictures, one at a time in memory, as fast as they are taken."""
+    try:
+        stdin.writelines(frame_of(order))
+        async for picture in pictures:
+            stdin.writelines(frame_of(picture.label.encode()))
+            stdin.writelines(frame_of(picture.content))
+            await stdin.drain()
+    except (BrokenPipeError, ConnectionResetError):
+        return  # it has seen enough
+    finally:
+        stdin.close()

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
+from registry.ports import Artifacts
+
 _INTERVAL_S = 2.0
 
 
@@ -11,16 +13,12 @@ class _Database(Protocol):
     async def ping(self) -> bool: ...
 
 
-class _Disk(Protocol):
-    async def is_writable(self) -> bool: ...
-
-
 class ReadinessProbe:
-    """Database and disk. Not the broker: without it the registry still serves everybody."""
+    """Database and files. Not the broker: without it the registry still serves everybody."""
 
-    def __init__(self, database: _Database, disk: _Disk) -> None:
+    def __init__(self, database: _Database, artifacts: Artifacts) -> None:
         self._database = database
-        self._disk = disk
+        self._artifacts = artifacts
         self._checks: Mapping[str, bool] = {"database": False, "artifacts": False}
 
     def checks(self) -> Mapping[str, bool]:
@@ -31,7 +29,7 @@ class ReadinessProbe:
         """Look once."""
         self._checks = {
             "database": await self._database.ping(),
-            "artifacts": await self._disk.is_writable(),
+            "artifacts": await self._artifacts.is_available(),
         }
 
     async def run(self) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -90,6 +90,13 @@ def decide_upload(
     if label == known.label or label in known.conflict or label in overruled:
         return "duplicate"
     return "conflict"
+
+
+def count_new_bytes(uploads: Sequence[Upload], effects: Sequence[UploadEffect]) -> int:
+    """Give what the files of those uploads take that become images, each file once."""
+    decided = zip(uploads, effects, strict=True)
+    new = {each.sha256: len(each.content) for each, effect in decided if effect == "stored"}
+    return sum(new.values())
 
 
 def new_image(upload: Upload, now_ms: int) -> DatasetImage:

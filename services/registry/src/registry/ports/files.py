@@ -1,8 +1,7 @@
-"""The disk: artifacts of models, images of the dataset, a bundle that is here already."""
+"""Files: artifacts of models, images of the dataset, a bundle that is here already."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from registry.core.refusals import Refuse
@@ -10,12 +9,12 @@ from shared.contracts.insights import Measures
 
 
 class ArtifactsUnavailableError(Exception):
-    """The disk with the artifacts failed or is full. Nothing became visible. Retriable."""
+    """What holds the files failed or is full. Nothing became visible. Retriable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An artifact is on disk, whole and synced. created: it was not there before."""
+    """An artifact is there, whole and durable. created: it was not there before."""
 
     size_bytes: int
     created: bool
@@ -35,12 +34,19 @@ class Artifacts(Protocol):
         """Give the size of a stored artifact; None if there is none."""
         ...
 
-    def path(self, sha256: str) -> Path:
-        """Tell where a stored artifact lies. sha256: from a manifest, never from a client."""
+    def read(self, sha256: str, first: int = 0) -> AsyncIterator[bytes]:
+        """Stream a stored artifact from byte `first` on, in blocks of 1 MiB at the most.
+
+        sha256: from a manifest, never from a client.
+        """
         ...
 
     async def load(self, sha256: str) -> bytes:
         """Give the bytes of a stored artifact whose size is known to be small."""
+        ...
+
+    async def is_available(self) -> bool:
+        """Tell whether an artifact could be stored now; raises nothing."""
         ...
 
 
@@ -59,29 +65,28 @@ class ImageFiles(Protocol):
         ...
 
     async def load(self, sha256: str) -> bytes | None:
-        """Give a file's bytes as they lie there; None where there is none."""
-        ...
+        """Give a file's bytes as they lie there; None where there is none.
 
-    def path(self, sha256: str) -> Path:
-        """Tell where a file lies, or would. sha256: from the store, never from a client."""
+        sha256: from the store, never from a client.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image to be measured: where it lies, and what it is said to show."""
+    """An image to be measured: its bytes, and what it is said to show."""
 
-    path: Path
+    content: bytes
     label: str
 
 
 class PictureMeasures(Protocol):
     """Looks at pictures, away from this process: pixels cost memory and time."""
 
-    async def measure(self, classes: Sequence[str], pictures: Sequence[Picture]) -> Measures:
-        """Measure as many as there is time for, in order.
+    async def measure(self, classes: Sequence[str], pictures: AsyncIterator[Picture]) -> Measures:
+        """Measure as many as there is time for, in order; the others are not asked for.
 
-        Raises MeasuringError.
+        Raises MeasuringError, and what `pictures` raises.
         """
         ...
 

@@ -42,6 +42,10 @@ class DatasetRows(Protocol):
         """Count all images."""
         ...
 
+    def dataset_bytes(self) -> int:
+        """Give what the files of all images take together."""
+        ...
+
     def upload_counts(self, since_ms: int | None) -> UploadCounts:
         """Count the images without an open conflict. since_ms: new is what came after it."""
         ...

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from registry.core.dataset import (
     Upload,
     UploadEffect,
+    count_new_bytes,
     decide_relabelling,
     decide_upload,
     new_image,
     take_snapshot,
 )
 from registry.core.refusals import Refuse, RegistryCode
-from registry.ports import AuditLine, ImageFiles, Store, Transaction
+from registry.ports import ArtifactsUnavailableError, AuditLine, ImageFiles, Store, Transaction
 from shared.clock import Clock
 from shared.contracts.dataset import DatasetImage, DatasetSnapshot, DatasetSummary
 from shared.contracts.errors import ErrorCode
@@ -30,18 +31,20 @@ class ImageContent:
 class DatasetService:
     """Labelled images: a file and a row each; the file is there before the row, and goes after it.
 
+    max_bytes: of all images together; beyond it what holds the files counts as full.
     Methods raise StoreUnavailableError and ArtifactsUnavailableError; all are safe to repeat.
     """
 
-    def __init__(self, store: Store, files: ImageFiles, clock: Clock) -> None:
+    def __init__(self, store: Store, files: ImageFiles, clock: Clock, *, max_bytes: int) -> None:
         self._store = store
         self._files = files
         self._clock = clock
+        self._max_bytes = max_bytes
 
     async def take_in(self, uploads: Sequence[Upload]) -> Sequence[UploadEffect]:
         """Keep uploads, durably when this returns; give what each did, in order."""
         async with self._changing():
-            expected = await self._store.read(lambda tx: [_effect(tx, each) for each in uploads])
+            expected = await self._store.read(lambda tx: self._expect(tx, uploads))
             for upload, effect in zip(uploads, expected, strict=True):
                 if effect != "deleted":  # also for a duplicate: a file that was lost is whole again
                     await self._files.store(upload.sha256, upload.content)
@@ -78,7 +81,7 @@ class DatasetService:
             return image
         content = await self._files.load(sha256)
         if content is None or len(content) != image.size_bytes:
-            detail = f"Image {sha256} is not whole on the registry's disk."
+            detail = f"Image {sha256} is not whole in the registry's storage."
             return Refuse(RegistryCode.STORAGE_UNAVAILABLE, detail)
         return ImageContent(image, content)
 
@@ -116,6 +119,13 @@ class DatasetService:
     def _changing(self) -> AbstractAsyncContextManager[None]:
         # File and row change together: a deletion must not take the file of a new upload.
         return self._store.alone("dataset")
+
+    def _expect(self, tx: Transaction, uploads: Sequence[Upload]) -> Sequence[UploadEffect]:
+        effects = [_effect(tx, each) for each in uploads]
+        new_bytes = count_new_bytes(uploads, effects)
+        if new_bytes and tx.dataset_bytes() + new_bytes > self._max_bytes:
+            raise ArtifactsUnavailableError(f"the dataset has its {self._max_bytes} bytes")
+        return effects
 
 
 def _no_image(sha256: str) -> Refuse:

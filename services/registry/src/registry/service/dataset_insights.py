@@ -1,12 +1,20 @@
 """What the stored images look like; looked at once for each state of the dataset."""
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 
 import structlog
 
 from registry.core.dataset_insights import by_class, draw_images, tell
-from registry.ports import ImageFiles, MeasuringError, Picture, PictureMeasures
+from registry.ports import (
+    ArtifactsUnavailableError,
+    ImageFiles,
+    MeasuringError,
+    Picture,
+    PictureMeasures,
+)
 from registry.service.dataset import DatasetService
+from shared.contracts.dataset import DatasetImage
 from shared.contracts.insights import DatasetInsights, Measures
 
 _log = structlog.get_logger(__name__)
@@ -34,16 +42,20 @@ class DatasetInsightService:
             if self._kept is not None and self._kept.snapshot_sha256 == snapshot.sha256:
                 return self._kept
             parts = by_class(snapshot)
-            pictures = [
-                Picture(self._files.path(image.sha256), image.label) for image in draw_images(parts)
-            ]
             try:
-                measures = await self._measure(tuple(parts), pictures)
-            except MeasuringError as error:
+                measures = await self._measure(tuple(parts), draw_images(parts))
+            except (MeasuringError, ArtifactsUnavailableError) as error:
                 _log.warning("images not measured", reason=str(error))
                 return tell(snapshot, parts, Measures(complete=False))
             self._kept = tell(snapshot, parts, measures)
             return self._kept
 
-    async def _measure(self, classes: tuple[str, ...], pictures: list[Picture]) -> Measures:
-        return await self._measuring.measure(classes, pictures) if pictures else Measures()
+    async def _measure(self, classes: Sequence[str], images: Sequence[DatasetImage]) -> Measures:
+        if not images:
+            return Measures()
+        return await self._measuring.measure(classes, self._pictures(images))
+
+    async def _pictures(self, images: Sequence[DatasetImage]) -> AsyncIterator[Picture]:
+        for image in images:
+            content = await self._files.load(image.sha256)
+            yield Picture(content or b"", image.label)  # one that was lost cannot be read either

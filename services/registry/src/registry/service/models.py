@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from registry.core.refusals import Refuse
 from registry.core.registration import (
@@ -30,11 +29,11 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class BundleFile:
-    """One file of a bundle. content: its bytes, or where they lie on disk."""
+    """One file of a bundle. content: its bytes; None where they are an artifact's."""
 
     sha256: str
     size_bytes: int
-    content: bytes | Path
+    content: bytes | None
 
 
 class ModelService:
@@ -77,7 +76,15 @@ class ModelService:
         entry = record.manifest.files.get(name)
         if entry is None:
             return Refuse(ErrorCode.NOT_FOUND, f"Version {version!r} has no file {name!r}.")
-        return BundleFile(entry.sha256, entry.size_bytes, self._artifacts.path(entry.sha256))
+        return BundleFile(entry.sha256, entry.size_bytes, content=None)
+
+    async def is_whole(self, file: BundleFile) -> bool:
+        """Tell whether the artifact of a file is there and has its size."""
+        return await self._artifacts.size_bytes(file.sha256) == file.size_bytes
+
+    def read(self, file: BundleFile, first: int) -> AsyncIterator[bytes]:
+        """Stream the artifact of a file from byte `first` on."""
+        return self._artifacts.read(file.sha256, first)
 
     async def store_artifact(self, sha256: str, chunks: AsyncIterator[bytes]) -> Stored | Refuse:
         """Take in one file; the same bytes again change nothing."""

@@ -56,6 +56,11 @@ class SqlDataset:
             conflicts=self._connection.execute(disputed).scalar_one(),
         )
 
+    def dataset_bytes(self) -> int:
+        """Give what the files of all images take together."""
+        total = select(func.coalesce(func.sum(DATASET_IMAGES.c.size_bytes), 0))
+        return int(self._connection.execute(total).scalar_one())  # Postgres: a Decimal
+
     def upload_counts(self, since_ms: int | None) -> UploadCounts:
         """Count the images without an open conflict. since_ms: new is what came after it."""
         usable = DATASET_IMAGES.c.sha256.not_in(_DISPUTED)

@@ -1,0 +1,54 @@
+"""Pictures on their way to the process that measures them."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+
+import pytest
+from PIL import Image
+
+from registry.adapters.measuring_process import MeasuringProcess
+from registry.ports import ArtifactsUnavailableError, Picture
+
+
+def _drawn() -> bytes:
+    stream = io.BytesIO()
+    Image.effect_noise((600, 600), 40).save(stream, "PNG")  # more than a pipe holds
+    return stream.getvalue()
+
+
+async def test_files_that_come_slowly_do_not_hold_it_up() -> None:
+    async def slowly() -> AsyncIterator[Picture]:
+        for _ in range(2):
+            yield Picture(_drawn(), "viral")
+        yield Picture(b"no picture", "viral")
+        await asyncio.sleep(3600)
+
+    async with asyncio.timeout(30):
+        found = await MeasuringProcess(seconds=1.5).measure(["viral"], slowly())
+    assert (found.measured, found.left_out, found.complete) == (2, 1, False)
+
+
+async def test_nothing_is_asked_for_when_the_time_is_up() -> None:
+    asked = 0
+
+    async def many() -> AsyncIterator[Picture]:
+        nonlocal asked
+        content = _drawn()
+        while True:
+            asked += 1
+            yield Picture(content, "viral")
+
+    async with asyncio.timeout(30):
+        found = await MeasuringProcess(seconds=0.2).measure(["viral"], many())
+    assert not found.complete
+    assert found.measured <= asked <= found.measured + 3  # what the pipes hold
+
+
+async def test_files_that_fail_are_no_measures() -> None:
+    async def failing() -> AsyncIterator[Picture]:
+        yield Picture(_drawn(), "viral")
+        raise ArtifactsUnavailableError("gone")
+
+    with pytest.raises(ArtifactsUnavailableError):
+        await MeasuringProcess(seconds=1.0).measure(["viral"], failing())
