@@ -17,6 +17,8 @@ pytestmark = pytest.mark.kafka
 
 PARTITIONS = 24
 REFUSED = {(503, "broker_unavailable")}
+AT_FIRST = REFUSED | {(503, "overloaded")}
+"""A broker that has just come back; on a busy machine its first answers promise a long wait."""
 WAIT = {"Content-Type": "image/jpeg", "Prefer": "wait=60"}
 
 
@@ -81,9 +83,9 @@ async def expect_service(client, settings):
     """Whatever a broker that has just come back leaves open is refused; then all is answered."""
     await until_ready(client, 200)
     async with answering(settings), asyncio.timeout(60):
-        while (refused := await refused_of(client)) == REFUSED:
+        while refused := await refused_of(client):
+            assert refused <= AT_FIRST
             await asyncio.sleep(0.2)
-    assert not refused
 
 
 async def refused_of(client):

@@ -16,7 +16,13 @@ _DESCRIPTION = """Chest radiographs in, calibrated class probabilities out, over
 
 def new_app(*routers: APIRouter) -> FastAPI:
     """Put the routers together; every error they let out is a problem document."""
-    app = DescribedApp(title="PneumoStream", version=VERSION, description=_DESCRIPTION)
+    app = DescribedApp(
+        title="PneumoStream",
+        version=VERSION,
+        description=_DESCRIPTION,
+        # Of our own there is all of it, with the worker's part (measuring.py, tracing.py).
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
     for router in routers:
         app.include_router(router)
     install_problem_handlers(app)

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 from gateway.adapters.metrics import GatewayMetrics, LoadCollector
 from gateway.core.recent_problems import RecentProblems
 from gateway.http.app import new_app
+from gateway.http.direct_route import DirectRoutes
 from gateway.http.limits import HttpLimits, InferLimits
 from gateway.http.measuring import MeasuringMiddleware
 from gateway.http.open_inference import new_open_inference_router
@@ -40,7 +41,7 @@ def new_http_side(settings: Settings, parts: Parts, clock: Clock) -> ASGIApp:
         problems.note(code, status, route, clock.now_ms())
 
     return MeasuringMiddleware(
-        OpenInferenceErrors(new_gate(app, settings, clock)),
+        OpenInferenceErrors(new_gate(DirectRoutes(app), settings, clock)),
         metrics.observe,
         clock.monotonic_s,
         new_id,
