@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq soak train test test-faults lint format-check types imports unit rules promtool format dashboards reference docs docs-serve lock lock-jars audit-dependencies release clean
+.PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq backup restore soak train test test-faults lint format-check types imports unit rules promtool format dashboards reference docs docs-serve lock lock-jars audit-dependencies release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,15 @@ audit: install ## tell whether every accepted request was answered (SINCE=10m, W
 
 dlq: install ## work on dead letters (DLQ="list --since 1h", "show ID", "redrive ID", "purge ID")
 	@$(OPERATIONS) dlq $(or $(DLQ),list)
+
+# The registry's own commands, on what the stack keeps.
+REGISTRY = PNEUMO_REGISTRY_DATA_DIR="$${PNEUMO_DATA:-.pneumo}/registry" $(BIN)/python -m registry
+
+backup: install ## copy all that the registry keeps, while it runs, into a new folder (TO=folder)
+	@$(REGISTRY) backup "$(or $(TO),$(error name a new folder with TO=))"
+
+restore: install ## fill an empty registry from a backup, while the stack is down (FROM=folder)
+	@$(REGISTRY) restore "$(or $(FROM),$(error name the backup with FROM=))"
 
 soak: install-dev ## load the running stack and judge it (MINUTES=30 SHARE=0.6 SHAPE=soak CLIENTS=10 KILL=1 NO_RETRAIN=1)
 	@$(BIN)/python -m load.soak --minutes $(or $(MINUTES),30) --share $(or $(SHARE),0.6) --shape $(or $(SHAPE),soak) \

@@ -20,6 +20,7 @@ _OWN = """## Of the services
 | | |
 |---|---|
 | `python -m trainer …` | training, evaluating, looking at folders: [the trainer](../../services/trainer/README.md#commands) |
+| `python -m registry backup`, `restore`, `downgrade` | all that the registry keeps: [the registry](../../services/registry/README.md) |
 | `python -m gateway keys new`, `list`, `revoke` | API keys: [keys](../architecture/http-api.md#keys) |
 | `python -m operations audit`, `dlq` | what became of requests: [operations](../../deploy/operations/README.md) |
 | `python -m shared.kafka.create_topics` | the topics, on a cluster of your own: [move to a cluster](../runbooks/move-to-a-cluster.md) |

@@ -9,12 +9,16 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from registry.adapters.publisher_memory import MemoryBroker
+from registry.adapters.store.engine import new_engine
+from registry.adapters.store.tables import LEASES, METADATA
 from registry.adapters.uploads_memory import MemoryUploads
 from registry.main import build
 from registry.ports import UploadRecord
 from registry.settings import Settings
+from shared.clock import new_id
 from shared.contracts.dataset import UploadHeaders
 from shared.kafka.settings import KafkaSettings
 from shared.testing.bundles import default_files, manifest_bytes, new_manifest, sha256_hex
@@ -126,3 +130,62 @@ def problem_of() -> Callable[[httpx.Response], tuple[int, str]]:
         return response.status_code, body["code"]
 
     return read
+
+
+@pytest.fixture
+def fill_all(
+    registry: Callable[..., Any],
+    add_model: Callable[..., Any],
+    fill: Callable[..., Any],
+    uploads: MemoryUploads,
+    upload: Callable[..., UploadRecord],
+) -> Callable[..., Any]:
+    """Give a function that runs a registry until every table has rows, and gives its images."""
+
+    async def dispute(http: httpx.AsyncClient, content: bytes) -> None:
+        uploads.records.append(upload(content, "OTHER"))
+        async with asyncio.timeout(30):
+            while not (await http.get("/v1/dataset")).json()["conflicts"]:
+                await asyncio.sleep(0.01)
+
+    async def fill_all(**changes: Any) -> list[str]:
+        async with registry(**changes) as http:
+            for version in ("v1", "v2"):
+                await add_model(http, version)
+                (await http.post(f"/v1/models/{version}/promote")).raise_for_status()
+            (await http.post("/v1/models/rollback")).raise_for_status()
+            await fill(http, 6)
+            await dispute(http, b"NORMAL 0")
+            images = (await http.get("/v1/dataset/images")).json()["images"]
+            names = sorted(image["sha256"] for image in images if not image["conflict"])
+            job = await http.post("/v1/jobs", json={"id": new_id()})
+            relabelled = await http.patch(
+                f"/v1/dataset/images/{names[0]}", json={"label": "PNEUMONIA"}
+            )
+            deleted = await http.delete(f"/v1/dataset/images/{names.pop()}")
+            for response in (job, relabelled, deleted):
+                response.raise_for_status()
+        return [*names, sha256_hex(b"NORMAL 0")]
+
+    return fill_all
+
+
+@pytest.fixture
+def rows_of() -> Callable[[str], dict[str, list[tuple[Any, ...]]]]:
+    """Give a function that reads every row of a database, by table, in the order of its keys."""
+
+    def rows_of(url: str) -> dict[str, list[tuple[Any, ...]]]:
+        engine = new_engine(url)
+        with engine.connect() as connection:
+            found = {
+                table.name: [
+                    tuple(row)
+                    for row in connection.execute(select(table).order_by(*table.primary_key))
+                ]
+                for table in METADATA.sorted_tables
+                if table is not LEASES
+            }
+        engine.dispose()
+        return found
+
+    return rows_of

@@ -28,3 +28,18 @@ def hold_folder(folder: Path) -> Iterator[None]:
 def holder_of(folder: Path) -> str:
     """Name the registry that holds `folder`: the same after a new start, and no other's."""
     return f"{socket.gethostname()}:{folder.absolute()}"
+
+
+@contextmanager
+def hold_still(folder: Path) -> Iterator[None]:
+    """Keep every registry out of a folder that is only read. Raises StartError."""
+    lock_file = folder / "registry.lock"
+    if not lock_file.exists():  # no registry has ever served it
+        yield
+        return
+    with lock_file.open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StartError(f"A registry uses {folder}: back it up, and restore that.") from error
+        yield

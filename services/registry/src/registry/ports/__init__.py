@@ -1,6 +1,7 @@
 """What the story needs from outside, and how the outside may let it down."""
 
 from registry.ports.broker import OpenPublisher, OpenUploads, UploadFeed, UploadRecord
+from registry.ports.copying import BackupError, CopyRows, End
 from registry.ports.files import (
     Artifacts,
     ArtifactsUnavailableError,
@@ -18,8 +19,11 @@ __all__ = [
     "Artifacts",
     "ArtifactsUnavailableError",
     "AuditLine",
+    "BackupError",
     "BundleSource",
+    "CopyRows",
     "DatasetRows",
+    "End",
     "Event",
     "ImageFiles",
     "JobRows",

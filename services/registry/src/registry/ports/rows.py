@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from registry.core.backup import NamedFile
 from registry.core.dataset import UploadCounts
 from registry.core.jobs import KeptJob
 from registry.core.lease import Lease
@@ -36,6 +37,10 @@ class DatasetRows(Protocol):
 
     def usable_images(self) -> Sequence[DatasetImage]:
         """Give every image without an open conflict, in any order."""
+        ...
+
+    def image_files(self, behind: str, limit: int) -> Sequence[NamedFile]:
+        """Give the files of images in the order of their sha256, from behind this one on."""
         ...
 
     def dataset_summary(self) -> DatasetSummary:

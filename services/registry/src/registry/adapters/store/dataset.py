@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from registry.adapters.store.tables import DATASET_AUDIT, DATASET_CONFLICTS, DATASET_IMAGES
+from registry.core.backup import NamedFile
 from registry.core.dataset import UploadCounts
 from registry.ports import AuditLine
 from shared.contracts.dataset import DatasetImage, DatasetSummary
@@ -44,6 +45,13 @@ class SqlDataset:
         """Give every image without an open conflict."""
         query = select(DATASET_IMAGES).where(DATASET_IMAGES.c.sha256.not_in(_DISPUTED))
         return [_image(row, ()) for row in self._connection.execute(query)]
+
+    def image_files(self, behind: str, limit: int) -> Sequence[NamedFile]:
+        """Give the files of images in the order of their sha256, from behind this one on."""
+        key = DATASET_IMAGES.c.sha256
+        query = select(key, DATASET_IMAGES.c.size_bytes).where(key > behind)
+        rows = self._connection.execute(query.order_by(key).limit(limit))
+        return [NamedFile("image", row.sha256, row.size_bytes) for row in rows]
 
     def dataset_summary(self) -> DatasetSummary:
         """Count all images."""

@@ -42,6 +42,17 @@ def new_engine(url_text: str) -> Engine:
     )
 
 
+def close_engine(engine: Engine) -> None:
+    """Close every connection; one that a cancelled reader's thread still has, once it is back."""
+
+    @event.listens_for(engine.pool, "checkin")
+    def _on_late_return(dbapi_connection: Any, _record: Any) -> None:
+        if dbapi_connection is not None:
+            dbapi_connection.close()
+
+    engine.dispose()
+
+
 @contextmanager
 def read_transaction(engine: Engine) -> Iterator[Connection]:
     """Give a connection on which every statement sees the same moment, and none may write."""

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from registry.adapters.store.engine import write_transaction
@@ -23,6 +25,16 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 def downgrade(engine: Engine, revision: str) -> None:
     """Undo down to `revision`; `base` is an empty database. Raises StartError."""
     _migrate(engine, revision, up=False)
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Give the revision of a schema; None where there is none yet."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_revision() -> str | None:
+    """Give the revision that this code makes and needs."""
+    return ScriptDirectory(_SCRIPTS).get_current_head()
 
 
 def _migrate(engine: Engine, revision: str, *, up: bool) -> None:

@@ -59,20 +59,21 @@ class SqlStore:
         return True
 
     def _read(self, work: Callable[[Transaction], T]) -> T:
-        with _translated_errors(), read_transaction(self._engine) as connection:
+        with translated_errors(), read_transaction(self._engine) as connection:
             return work(SqlTransaction(connection))
 
     def _write(self, work: Callable[[Transaction], T]) -> T:
-        with _translated_errors(), write_transaction(self._engine) as connection:
+        with translated_errors(), write_transaction(self._engine) as connection:
             return work(SqlTransaction(connection))
 
     def _lock(self, name: str) -> Connection:
-        with _translated_errors():
+        with translated_errors():
             return lock_for_all(self._engine, name)
 
 
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
+    """Make one failure of all that a database may raise: StoreUnavailableError."""
     try:
         yield
     except DBAPIError as error:
