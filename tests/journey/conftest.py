@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from embedded.ports import free_ports
+from shared.kafka.settings import KafkaSettings
 from shared.testing.processes import ServiceProcess, running
 
 BUNDLE = Path(__file__).parents[2] / "models" / "baseline"
@@ -30,50 +31,66 @@ def settings() -> dict[str, str]:
 
 
 @pytest.fixture
-def stack(kafka_settings, tmp_path, settings) -> Iterator[Stack]:
-    registry_port, gateway_port, *worker_ports = free_ports(4)
+def start_stack(settings) -> Iterator[Callable[..., Stack]]:
+    """Give a function that starts a stack; its registry keeps what it has in folder/registry."""
+    with ExitStack() as parts:
+
+        def start_stack(kafka: KafkaSettings, folder: Path, *, workers: int = 2) -> Stack:
+            return _started(kafka, folder, settings, parts, workers)
+
+        yield start_stack
+
+
+@pytest.fixture
+def stack(kafka_settings, tmp_path, start_stack) -> Stack:
+    return start_stack(kafka_settings, tmp_path)
+
+
+def _started(
+    kafka: KafkaSettings, folder: Path, settings: dict[str, str], parts: ExitStack, workers: int
+) -> Stack:
+    registry_port, gateway_port, *worker_ports = free_ports(2 + workers)
     shared = {
-        "KAFKA_BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
-        "KAFKA_TOPIC_PREFIX": kafka_settings.topic_prefix,
+        "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
         "PNEUMO_REGISTRY_URL": f"http://127.0.0.1:{registry_port}",
         **settings,
     }
-    registry_env = {
-        "PNEUMO_REGISTRY_PORT": str(registry_port),
-        "PNEUMO_REGISTRY_DATA_DIR": str(tmp_path / "registry"),
-        "PNEUMO_REGISTRY_SEED_BUNDLE": str(BUNDLE),
-    }
 
-    def worker_env(n: int, port: int) -> dict[str, str]:
-        return {
-            "PNEUMO_WORKER_PORT": str(port),
-            "PNEUMO_WORKER_ID": f"worker-{n}",
-            "PNEUMO_WORKER_CACHE_DIR": str(tmp_path / f"worker-{n}"),
-        }
+    def start(package: str, port: int, **env: str) -> ServiceProcess:
+        log = folder / f"{package}-{port}.log"
+        return parts.enter_context(running(package, port, shared | env, log))
 
-    with ExitStack() as parts:
+    def start_worker(n: int, port: int) -> ServiceProcess:
+        return start(
+            "inference_worker",
+            port,
+            PNEUMO_WORKER_PORT=str(port),
+            PNEUMO_WORKER_ID=f"worker-{n}",
+            PNEUMO_WORKER_CACHE_DIR=str(folder / f"worker-{n}"),
+        )
 
-        def start(package: str, port: int, env: dict[str, str]) -> ServiceProcess:
-            log = tmp_path / f"{package}-{port}.log"
-            return parts.enter_context(running(package, port, shared | env, log))
+    def start_trainer() -> ServiceProcess:
+        (port,) = free_ports(1)
+        trainer = start(
+            "trainer",
+            port,
+            PNEUMO_TRAINER_PORT=str(port),
+            PNEUMO_TRAINER_CACHE_DIR=str(folder / "trainer"),
+            PNEUMO_TRAINER_LEASE_S="3",
+        )
+        trainer.wait_ready()
+        return trainer
 
-        def start_trainer() -> ServiceProcess:
-            (port,) = free_ports(1)
-            env = {
-                "PNEUMO_TRAINER_PORT": str(port),
-                "PNEUMO_TRAINER_CACHE_DIR": str(tmp_path / "trainer"),
-                "PNEUMO_TRAINER_LEASE_S": "3",
-            }
-            trainer = start("trainer", port, env)
-            trainer.wait_ready()
-            return trainer
-
-        registry = start("registry", registry_port, registry_env)
-        gateway = start("gateway", gateway_port, {"PNEUMO_GATEWAY_PORT": str(gateway_port)})
-        workers = [
-            start("inference_worker", port, worker_env(n, port))
-            for n, port in enumerate(worker_ports)
-        ]
-        for process in (registry, gateway, *workers):
-            process.wait_ready()
-        yield Stack(registry, gateway, workers, start_trainer)
+    registry = start(
+        "registry",
+        registry_port,
+        PNEUMO_REGISTRY_PORT=str(registry_port),
+        PNEUMO_REGISTRY_DATA_DIR=str(folder / "registry"),
+        PNEUMO_REGISTRY_SEED_BUNDLE=str(BUNDLE),
+    )
+    gateway = start("gateway", gateway_port, PNEUMO_GATEWAY_PORT=str(gateway_port))
+    at_work = [start_worker(n, port) for n, port in enumerate(worker_ports)]
+    for process in (registry, gateway, *at_work):
+        process.wait_ready()
+    return Stack(registry, gateway, at_work, start_trainer)
