@@ -44,7 +44,9 @@ async def test_a_backup_is_a_data_folder_with_every_row_and_file_and_can_be_serv
     registry: Registry, fill_all: Any, rows_of: Any, settings: Settings, to: Path
 ) -> None:
     images = await fill_all()
+    on_their_way = [_on_its_way(settings.data_dir / kind) for kind in ("artifacts", "retrain_data")]
     held = await asyncio.to_thread(back_up, settings, to)
+    assert all(part.exists() for part in on_their_way)
     assert (held.models, held.images, held.jobs) == (2, len(images), 1)
     assert rows_of(f"sqlite:///{to}/registry.db") == rows_of(settings.store_url)
     assert all(rows_of(settings.store_url).values())
@@ -54,6 +56,13 @@ async def test_a_backup_is_a_data_folder_with_every_row_and_file_and_can_be_serv
     async with registry() as live, registry(data_dir=to) as copy:
         for asked in ("/v1/models", "/v1/models/current", "/v1/dataset", "/v1/jobs"):
             assert (await copy.get(asked)).json() == (await live.get(asked)).json()
+
+
+def _on_its_way(folder: Path) -> Path:
+    """Make what a registry at work has there while it takes a file in."""
+    part = folder / ".incoming" / "part"
+    part.touch()
+    return part
 
 
 def _checked_bytes(folder: Path) -> int:
