@@ -16,6 +16,7 @@ from sqlalchemy import Engine, insert, update
 from registry.adapters.store.engine import new_engine, write_transaction
 from registry.adapters.store.migrate import downgrade, upgrade
 from registry.adapters.store.tables import LEASES
+from registry.core.leadership import LEADERSHIP, LEASE_MS
 from registry.main import back_up, restore
 from registry.ports import BackupError, StartError
 from registry.settings import Settings
@@ -153,7 +154,8 @@ async def test_a_database_that_another_registry_serves_is_not_restored_into(
     engine = new_engine(postgres_url)
     upgrade(engine)
     with write_transaction(engine) as connection:
-        lease = {"name": "leader", "holder": "x", "until_ms": SystemClock().now_ms() + 60_000}
+        until_ms = SystemClock().now_ms() + LEASE_MS
+        lease = {"name": LEADERSHIP, "holder": "x", "until_ms": until_ms}
         connection.execute(insert(LEASES).values(lease))
     with pytest.raises(BackupError, match="Another registry serves"):
         await asyncio.to_thread(restore, on_postgres, saved)

@@ -157,6 +157,7 @@ async def test_a_seed_whose_version_means_another_model_stops_the_start(
         ("PNEUMO_REGISTRY_DATABASE_URL", "mysql://u:pw@h/d", "must be sqlite:///"),
         ("PNEUMO_REGISTRY_DATA_DIR", "/proc/no", "The data folder /proc/no cannot be used"),
         ("PNEUMO_REGISTRY_PORT", "99999", "wrong settings: port"),
+        ("PNEUMO_REGISTRY_FILES_URL", "s3://u:pw@host/d", "wrong settings: files_url"),
     ],
 )
 def test_a_start_that_cannot_be_is_one_sentence_and_an_exit_code(

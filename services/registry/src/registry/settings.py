@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from registry.core.retraining import RetrainRules
@@ -12,21 +12,34 @@ from shared.kafka.settings import KafkaSettings
 _HOUR_MS = 3_600_000
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
+_S3_URL = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}){0,8}$"
 
 
 class Settings(BaseSettings):
     """PNEUMO_REGISTRY_*, and KAFKA_* for the broker."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PNEUMO_REGISTRY_", frozen=True, extra="ignore", env_ignore_empty=True
+        env_prefix="PNEUMO_REGISTRY_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        populate_by_name=True,
     )
 
     host: str = "127.0.0.1"
     port: int = Field(default=8001, ge=1, le=65535)
     data_dir: Path = Path(".pneumo/registry")
-    """Everything that it keeps: bundles, uploaded images, and the database if that is SQLite."""
+    """What it keeps here: bundles, uploaded images, and the database, unless they lie elsewhere."""
     database_url: SecretStr | None = None
     """sqlite:///file or postgresql://user:password@host/name; default: SQLite in data_dir."""
+    files_url: str | None = Field(default=None, pattern=_S3_URL)
+    """s3://bucket/prefix for bundles and images, with AWS_* as everywhere; default: data_dir."""
+    files_endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]{1,255}/?$",
+        validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    )
+    """Where S3 is, if not at Amazon's. http:// sends images and bundles in the open."""
     seed_bundle: Path | None = None
     """A bundle to import and promote while no model is current."""
     max_artifact_bytes: int = Field(default=512 * _MIB, ge=1)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -88,6 +89,11 @@ class RestartableBroker:
     def pause(self) -> None:
         """Freeze the broker: connections stay open, nothing answers."""
         self._signal(signal.SIGSTOP)
+        # A thread on another core may go on for a moment, and answer.
+        while self._process is not None and self._process.poll() is None:
+            if _is_stopped(self._process.pid):
+                return
+            time.sleep(0.001)
 
     def resume(self) -> None:
         """Thaw a paused broker."""
@@ -115,3 +121,12 @@ class RestartableBroker:
     def _ensure_alive(self) -> None:
         if self._process is not None and (code := self._process.poll()) is not None:
             raise NotReadyError("The Kafka broker", f"it ended with code {code}", self.log_tail())
+
+
+def _is_stopped(pid: int) -> bool:
+    """Tell whether none of a process's threads runs: proc_pid_stat(5), state T."""
+    try:
+        tasks = [each.read_text() for each in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except OSError:  # a thread has just ended
+        return False
+    return all(task.rpartition(") ")[2].startswith("T") for task in tasks)

@@ -7,9 +7,11 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, Table, func, insert, inspect, literal, select
 
 from registry.adapters.store.engine import read_transaction, write_transaction
+from registry.adapters.store.leases import SqlLeases
 from registry.adapters.store.migrate import newest_revision, revision_of
 from registry.adapters.store.sql_store import translated_errors
 from registry.adapters.store.tables import LEASES, METADATA
+from registry.core.leadership import LEADERSHIP, is_held
 from registry.ports import BackupError, CopyRows
 
 _BATCH = 500
@@ -108,5 +110,6 @@ def _demand_empty(connection: Connection) -> None:
 def _demand_unserved(connection: Connection, now_ms: int) -> None:
     if not inspect(connection).has_table(LEASES.name):
         return
-    if connection.execute(select(LEASES).where(LEASES.c.until_ms > now_ms)).first():
+    lease = SqlLeases(connection).lease(LEADERSHIP)
+    if lease is not None and is_held(lease, now_ms):
         raise BackupError("Another registry serves the database to restore into: stop it first.")

@@ -1,23 +1,18 @@
-"""The only place where parts meet."""
+"""A registry at work: its services, what they keep, and what runs in the background."""
 
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
-from sqlalchemy import Engine
 
-from registry.adapters.artifacts_disk import DiskArtifacts
-from registry.adapters.backup_folder import DATABASE, database_copy, new_backup_folder
 from registry.adapters.census import Census
 from registry.adapters.disk_space import DiskSpace
-from registry.adapters.exclusive_folder import hold_folder, hold_still, holder_of
-from registry.adapters.images_disk import DiskImages
+from registry.adapters.exclusive_folder import hold_folder, holder_of
 from registry.adapters.kafka_publisher import new_open_publisher
 from registry.adapters.kafka_uploads import new_open_uploads
 from registry.adapters.leader import Leader
@@ -25,23 +20,18 @@ from registry.adapters.measuring_process import MeasuringProcess
 from registry.adapters.outbox_relay import OutboxRelay
 from registry.adapters.readiness import ReadinessProbe
 from registry.adapters.seed_bundle import open_seed_bundle
-from registry.adapters.store.copying import demand_empty, demand_schema, new_copy_rows
-from registry.adapters.store.engine import close_engine, new_engine
-from registry.adapters.store.migrate import downgrade, upgrade
+from registry.adapters.store.migrate import upgrade
 from registry.adapters.store.sql_store import SqlStore
-from registry.core.backup import Holdings
 from registry.core.refusals import Refuse
 from registry.http.app import Services, new_app
+from registry.main.storage import open_files, opened_engine
 from registry.ports import (
     ArtifactsUnavailableError,
-    BackupError,
-    End,
     OpenPublisher,
     OpenUploads,
     StartError,
     StoreUnavailableError,
 )
-from registry.service import backup
 from registry.service.dataset import DatasetService
 from registry.service.dataset_insights import DatasetInsightService
 from registry.service.jobs import JobService
@@ -72,10 +62,10 @@ async def build(
     """
     metrics = CollectorRegistry()
     timeout_s = settings.publish_timeout_s
-    with hold_folder(settings.data_dir), _opened_engine(settings.store_url) as engine:
+    with hold_folder(settings.data_dir), opened_engine(settings.store_url) as engine:
         await asyncio.to_thread(upgrade, engine)
         store = SqlStore(engine)
-        artifacts, images = _open_artifacts(settings), _open_images(settings)
+        artifacts, images = open_files(settings)
         relay = OutboxRelay(
             store,
             open_publisher or new_open_publisher(settings.kafka, timeout_s=timeout_s),
@@ -125,46 +115,6 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         await serve(app, host=settings.host, port=settings.port, stop=stop)
 
 
-def undo_migrations(settings: Settings, revision: str) -> None:
-    """Bring the schema down to `revision`, for a return to an older release. Raises StartError."""
-    with hold_folder(settings.data_dir), _opened_engine(settings.store_url) as engine:
-        downgrade(engine, revision)
-
-
-def back_up(settings: Settings, to: Path) -> Holdings:
-    """Copy all that this registry keeps into a new folder; it may go on working meanwhile.
-
-    Raises BackupError, StartError.
-    """
-    with _failures_told(), _opened_engine(settings.store_url) as engine:
-        demand_schema(engine)
-        with new_backup_folder(to) as folder, _opened_copy(folder / DATABASE) as copy:
-            target = _in_folder(folder, copy, is_new=True)
-            copy_rows = new_copy_rows(engine, copy)
-            return asyncio.run(backup.back_up(_kept_by(settings, engine), target, copy_rows))
-
-
-def restore(settings: Settings, folder: Path, *, clock: Clock = _SYSTEM_CLOCK) -> Holdings:
-    """Fill this registry, which is empty and does not run, from a backup, which stays as it is.
-
-    Raises BackupError, StartError.
-    """
-    with (
-        _failures_told(),
-        hold_folder(settings.data_dir),
-        hold_still(folder),
-        database_copy(folder, beside=settings.data_dir) as database,
-        _opened_copy(database) as copy,
-        _opened_engine(settings.store_url) as engine,
-    ):
-        demand_empty(engine, clock.now_ms())
-        source = _in_folder(folder, copy, is_new=False)
-        asyncio.run(backup.verify(source))
-        upgrade(engine)
-        target = End(SqlStore(engine), _open_artifacts(settings), _open_images(settings))
-        return asyncio.run(backup.restore(source, target, new_copy_rows(copy, engine)))
-
-
 @asynccontextmanager
 async def _at_work(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as tasks:
@@ -174,74 +124,6 @@ async def _at_work(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         finally:
             for task in background:
                 task.cancel()
-
-
-@contextmanager
-def _opened_engine(url: str) -> Iterator[Engine]:
-    engine = new_engine(url)
-    try:
-        yield engine
-    finally:
-        close_engine(engine)
-
-
-@contextmanager
-def _opened_copy(database: Path) -> Iterator[Engine]:
-    with _opened_engine(f"sqlite:///{database}") as engine:
-        upgrade(engine)
-        yield engine
-
-
-@contextmanager
-def _failures_told() -> Iterator[None]:
-    """Make a sentence for the operator of whatever the outside may do to a command."""
-    try:
-        yield
-    except StoreUnavailableError as error:
-        raise BackupError(f"The database failed: {error}.") from error
-    except ArtifactsUnavailableError as error:
-        raise BackupError(f"A file cannot be read or written: {error}.") from error
-    except OSError as error:
-        place = error.filename or "The disk"
-        raise BackupError(f"{place} cannot be used: {error.strerror}.") from error
-
-
-def _kept_by(settings: Settings, engine: Engine) -> End:
-    """Give what a registry keeps that may be at work: nothing is prepared here, nor tidied up."""
-    artifacts = DiskArtifacts(settings.data_dir / "artifacts", max_bytes=sys.maxsize)
-    images = DiskImages(settings.data_dir / "retrain_data")
-    return End(SqlStore(engine), artifacts, images)
-
-
-def _in_folder(folder: Path, engine: Engine, *, is_new: bool) -> End:
-    """Give what lies in a folder that is a backup, or becomes one; laid out as a data folder."""
-    artifacts = DiskArtifacts(folder / "artifacts", max_bytes=sys.maxsize)
-    images = DiskImages(folder / "retrain_data")
-    if is_new:
-        artifacts.prepare()
-        images.prepare()
-    return End(SqlStore(engine), artifacts, images)
-
-
-def _open_artifacts(settings: Settings) -> DiskArtifacts:
-    folder = settings.data_dir / "artifacts"
-    artifacts = DiskArtifacts(folder, max_bytes=settings.max_artifact_bytes)
-    _prepare(artifacts.prepare, folder)
-    return artifacts
-
-
-def _open_images(settings: Settings) -> DiskImages:
-    folder = settings.data_dir / "retrain_data"
-    images = DiskImages(folder)
-    _prepare(images.prepare, folder)
-    return images
-
-
-def _prepare(prepare: Callable[[], None], folder: Path) -> None:
-    try:
-        prepare()
-    except OSError as error:
-        raise StartError(f"The folder {folder} cannot be used: {error.strerror}.") from error
 
 
 async def _catch_up(services: Services) -> None:
