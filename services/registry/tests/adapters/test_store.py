@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from registry.adapters.store.engine import new_engine, write_transaction
+from registry.adapters.store.engine import close_engine, new_engine, write_transaction
 from registry.adapters.store.migrate import upgrade
 from registry.adapters.store.sql_store import SqlStore
 from registry.adapters.store.transaction import SqlTransaction
@@ -247,3 +247,14 @@ async def test_who_waits_too_long_for_being_alone_is_told(
             async with SqlStore(engine).alone("dataset"):
                 pass
     engine.dispose()
+
+
+def test_a_connection_that_comes_back_after_the_end_is_closed_too(engine: Engine) -> None:
+    connection = engine.connect()
+    driver = connection.connection.dbapi_connection
+    assert driver is not None
+    close_engine(engine)
+    connection.exec_driver_sql("SELECT 1")
+    connection.close()
+    with pytest.raises(engine.dialect.loaded_dbapi.Error, match="closed"):
+        driver.cursor()
