@@ -86,17 +86,25 @@ async def test_a_registry_restored_has_all_that_was_backed_up(
         (await new.post("/v1/models/v2/promote")).raise_for_status()
 
 
-async def test_to_postgres_and_back_no_row_changes_and_new_numbers_go_on_behind(
+async def test_to_postgres_and_s3_and_back_nothing_changes_and_new_numbers_go_on_behind(
     registry: Registry,
     rows_of: Any,
     settings: Settings,
     target: Settings,
     saved: Path,
     postgres_url: str,
+    bucket_url: str,
+    s3_endpoint: str,
     tmp_path: Path,
 ) -> None:
-    on_postgres = target.model_copy(update={"database_url": SecretStr(postgres_url)})
+    elsewhere = {
+        "database_url": SecretStr(postgres_url),
+        "files_url": bucket_url,
+        "files_endpoint": s3_endpoint,
+    }
+    on_postgres = target.model_copy(update=elsewhere)
     await asyncio.to_thread(restore, on_postgres, saved)
+    assert not _files(target.data_dir)
     original = rows_of(settings.store_url)
     assert rows_of(postgres_url) == original
     back = settings.model_copy(update={"data_dir": tmp_path / "back"})
@@ -105,8 +113,8 @@ async def test_to_postgres_and_back_no_row_changes_and_new_numbers_go_on_behind(
     assert rows_of(back.store_url) == original
     assert _files(back.data_dir) == _files(settings.data_dir)
     for settled in (on_postgres, back):
-        where = {"data_dir": settled.data_dir, "database_url": settled.database_url}
-        async with registry(**where) as http:
+        where = {name: getattr(settled, name) for name in elsewhere}
+        async with registry(data_dir=settled.data_dir, **where) as http:
             image = (await http.get("/v1/dataset/images")).json()["images"][0]["sha256"]
             (await http.post("/v1/models/v2/promote")).raise_for_status()
             (await http.delete(f"/v1/dataset/images/{image}")).raise_for_status()
