@@ -31,8 +31,9 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "operations": KafkaSettings,
 }
 SERVING = ("registry", "gateway", "inference-worker", "trainer", "ui")
-# Read by others than our settings: OpenTelemetry's SDK, Python's tempfile.
+# Read by others than our settings: OpenTelemetry's SDK, Python's tempfile, the library for S3.
 FOREIGN = {"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "TMPDIR"}
+FOREIGN |= {"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 KEPT_BY_ALL = {"PNEUMO_REGISTRY_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 LEAST_MEMORY = re.compile(r"\d+[mg]")
 PINNED = re.compile(r"[\w./-]+:v?\d[\w.-]*")
@@ -153,10 +154,10 @@ def test_a_service_listens_where_its_image_and_its_neighbours_look(name):
 
 def test_addresses_name_services_and_their_ports():
     ports = {name: SETTINGS[name].model_fields["port"].default for name in SERVING}
-    ports |= {"kafka": 9092, "prometheus": 9090}
+    ports |= {"kafka": 9092, "prometheus": 9090, "s3": 7070}
     for name, service in WHOLE.items():
         for value in service.get("environment", {}).values():
-            for host, port in re.findall(r"^(?:http://)?([a-z-]+):(\d+)$", str(value)):
+            for host, port in re.findall(r"^(?:http://)?([a-z0-9-]+):(\d+)$", str(value)):
                 assert ports[host] == int(port), (name, value)
 
 
@@ -206,5 +207,16 @@ def test_passwords_are_given_and_never_written():
     for path in FILES:
         for line in path.read_text().splitlines():
             name, _, value = line.strip().partition(": ")
-            if name.endswith("PASSWORD"):
-                assert ":?" in value, line
+            if name.endswith(("PASSWORD", "SECRET_ACCESS_KEY")) or name == "x-secret":
+                assert ":?" in value or value == "*secret", line
+
+
+def test_the_registry_finds_in_s3_what_the_other_services_of_the_part_make():
+    part = services(ROOT / "deploy" / "compose" / "s3.yml")
+    told, server = part["registry"]["environment"], part["s3"]["environment"]
+    files = registry.settings.Settings(files_url=told["PNEUMO_REGISTRY_FILES_URL"])
+    assert f"/data/{str(files.files_url).removeprefix('s3://')}" in part["bucket"]["command"]
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        assert told[f"AWS_{name}"] == server[f"ROOT_{name}"]
+    assert part["bucket"]["volumes"] == part["s3"]["volumes"] == ["s3:/data"]
+    assert part["bucket"]["user"] == part["s3"]["user"] == "10001:10001"  # whose volume it is
