@@ -103,8 +103,20 @@ def test_no_variable_is_misspelt(overlay):
         known = variables(SETTINGS[name]) | variables(KafkaSettings)
         named = {each["name"] for each in container(deployment)["env"]}
         assert named <= known, name
-    (config,) = (c for c in of_kind(rendered(overlay), "ConfigMap").values())
-    assert set(config["data"]) <= variables(KafkaSettings) | {"PNEUMO_REGISTRY_URL"}
+    configs = of_kind(rendered(overlay), "ConfigMap")
+    assert set(configs["pneumo"]["data"]) <= variables(KafkaSettings) | {"PNEUMO_REGISTRY_URL"}
+    files = configs.get("pneumo-registry-files", {"data": {}})["data"]
+    assert set(files) <= variables(SETTINGS["registry"]) | {"AWS_REGION"}
+
+
+def test_the_registrys_files_lie_where_its_settings_can_read_it():
+    told = of_kind(rendered("production"), "ConfigMap")["pneumo-registry-files"]["data"]
+    assert SETTINGS["registry"](files_url=told["PNEUMO_REGISTRY_FILES_URL"])
+    sources = container(of_kind(rendered("production"), "Deployment")["registry"])["envFrom"]
+    named = [each["name"] for source in sources for each in source.values()]
+    assert named == ["pneumo", "pneumo-registry-files", "pneumo-registry-files"]
+    # Of a Secret, only the name: what it holds is in no file.
+    assert "AWS_SECRET_ACCESS_KEY" not in str(of_kind(rendered("production"), "Secret"))
 
 
 def variables(settings: type[BaseSettings]) -> set[str]:
@@ -207,7 +219,7 @@ def secret_names(found) -> set[str]:
 
     def walk(value, key=None):
         if isinstance(value, dict):
-            if key in ("secretKeyRef", "credentials"):
+            if key in ("secretKeyRef", "secretRef", "credentials"):
                 names.add(value["name"])
             if "secretName" in value:
                 names.add(value["secretName"])
