@@ -16,6 +16,7 @@ from PIL import Image
 from pydantic import SecretStr, ValidationError
 
 from registry.adapters.uploads_memory import MemoryUploads
+from registry.main import back_up, restore
 from registry.ports import StartError, UploadRecord
 from registry.settings import Settings
 from shared.contracts.insights import DatasetInsights
@@ -172,6 +173,30 @@ async def test_a_bucket_that_is_away_is_not_ready_and_answers_so(
         async with asyncio.timeout(20):
             while (await http.get("/health/ready")).status_code != 200:
                 await asyncio.sleep(0.05)
+
+
+async def test_a_backup_of_what_lies_in_s3_is_a_folder_and_fills_another_place(
+    registry: Registry,
+    fill_all: Any,
+    settings: Settings,
+    in_s3: dict[str, Any],
+    objects: S3Store,
+    tmp_path: Path,
+) -> None:
+    await fill_all(**in_s3)
+    held = await asyncio.to_thread(back_up, settings.model_copy(update=in_s3), tmp_path / "saved")
+    elsewhere = in_s3 | {
+        "data_dir": tmp_path / "other",
+        "files_url": f"{in_s3['files_url']}/other",
+        "database_url": SecretStr(f"sqlite:///{tmp_path / 'other.db'}"),
+    }
+    target = settings.model_copy(update=elsewhere)
+    assert await asyncio.to_thread(restore, target, tmp_path / "saved") == held
+    kept = {key for key in _keys(objects) if not key.startswith("other/")}
+    assert {f"other/{key}" for key in kept} == _keys(objects) - kept
+    async with registry(**in_s3) as live, registry(**elsewhere) as copy:
+        for asked in ("/v1/models/current", "/v1/dataset/snapshot"):
+            assert (await copy.get(asked)).json() == (await live.get(asked)).json()
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,7 @@ _REFUSED = b"<Error><Code>%b</Code><Message>AKIATEST, not-to-be-told</Message></
     [
         (_answer("403 Forbidden", _REFUSED % b"SignatureDoesNotMatch"), "SignatureDoesNotMatch"),
         (_answer("400 Bad Request", _REFUSED % b"ExpiredToken"), "ExpiredToken"),
+        (_answer("404 Not Found", _REFUSED % b"InvalidAccessKeyId"), "InvalidAccessKeyId"),
         (_answer("401 Unauthorized"), "status 401"),
         (_answer("307 Elsewhere"), "no answer|status 307"),
         (b"no HTTP\r\n\r\n", "no answer"),

@@ -11,7 +11,7 @@ from registry.adapters.incoming import Incoming, Part
 from registry.core.refusals import Refuse
 from registry.ports import ArtifactsUnavailableError, Stored
 
-_BLOCK_BYTES = 1024 * 1024
+_BLOCK_BYTES = 64 * 1024
 
 
 class DiskArtifacts:

@@ -58,7 +58,7 @@ class Bucket:
                 found = await obstore.get_async(self._store, key)
                 return bytes(await found.bytes_async())
             except FileNotFoundError as error:
-                if _is_about_bucket(error):
+                if _is_about_more(error):
                     raise
                 return None
 
@@ -87,7 +87,7 @@ class Bucket:
             try:
                 await obstore.delete_async(self._store, key)
             except FileNotFoundError as error:
-                if _is_about_bucket(error):
+                if _is_about_more(error):
                     raise
 
     async def is_available(self) -> bool:
@@ -161,6 +161,7 @@ def _reason(error: Exception) -> str:
     return f"status {status[1]}" if status is not None else "no answer"
 
 
-def _is_about_bucket(error: FileNotFoundError) -> bool:
+def _is_about_more(error: FileNotFoundError) -> bool:
+    """Tell whether something else than the object is missing: the bucket, or who asks."""
     code = _CODE.search(str(error))
-    return code is not None and code[1] == "NoSuchBucket"
+    return code is not None and code[1] != "NoSuchKey"
