@@ -119,6 +119,23 @@ def test_the_registrys_files_lie_where_its_settings_can_read_it():
     assert "AWS_SECRET_ACCESS_KEY" not in str(of_kind(rendered("production"), "Secret"))
 
 
+def test_two_registries_keep_nothing_that_the_other_could_not_find():
+    found = rendered("production")
+    registry = of_kind(found, "Deployment")["registry"]["spec"]
+    assert registry["replicas"] == 2
+    assert registry["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert not of_kind(found, "PersistentVolumeClaim")
+    volumes = {each["name"]: each for each in registry["template"]["spec"]["volumes"]}
+    assert set(volumes["data"]) == {"name", "emptyDir"}
+    named = {each["name"] for each in container(of_kind(found, "Deployment")["registry"])["env"]}
+    assert "PNEUMO_REGISTRY_DATABASE_URL" in named
+    told = of_kind(found, "ConfigMap")["pneumo-registry-files"]["data"]
+    assert told["PNEUMO_REGISTRY_FILES_URL"].startswith("s3://")
+    assert "registry" in of_kind(found, "PodDisruptionBudget")
+    single = of_kind(rendered("try"), "Deployment")["registry"]["spec"]
+    assert (single["replicas"], single["strategy"]["type"]) == (1, "Recreate")
+
+
 def variables(settings: type[BaseSettings]) -> set[str]:
     prefix = settings.model_config["env_prefix"]
     return {
