@@ -2,16 +2,13 @@
 
 import asyncio
 import dataclasses
-import secrets
-import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 from sqlalchemy import select
 
 from registry.adapters.publisher_memory import MemoryBroker
@@ -37,34 +34,6 @@ def settings(tmp_path: Path) -> Settings:
         min_new_images=4,
         kafka=KafkaSettings(topic_prefix="test."),
     )
-
-
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    """Give the URL of an S3 server in this process."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
-    server.start()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Set the AWS_* that libraries read, and give what changes them for the test."""
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-to-be-told")
-    return monkeypatch
-
-
-@pytest.fixture
-def bucket_url(aws: pytest.MonkeyPatch, s3_endpoint: str) -> str:
-    """Give the URL of a place in a new bucket."""
-    name = f"t{secrets.token_hex(6)}"
-    httpx.put(f"{s3_endpoint}/{name}").raise_for_status()
-    return f"s3://{name}/some/place"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from registry.adapters.store.engine import close_engine, new_engine, write_transaction
 from registry.adapters.store.migrate import upgrade
@@ -258,3 +259,24 @@ def test_a_connection_that_comes_back_after_the_end_is_closed_too(engine: Engine
     connection.close()
     with pytest.raises(engine.dialect.loaded_dbapi.Error, match="closed"):
         driver.cursor()
+
+
+async def test_who_fell_silent_in_mid_transaction_does_not_keep_the_others_waiting(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a process that was frozen there."""
+    for name in ("_SILENT_S", "_ALONE_S"):
+        monkeypatch.setattr(f"registry.adapters.store.engine.{name}", 1)
+    frozen, engine = new_engine(postgres_url), new_engine(postgres_url)
+    upgrade(engine)
+    store = SqlStore(engine)
+    writing = write_transaction(frozen)
+    writing.__enter__()
+    await store.write(lambda tx: tx.enqueue(Event("t", "k", b""), 1))
+    with pytest.raises(DBAPIError):
+        writing.__exit__(None, None, None)
+    with pytest.raises(StoreUnavailableError):
+        async with SqlStore(frozen).alone("dataset"), store.alone("dataset"):
+            pass
+    for each in (frozen, engine):
+        each.dispose()

@@ -11,6 +11,10 @@ from sqlalchemy.exc import ArgumentError
 from registry.ports import StartError
 
 _WAIT_S = 10
+_SILENT_S = 5
+"""A registry that was frozen in mid-transaction loses it so soon, and others get their turn."""
+_ALONE_S = 60
+"""The same for one that is alone with something: files are written meanwhile."""
 _WRITER_LOCK = 0x706E_6575_6D6F
 """Key of the Postgres advisory lock that makes writers queue; SQLite has its own."""
 _LOCKS = 0x7065_6D6F
@@ -82,6 +86,9 @@ def lock_for_all(engine: Engine, name: str) -> Connection:
         # Of the transaction, not of the session: the pool ends it whatever happens to its user.
         key = zlib.crc32(name.encode()) - 2**31
         try:
+            connection.exec_driver_sql(
+                f"SET LOCAL idle_in_transaction_session_timeout = '{_ALONE_S}s'"
+            )
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCKS}, {key})")
         except BaseException:
             connection.close()
@@ -110,7 +117,12 @@ def _new_sqlite(url: Any) -> Engine:
 
 
 def _new_postgres(url: Any) -> Engine:
-    timeouts = f"-c lock_timeout={_WAIT_S}s -c statement_timeout={_WAIT_S}s"
+    limits = {
+        "lock_timeout": _WAIT_S,
+        "statement_timeout": _WAIT_S,
+        "idle_in_transaction_session_timeout": _SILENT_S,
+    }
+    timeouts = " ".join(f"-c {name}={seconds}s" for name, seconds in limits.items())
     return create_engine(
         url,
         pool_size=3,

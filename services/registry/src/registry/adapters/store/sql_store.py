@@ -48,7 +48,7 @@ class SqlStore:
                 # Also where this was cancelled while the thread still waited for its turn.
                 await asyncio.wait({locking})
                 if locking.exception() is None:
-                    await asyncio.shield(asyncio.to_thread(locking.result().close))
+                    await asyncio.shield(asyncio.to_thread(_unlock, locking.result()))
 
     async def ping(self) -> bool:
         """Tell whether the database answers now."""
@@ -69,6 +69,11 @@ class SqlStore:
     def _lock(self, name: str) -> Connection:
         with translated_errors():
             return lock_for_all(self._engine, name)
+
+
+def _unlock(connection: Connection) -> None:
+    with translated_errors():  # the lock may have been lost on the way: then this was not alone
+        connection.close()
 
 
 @contextmanager
