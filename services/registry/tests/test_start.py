@@ -243,3 +243,18 @@ async def test_the_database_may_lie_elsewhere(registry: Registry, tmp_path: Path
     async with registry(database_url=url) as http:
         assert (await http.get("/health/ready")).status_code == 200
     assert (tmp_path / "elsewhere.db").exists()
+
+
+async def test_a_database_is_not_shared_by_registries_whose_files_lie_apart(
+    registry: Registry, tmp_path: Path
+) -> None:
+    url = SecretStr(f"sqlite:///{tmp_path / 'elsewhere.db'}")
+    async with registry(database_url=url) as http:
+        async with asyncio.timeout(10):
+            while "pneumo_registry_leader 1.0" not in (await http.get("/metrics")).text:
+                await asyncio.sleep(0.01)
+        with pytest.raises(StartError, match=r"Another registry \(.*\) serves this database"):
+            async with registry(database_url=url, data_dir=tmp_path / "other"):
+                pass
+    async with registry(database_url=url, data_dir=tmp_path / "other") as http:
+        assert (await http.get("/health/ready")).status_code == 200

@@ -22,6 +22,7 @@ from registry.adapters.readiness import ReadinessProbe
 from registry.adapters.seed_bundle import open_seed_bundle
 from registry.adapters.store.migrate import upgrade
 from registry.adapters.store.sql_store import SqlStore
+from registry.core.leadership import LEADERSHIP, is_held
 from registry.core.refusals import Refuse
 from registry.http.app import Services, new_app
 from registry.main.storage import open_files, opened_engine
@@ -65,6 +66,8 @@ async def build(
     with hold_folder(settings.data_dir), opened_engine(settings.store_url) as engine:
         await asyncio.to_thread(upgrade, engine)
         store = SqlStore(engine)
+        if settings.files_url is None:
+            await _refuse_to_share(store, settings, clock.now_ms())
         artifacts, images = open_files(settings)
         relay = OutboxRelay(
             store,
@@ -94,8 +97,8 @@ async def build(
         )
         open_feed = open_uploads or new_open_uploads(settings.kafka, timeout_s=timeout_s)
         duties = (
-            lambda: _catch_up(services),
-            relay.run,
+            lambda: _announce(models, relay),
+            lambda: _finish_deletions(dataset),
             UploadsSubscriber(open_feed, dataset, metrics=metrics).run,
             RetrainOccasions(services.jobs, settings.retrain_rules).run,
         )
@@ -126,12 +129,31 @@ async def _at_work(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
                 task.cancel()
 
 
-async def _catch_up(services: Services) -> None:
+async def _refuse_to_share(store: SqlStore, settings: Settings, now_ms: int) -> None:
+    """Raise StartError if another registry serves this database: it would miss what lies here."""
+    lease = await store.read(lambda tx: tx.lease(LEADERSHIP))
+    ours = holder_of(settings.data_dir)
+    if lease is not None and lease.holder != ours and is_held(lease, now_ms):
+        raise StartError(
+            f"Another registry ({lease.holder}) serves this database, and files would lie in"
+            f" {settings.data_dir} alone: put them into S3 (PNEUMO_REGISTRY_FILES_URL), or stop it;"
+            " of one that was killed this is said for 12 seconds."
+        )
+
+
+async def _announce(models: ModelService, relay: OutboxRelay) -> None:
     try:
-        await services.models.announce_current()
-        await services.dataset.finish_deletions()
+        await models.announce_current()  # before what waits is sent: it may be the same event
+    except StoreUnavailableError as error:
+        _log.warning("the current model is not announced again", error=str(error))
+    await relay.run()
+
+
+async def _finish_deletions(dataset: DatasetService) -> None:
+    try:
+        await dataset.finish_deletions()
     except (StoreUnavailableError, ArtifactsUnavailableError) as error:
-        _log.warning("not all that was begun before is finished", error=str(error))
+        _log.warning("deleted images are still stored", error=str(error))
 
 
 async def _seed(service: ModelService, folder: Path | None) -> None:
