@@ -27,7 +27,9 @@ from registry.core.refusals import Refuse
 from registry.http.app import Services, new_app
 from registry.main.storage import open_files, opened_engine
 from registry.ports import (
+    Artifacts,
     ArtifactsUnavailableError,
+    ImageFiles,
     OpenPublisher,
     OpenUploads,
     StartError,
@@ -76,16 +78,8 @@ async def build(
             topic_prefix=settings.kafka.topic_prefix,
             metrics=metrics,
         )
-        models = ModelService(store, artifacts, clock, relay.wake)
-        dataset = DatasetService(store, images, clock, max_bytes=settings.max_dataset_bytes)
-        services = Services(
-            models,
-            JobService(store, clock, relay.wake, min_new_images=settings.min_new_images),
-            dataset,
-            DatasetInsightService(dataset, images, MeasuringProcess(seconds=settings.measuring_s)),
-            ModelInsightService(models, artifacts),
-        )
-        await _seed(models, settings.seed_bundle)
+        services = _new_services(settings, store, (artifacts, images), clock, relay.wake)
+        await _seed(services.models, settings.seed_bundle)
         probe = ReadinessProbe(store, artifacts)
         await probe.look()
         app = new_app(
@@ -97,9 +91,9 @@ async def build(
         )
         open_feed = open_uploads or new_open_uploads(settings.kafka, timeout_s=timeout_s)
         duties = (
-            lambda: _announce(models, relay),
-            lambda: _finish_deletions(dataset),
-            UploadsSubscriber(open_feed, dataset, metrics=metrics).run,
+            lambda: _announce(services.models, relay),
+            lambda: _finish_deletions(services.dataset),
+            UploadsSubscriber(open_feed, services.dataset, metrics=metrics).run,
             RetrainOccasions(services.jobs, settings.retrain_rules).run,
         )
         async with _at_work(
@@ -127,6 +121,25 @@ async def _at_work(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         finally:
             for task in background:
                 task.cancel()
+
+
+def _new_services(
+    settings: Settings,
+    store: SqlStore,
+    files: tuple[Artifacts, ImageFiles],
+    clock: Clock,
+    wake: Callable[[], None],
+) -> Services:
+    artifacts, images = files
+    models = ModelService(store, artifacts, clock, wake)
+    dataset = DatasetService(store, images, clock, max_bytes=settings.max_dataset_bytes)
+    return Services(
+        models,
+        JobService(store, clock, wake, min_new_images=settings.min_new_images),
+        dataset,
+        DatasetInsightService(dataset, images, MeasuringProcess(seconds=settings.measuring_s)),
+        ModelInsightService(models, artifacts),
+    )
 
 
 async def _refuse_to_share(store: SqlStore, settings: Settings, now_ms: int) -> None:
