@@ -19,6 +19,7 @@ import openvino as ov
 from bench.compare.payloads import Payload
 from bench.compare.records import both_of
 from bench.peers.engine import read_manifest
+from shared.int8_support import int8_options
 from shared.preprocessing import Pixels, preprocess
 
 BATCH = 8
@@ -39,6 +40,7 @@ class Core:
             "INFERENCE_NUM_THREADS": "1",
             "INFERENCE_PRECISION_HINT": "f32",
             "ENABLE_CPU_PINNING": False,
+            **int8_options(),
         }
         compiled = ov.Core().compile_model(bundle / manifest.engine.file, "CPU", options)
         self._request = compiled.create_infer_request()

@@ -16,6 +16,7 @@ import openvino as ov
 from inference_worker.core.verdicts import decide_verdict
 from shared.contracts.bundle import MANIFEST_FILE, Manifest
 from shared.domain_guard import load_domain_guard, reasons_of
+from shared.int8_support import int8_options
 from shared.preprocessing import preprocess
 
 Answer: TypeAlias = dict[str, Any]
@@ -32,6 +33,7 @@ class Engine:
             # As this system's worker has them: the same kernels, no two processes on one core.
             "INFERENCE_PRECISION_HINT": "f32",
             "ENABLE_CPU_PINNING": False,
+            **int8_options(),
         }
         path = bundle / self._manifest.engine.file
         self._compiled = ov.Core().compile_model(path, "CPU", options)
