@@ -98,8 +98,8 @@ compose-build: ## build the images alone (PIP_CONFIG_FILE=my-pip.conf where pack
 compose-down: ## stop it; what it keeps stays in Docker's volumes (VOLUMES=1 throws that away)
 	@$(COMPOSE) --profile operations down --remove-orphans $(if $(VOLUMES),--volumes)
 
-compose-check: install-dev ## try the images: sizes, first answer, scaling, faults, TLS, Postgres (TRIALS="serve kill" WITHOUT=grafana)
-	@$(BIN)/python -m load.compose $(TRIALS) $(if $(WITHOUT),--without $(WITHOUT))
+compose-check: install-dev ## try the images: sizes, first answer, scaling, faults, TLS, Postgres (TRIALS="serve kill" WITHOUT=grafana; TRIALS=memory HOSTILE=folder)
+	@$(BIN)/python -m load.compose $(TRIALS) $(if $(WITHOUT),--without $(WITHOUT)) $(if $(HOSTILE),--images $(HOSTILE))
 
 # --- the same on Kubernetes ------------------------------------------------------------------------
 
@@ -108,6 +108,9 @@ export KUBECTL ?= kubectl
 
 k8s-check: install-dev ## have a cluster's API server judge every overlay, by a server dry run (KUBECTL="kubectl --context test")
 	@$(BIN)/python deploy/k8s/check.py
+
+k8s-trial: install-dev ## start overlays/try on a cluster, predict, kill, upgrade (TRIALS="predict kill" ARGS="--kill … --next-tag …", IN=command prefix)
+	@$(IN) $(BIN)/python -m load.cluster $(TRIALS) $(ARGS)
 
 # --- check -------------------------------------------------------------------------------------
 
