@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq backup restore soak train test test-faults lint format-check types imports unit rules promtool format dashboards reference docs docs-serve lock lock-jars audit-dependencies release clean
+.PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq backup restore soak train test test-faults lint format-check types imports unit rules promtool format dashboards reference docs docs-serve lock lock-jars pin-images audit-dependencies release clean k8s-check k8s-trial
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -98,8 +98,19 @@ compose-build: ## build the images alone (PIP_CONFIG_FILE=my-pip.conf where pack
 compose-down: ## stop it; what it keeps stays in Docker's volumes (VOLUMES=1 throws that away)
 	@$(COMPOSE) --profile operations down --remove-orphans $(if $(VOLUMES),--volumes)
 
-compose-check: install-dev ## try the images: sizes, first answer, scaling, faults, TLS, Postgres (TRIALS="serve kill" WITHOUT=grafana)
-	@$(BIN)/python -m load.compose $(TRIALS) $(if $(WITHOUT),--without $(WITHOUT))
+compose-check: install-dev ## try the images: sizes, first answer, scaling, faults, TLS, Postgres (TRIALS="serve kill" WITHOUT=grafana; TRIALS=memory HOSTILE=folder)
+	@$(BIN)/python -m load.compose $(TRIALS) $(if $(WITHOUT),--without $(WITHOUT)) $(if $(HOSTILE),--images $(HOSTILE))
+
+# --- the same on Kubernetes ------------------------------------------------------------------------
+
+# With its options: make k8s-check KUBECTL="kubectl --context test"
+export KUBECTL ?= kubectl
+
+k8s-check: install-dev ## have a cluster's API server judge every overlay, by a server dry run (KUBECTL="kubectl --context test")
+	@$(BIN)/python deploy/k8s/check.py
+
+k8s-trial: install-dev ## start overlays/try on a cluster, predict, kill, upgrade (TRIALS="predict kill" ARGS="--kill … --next-tag …", IN=command prefix)
+	@$(IN) $(BIN)/python -m load.cluster $(TRIALS) $(ARGS)
 
 # --- check -------------------------------------------------------------------------------------
 
@@ -193,10 +204,14 @@ sbom: install-dev ## write a bill of materials of every image into build/sbom (C
 lock-jars: install-dev ## write the lock of the broker's jars anew
 	$(BIN)/python -m embedded.kafka.lock_jars
 
+pin-images: install-dev ## write the digest of every image of others beside its tag (needs docker buildx and the container registries)
+	$(BIN)/python deploy/pin.py write
+
 clean: down ## stop everything and throw the stack's data away
 	rm -rf $${PNEUMO_DATA:-.pneumo}
 
 release: install-dev ## build the wheels of VERSION into dist/, and the images where Docker is (first: deploy/release.py prepare)
+	@$(BIN)/python deploy/pin.py check $(if $(UNPINNED),|| echo "Images are NOT pinned: UNPINNED=1.",|| { echo "make pin-images resolves them, where the container registries can be reached (UNPINNED=1 goes on without)."; exit 1; })
 	$(BIN)/python deploy/release.py build
 	@if command -v docker >/dev/null; then docker compose build; else echo "NO DOCKER: the images were not built."; fi
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from load.cgroup import READ_COMMAND, MemoryUse, parse_memory_use
+
 ROOT = Path(__file__).parents[2]
 PROJECT = "pneumostream-check"
 _PARTS = ROOT / "deploy" / "compose"
@@ -109,6 +111,20 @@ class Compose:
         """End one worker as a crash would: at once, without a word."""
         first = self.run("ps", "--quiet", "inference-worker").split()[0]
         self.docker.run("kill", first)
+
+    def memory_use(self, service: str) -> Iterator[tuple[str, MemoryUse, bool]]:
+        """Yield each container's name, what its cgroup says, and whether Docker saw it killed.
+
+        Killed for its memory, or started again: a new start has a new cgroup, with new counters.
+        """
+        for container in self.run("ps", "--all", "--quiet", service).split():
+            state = "{{.Name}} {{.State.OOMKilled}} {{.RestartCount}}"
+            name, is_killed, restarts = self.docker.run(
+                "inspect", "--format", state, container
+            ).split()
+            printed = self.docker.run("exec", container, *READ_COMMAND, may_fail=True)
+            was_killed = is_killed == "true" or restarts != "0"
+            yield name.lstrip("/"), parse_memory_use(printed), was_killed
 
     def audit(self, *options: str) -> dict[str, Any]:
         """Give the auditor's report; it runs in a container of its own."""

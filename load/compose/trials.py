@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from load.compose.docker import Compose
 from load.compose.learning import Taught, teach
+from load.hostile import judge_answers, read_hostile_images, send_all
 from load.images import SAMPLES, read_pictures
 from load.soak.capacity import measure_capacity
 from load.soak.verdict import Check
@@ -136,6 +138,26 @@ def postgres(compose: Compose) -> Sequence[Check]:
             f"{before.known}",
         ),
         Check("prediction after it", answer.said == "200", answer.said, "200"),
+    ]
+
+
+def memory(compose: Compose, *, folder: Path) -> Sequence[Check]:
+    """Send the worst images, and see that the kernel ended no process for its memory."""
+    images = read_hostile_images(folder)
+    with compose.running(workers=2):
+        checks = [judge_answers(asyncio.run(send_all(compose.url, images)))]
+        for service in ("gateway", "inference-worker", "registry"):
+            for name, use, was_killed in compose.memory_use(service):
+                passed = not was_killed and use.oom_kills in {0, None}
+                found = f"{use.oom_kills} processes, peak {use.words}"
+                found += ", killed or started again" if was_killed else ""
+                checks.append(Check(f"out of memory: {name}", passed, found, "none"))
+        answer = asyncio.run(_first_answer(compose))
+        audited = _audited("worst images", compose.audit("--since", "10m"))
+    return [
+        *checks,
+        Check("prediction after it", answer.said == "200", answer.said, "200"),
+        audited,
     ]
 
 

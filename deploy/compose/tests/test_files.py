@@ -36,7 +36,7 @@ FOREIGN = {"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "TMPDIR"}
 FOREIGN |= {"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 KEPT_BY_ALL = {"PNEUMO_REGISTRY_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 LEAST_MEMORY = re.compile(r"\d+[mg]")
-PINNED = re.compile(r"[\w./-]+:v?\d[\w.-]*")
+PINNED = re.compile(r"[\w./-]+:v?\d[\w.-]*(@sha256:[0-9a-f]{64})?")
 
 
 def filled(text: str) -> str:

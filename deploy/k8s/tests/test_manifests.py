@@ -13,18 +13,20 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
 import gateway.settings
 import inference_worker.settings
 import registry.settings
 import trainer.settings
+import ui.settings
 from inference_worker.main import consuming
 from shared.contracts.topics import PREDICT_REQUESTS
 from shared.kafka.settings import KafkaSettings
 
 HERE = Path(__file__).parents[1]
-OVERLAYS = ("try", "production")
+OVERLAYS = ("try", "production", "production-ui")
 # The oldest that may still be met, and the newest whose schemas are at hand.
 KUBERNETES = ("1.30", "1.34")
 SETTINGS: dict[str, type[BaseSettings]] = {
@@ -33,6 +35,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "registry": registry.settings.Settings,
     "trainer": trainer.settings.Settings,
 }
+ALL_SETTINGS = SETTINGS | {"ui": ui.settings.Settings}
 OWN_RESOURCES = ("keda.sh/", "kafka.strimzi.io/", "monitoring.coreos.com/")
 
 
@@ -59,6 +62,10 @@ def rendered(overlay: str) -> tuple[dict[str, Any], ...]:
 def base() -> list[dict[str, Any]]:
     files = [file for file in (HERE / "base").glob("*.yaml") if file.name != "kustomization.yaml"]
     return [each for file in files for each in documents(file.read_text())]
+
+
+def ui_component() -> list[dict[str, Any]]:
+    return documents((HERE / "components" / "ui" / "ui.yaml").read_text())
 
 
 def of_kind(found, kind):
@@ -98,9 +105,9 @@ def test_generated_manifests_say_what_is_declared_elsewhere():
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_no_variable_is_misspelt(overlay):
     for name, deployment in of_kind(rendered(overlay), "Deployment").items():
-        if name not in SETTINGS:
-            continue
-        known = variables(SETTINGS[name]) | variables(KafkaSettings)
+        if name not in ALL_SETTINGS:
+            continue  # the broker's variables are compared with those of compose
+        known = variables(ALL_SETTINGS[name]) | variables(KafkaSettings)
         named = {each["name"] for each in container(deployment)["env"]}
         assert named <= known, name
     configs = of_kind(rendered(overlay), "ConfigMap")
@@ -138,10 +145,13 @@ def test_two_registries_keep_nothing_that_the_other_could_not_find():
 
 def variables(settings: type[BaseSettings]) -> set[str]:
     prefix = settings.model_config["env_prefix"]
-    return {
-        str(field.validation_alias or f"{prefix}{name}").upper()
-        for name, field in settings.model_fields.items()
-    }
+    found = set()
+    for name, field in settings.model_fields.items():
+        alias = field.validation_alias
+        if isinstance(alias, AliasChoices):
+            found |= {str(choice) for choice in alias.choices}
+        found.add(str(alias or f"{prefix}{name}").upper())
+    return found
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -154,7 +164,7 @@ def test_ports_are_those_of_the_services(name):
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_pod_may_do_little_and_says_what_it_needs(overlay):
     found = of_kind(rendered(overlay), "Deployment") | of_kind(rendered(overlay), "Job")
-    assert set(SETTINGS) | {"ui"} <= set(found)
+    assert set(SETTINGS) <= set(found)
     for name, deployment in found.items():
         pod = deployment["spec"]["template"]["spec"]
         assert pod["securityContext"]["runAsNonRoot"] is True, name
@@ -173,7 +183,7 @@ def test_every_pod_may_do_little_and_says_what_it_needs(overlay):
 
 @pytest.mark.parametrize("name", [*SETTINGS, "ui"])
 def test_every_service_is_asked_whether_it_lives_and_is_ready(name):
-    probed = container(of_kind(base(), "Deployment")[name])
+    probed = container(of_kind([*base(), *ui_component()], "Deployment")[name])
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert probed[probe]["httpGet"]["port"] == "http"
     if name != "ui":
