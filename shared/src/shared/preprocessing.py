@@ -6,93 +6,74 @@ The manifest records its name and constants; goldens in every bundle catch a dri
 import io
 import struct
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from shared.contracts.bundle import PreprocessingSpec
 from shared.contracts.errors import ErrorCode
-from shared.jpeg_frames import plain_frame
+from shared.free_memory import return_free_memory
+from shared.image_headers import (
+    MAX_PIXELS,
+    ImageError,
+    ImageHeader,
+    read_header,
+)
 
-MAX_PIXELS = 40_000_000
-"""Largest image decoded, pixels; a radiograph has 4 to 12 million."""
+__all__ = [
+    "MAX_PIXELS",
+    "Grey",
+    "ImageError",
+    "Pixels",
+    "check_header",
+    "decode_grey",
+    "normalise",
+    "normalise_with_mean",
+    "preprocess",
+    "upright_size",
+]
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"GIF8")
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = 1
 _ON_ITS_SIDE = range(5, 9)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I")
+_BAND_PIXELS = 1 << 20
+"""Pixels converted at once: what conversion adds to a decoded image's memory is a few MB."""
+_LARGE_BYTES = 16 * 1024 * 1024
+"""An image that needed more is followed by a return of free memory: some milliseconds."""
 _EPSILON = 1e-6
 
 Grey = NDArray[np.uint8]
 Pixels = NDArray[np.float32]
 
 
-class ImageError(ValueError):
-    """The bytes are not an image we take; the sender's fault, never retried."""
-
-    def __init__(self, code: ErrorCode, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-
-
 def check_header(data: bytes) -> None:
-    """Check format and size without decoding a pixel. Raises ImageError, see `open_header`."""
-    if (frame := plain_frame(data)) is None:
-        open_header(data)
-    else:
-        _check_pixels(frame.width, frame.height)
-
-
-def open_header(data: bytes) -> Image.Image:
-    """Read format and size without decoding a pixel.
-
-    Raises ImageError: EMPTY_FILE, UNSUPPORTED_MEDIA_TYPE, UNDECODABLE, TOO_MANY_PIXELS.
-    """
-    if not data:
-        raise ImageError(ErrorCode.EMPTY_FILE, "The file is empty.")
-    try:
-        with warnings.catch_warnings():
-            # Our own limit speaks below, with a code a client can act on.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        if data.startswith(_SIGNATURES):
-            raise ImageError(ErrorCode.UNDECODABLE, "The image header is damaged.") from error
-        known = ", ".join(FORMATS)
-        raise ImageError(
-            ErrorCode.UNSUPPORTED_MEDIA_TYPE, f"The file is none of the image types {known}."
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise ImageError(ErrorCode.TOO_MANY_PIXELS, _too_many_pixels()) from error
-    except (OSError, SyntaxError, ValueError, struct.error, TypeError) as error:
-        raise ImageError(ErrorCode.UNDECODABLE, "The image header is damaged.") from error
-    _check_pixels(image.width, image.height)
-    return image
-
-
-def _check_pixels(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise ImageError(ErrorCode.TOO_MANY_PIXELS, _too_many_pixels())
-
-
-def _too_many_pixels() -> str:
-    return f"The image has more than {MAX_PIXELS // 1_000_000} megapixels."
+    """Check type, size and structure without decoding a pixel. Raises ImageError."""
+    read_header(data)
 
 
 def upright_size(data: bytes) -> tuple[int, int]:
     """Give width and height, pixels, of the image as it is shown: EXIF's orientation applied.
 
-    What `decode_grey` squashes is the whole of it. Raises ImageError, see `open_header`.
+    What `decode_grey` squashes is the whole of it. Raises ImageError, see `read_header`.
     """
-    if (frame := plain_frame(data)) is not None:
-        return frame.width, frame.height
-    image = open_header(data)
-    lying = image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT) in _ON_ITS_SIDE
+    header = read_header(data)
+    if header.is_plain:
+        return header.width, header.height
+    image = _open(data, header)
+    lying = _orientation(image) in _ON_ITS_SIDE
     # Of a TIFF, Pillow tells the size as it is shown.
     return (image.height, image.width) if lying and image.format != "TIFF" else image.size
 
@@ -102,25 +83,58 @@ def decode_grey(data: bytes, size_px: int) -> Grey:
 
     Orientation from EXIF is applied; of an animation the first frame counts; 16-bit images are
     scaled to 8 bits; large JPEGs are scaled while decoding (DCT scaling, never below size_px).
-    Raises ImageError, see `open_header`.
+    Peak memory is that of the pixels as stored, MAX_DECODED_BYTES at most, and one byte per pixel.
+    Raises ImageError, see `read_header`.
     """
-    frame = plain_frame(data)
-    if frame is not None:
-        _check_pixels(frame.width, frame.height)
-    image = open_header(data) if frame is None else None
+    header = read_header(data)
+    grey = _decoded(data, header, size_px)
+    if header.decoded_bytes > _LARGE_BYTES:
+        # An error would keep its frames, and so the image: it is a value until here.
+        return_free_memory()
+    if isinstance(grey, ImageError):
+        raise grey
+    return grey
+
+
+def _decoded(data: bytes, header: ImageHeader, size_px: int) -> Grey | ImageError:
     try:
-        grey = _decode_jpeg(data, size_px) if image is None or _is_plain_jpeg(image) else None
-        if grey is None:
-            return _squash(_to_grey(image or open_header(data), size_px), size_px)
-        return grey if grey.shape == (size_px, size_px) else _squash(Image.fromarray(grey), size_px)
-    except ImageError:
-        raise
-    except (OSError, SyntaxError, ValueError, struct.error, EOFError, TypeError) as error:
-        raise ImageError(ErrorCode.UNDECODABLE, "The image is damaged or cut short.") from error
+        return _decode(data, header, size_px)
+    except (OSError, SyntaxError, ValueError, struct.error, EOFError, TypeError):
+        return ImageError(ErrorCode.UNDECODABLE, "The image is damaged or cut short.")
+
+
+def _decode(data: bytes, header: ImageHeader, size_px: int) -> Grey:
+    image = None if header.is_plain else _open(data, header)
+    grey = _decode_jpeg(data, size_px) if image is None or _is_plain_jpeg(image) else None
+    if grey is None:
+        return _squash(_to_grey(image or _open(data, header), size_px), size_px)
+    return grey if grey.shape == (size_px, size_px) else _squash(Image.fromarray(grey), size_px)
+
+
+def _open(data: bytes, header: ImageHeader) -> Image.Image:
+    """Have Pillow read a header whose structure is known to be within bounds."""
+    try:
+        with warnings.catch_warnings():
+            # Our own limit speaks before, with a code a client can act on.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(header.pixel_data(data)), formats=(header.format,))
+    except UnidentifiedImageError as error:
+        raise ImageError(ErrorCode.UNDECODABLE, "The image header is damaged.") from error
+    except (OSError, SyntaxError, ValueError, struct.error, TypeError) as error:
+        raise ImageError(ErrorCode.UNDECODABLE, "The image header is damaged.") from error
+    if sorted(image.size) != sorted((header.width, header.height)):
+        # Two readers of one header that do not agree: nothing that was checked holds.
+        raise ImageError(ErrorCode.UNDECODABLE, "The image header is damaged.")
+    return image
+
+
+def _orientation(image: Image.Image) -> int:
+    orientation: int = image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT)
+    return orientation
 
 
 def _is_plain_jpeg(image: Image.Image) -> bool:
-    upright = image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT) == _UPRIGHT
+    upright = _orientation(image) == _UPRIGHT
     return image.format == "JPEG" and image.mode in ("L", "RGB") and upright
 
 
@@ -135,14 +149,35 @@ def _decode_jpeg(data: bytes, size_px: int) -> Grey | None:
 
 
 def _to_grey(image: Image.Image, size_px: int) -> Image.Image:
+    """Convert a decoded image to grey, upright. What was decoded is released."""
     if image.format == "JPEG":
         image.draft("L", (size_px, size_px))
+    image.load()
+    turn = _TURNS.get(_orientation(image))
+    if image.mode == "L" and "transparency" not in image.info:
+        grey = image
+    else:
+        grey = Image.new("L", image.size)
+        for top, band in _grey_bands(image):
+            grey.paste(band, (0, top))
+        image.close()
+    return grey if turn is None else grey.transpose(turn)
+
+
+def _grey_bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    rows = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(image.height, top + rows)
+        yield top, _grey_band(image.crop((0, top, image.width, bottom)))
+
+
+def _grey_band(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BIT_MODES:
         scaled = np.asarray(image, dtype=np.float32) / 257.0
-        image = Image.fromarray(np.clip(scaled + 0.5, 0, 255).astype(np.uint8))
+        return Image.fromarray(np.clip(scaled + 0.5, 0, 255).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = _on_black(image)
-    return ImageOps.exif_transpose(image).convert("L")
+    return image.convert("L")
 
 
 def _on_black(image: Image.Image) -> Image.Image:

@@ -3,20 +3,20 @@
 import hashlib
 from dataclasses import dataclass
 
-from PIL import Image
-
 from gateway.core.dicom import is_dicom
 from gateway.core.faults import Fault
 from gateway.core.uploads import Candidate, UploadLimits
 from gateway.core.zip_entries import is_archive, too_large
 from gateway.ports import FaultError
 from shared.contracts.errors import ErrorCode
-from shared.preprocessing import ImageError, decode_grey, open_header
+from shared.image_headers import FORMATS, read_header
+from shared.preprocessing import ImageError, decode_grey
 
 MIN_SIDE_PX = 32
 """A smaller picture shows no lung."""
 
 _DECODED_PX = 224
+_CONTENT_TYPES = {name: f"image/{name.lower()}" for name in FORMATS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ def _inspect(content: bytes) -> Inspected | Fault:
     if is_archive(content):
         detail = "An archive inside an archive is not taken."
         return Fault(ErrorCode.UNSUPPORTED_ENTRY, detail)
-    header = open_header(content)
-    if min(header.size) < MIN_SIDE_PX:
+    header = read_header(content)
+    if min(header.width, header.height) < MIN_SIDE_PX:
         detail = f"The image has less than {MIN_SIDE_PX} pixels a side."
         return Fault(ErrorCode.TOO_FEW_PIXELS, detail)
     decode_grey(content, _DECODED_PX)
-    content_type = Image.MIME.get(header.format or "", "application/octet-stream")
+    content_type = _CONTENT_TYPES[header.format]
     return Inspected(content, hashlib.sha256(content).hexdigest(), content_type)

@@ -1,0 +1,198 @@
+"""The frame and the scans of a JPEG, read from its markers alone. ITU-T T.81, annex B.
+
+Pillow builds an image with tables and metadata to report a size: ten times as long as this takes,
+and half the time of decoding a small radiograph.
+"""
+
+import struct
+from dataclasses import dataclass, field
+
+from shared.image_headers.model import (
+    MAX_METADATA_BYTES,
+    MAX_SEGMENTS,
+    ImageHeader,
+    Span,
+    add_span,
+    damaged,
+    refused,
+    too_much_metadata,
+)
+
+MAX_SCANS = 100
+"""Maximum scans of one JPEG; radiographs have 1 to 10."""
+
+MAX_BLOCK_PASSES = 6_000_000
+"""Maximum blocks × scans, a second of CPU at worst. Common encoders send 40 megapixels of colour
+in 5 million."""
+
+_FILL, _STUFFED = 0xFF, 0x00
+_FRAMES = frozenset((0xC0, 0xC1, 0xC2))  # baseline, extended and progressive, Huffman coded
+_PROGRESSIVE = 0xC2
+_OTHER_FRAMES = frozenset((0xC3, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF))
+_RESTARTS = range(0xD0, 0xD8)
+_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_FIRST_WITH_LENGTH = 0xC0
+_JFIF, _APP1, _ADOBE, _COMMENT = 0xE0, 0xE1, 0xEE, 0xFE
+_APPLICATION = range(0xE0, 0xF0)
+_TURNING = (b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0")
+_BITS = 8
+_BLOCK_PX = 8
+_MAX_SAMPLING = 4
+_CMYK = 4
+_LARGEST_OUTPUT_PX = 448
+"""Side of the largest image that anyone asks for; a JPEG is scaled while it is decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """id: as scans name it. across, down: blocks of the image that hold it."""
+
+    id: int
+    across: int
+    down: int
+
+    @property
+    def blocks(self) -> int:
+        """Number of its blocks of 8 × 8 samples."""
+        return self.across * self.down
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """width, height: pixels, above 0."""
+
+    width: int
+    height: int
+    is_progressive: bool
+    components: tuple[Component, ...]
+
+
+@dataclass(slots=True)
+class _Walk:
+    data: bytes
+    at: int = 2
+    frame: Frame | None = None
+    turning_bytes: int = 0
+    spans: list[Span] = field(default_factory=lambda: [(0, 2)])
+
+
+def read_jpeg(data: bytes) -> ImageHeader:
+    """Read frame and scans. Raises ImageError: UNDECODABLE."""
+    walk = _Walk(data)
+    for _ in range(MAX_SEGMENTS):
+        if _step(walk):
+            return _header(walk)
+    raise too_much_metadata()
+
+
+def _step(walk: _Walk) -> bool:
+    """Read one segment. Return whether it was the header of the first scan."""
+    data, at = walk.data, walk.at
+    lead, marker = struct.unpack_from(">BB", data, at)
+    if lead != _FILL:
+        # No marker here. Decoders look for the next one, and so does this.
+        walk.at = data.find(b"\xff", at)
+        if walk.at < 0:
+            raise damaged()
+        return False
+    if marker in (_FILL, _STUFFED) or marker in _RESTARTS:
+        walk.at += 1 if marker == _FILL else 2
+        return False
+    if marker in (_START, _END) or marker < _FIRST_WITH_LENGTH:
+        raise damaged()
+    (length,) = struct.unpack_from(">H", data, at + 2)
+    end = at + 2 + length
+    if length < 2 or end > len(data):  # noqa: PLR2004  the length counts itself
+        raise damaged()
+    if marker == _SCAN:
+        return True
+    _take_segment(walk, marker, end)
+    walk.at = end
+    return False
+
+
+def _take_segment(walk: _Walk, marker: int, end: int) -> None:
+    at = walk.at
+    if marker in _OTHER_FRAMES:
+        raise refused(
+            "The JPEG is lossless, arithmetic coded or hierarchical. Save it as baseline."
+        )
+    if marker in _FRAMES:
+        if walk.frame is not None:
+            raise damaged()
+        walk.frame = _frame_at(walk.data, at + 4, end, is_progressive=marker == _PROGRESSIVE)
+    if marker == _APP1:
+        if not walk.data.startswith(_TURNING, at + 4):
+            return
+        walk.turning_bytes += end - at
+        if walk.turning_bytes > MAX_METADATA_BYTES:
+            raise too_much_metadata()
+    elif marker == _COMMENT or (marker in _APPLICATION and marker not in (_JFIF, _ADOBE)):
+        return
+    add_span(walk.spans, at, end)
+
+
+def _frame_at(data: bytes, at: int, end: int, *, is_progressive: bool) -> Frame:
+    bits, height, width, count = struct.unpack_from(">BHHB", data, at)
+    if bits != _BITS:
+        raise refused(f"The JPEG has {bits} bits per sample. Save it with 8.")
+    if not (height and width and count in (1, 3, 4) and at + 6 + 3 * count <= end):
+        raise damaged()
+    named = [struct.unpack_from(">BB", data, at + 6 + 3 * n) for n in range(count)]
+    sampling = [(id_, both >> 4, both & 15) for id_, both in named]
+    if not all(1 <= side <= _MAX_SAMPLING for _, *sides in sampling for side in sides):
+        raise damaged()
+    units_across = _units(width, max(across for _, across, _ in sampling))
+    units_down = _units(height, max(down for _, _, down in sampling))
+    components = tuple(
+        Component(id_, units_across * across, units_down * down) for id_, across, down in sampling
+    )
+    return Frame(width, height, is_progressive, components)
+
+
+def _units(side_px: int, sampling: int) -> int:
+    return -(-side_px // (_BLOCK_PX * sampling))
+
+
+def _header(walk: _Walk) -> ImageHeader:
+    frame, data, at = walk.frame, walk.data, walk.at
+    if frame is None:
+        raise damaged()
+    count = len(frame.components)
+    decoded_bytes = _output_bytes(frame)
+    if frame.is_progressive or data[at + 4] < count:
+        _check_scans(data, at, frame)
+        # Coefficients of two bytes are kept until the last scan has come.
+        decoded_bytes += 2 * _BLOCK_PX**2 * sum(one.blocks for one in frame.components)
+    add_span(walk.spans, at, len(data))
+    is_plain = count != _CMYK and not walk.turning_bytes
+    spans = () if len(walk.spans) == 1 else tuple(walk.spans)
+    return ImageHeader("JPEG", frame.width, frame.height, decoded_bytes, is_plain, spans)
+
+
+def _output_bytes(frame: Frame) -> int:
+    shorter_px = min(frame.width, frame.height)
+    scale = next(n for n in (8, 4, 2, 1) if n == 1 or shorter_px >= n * _LARGEST_OUTPUT_PX)
+    samples = _CMYK if len(frame.components) == _CMYK else 1
+    return samples * frame.width * frame.height // scale**2
+
+
+def _check_scans(data: bytes, at: int, frame: Frame) -> None:
+    """Count what a decoder may take for a scan: entropy-coded bytes hold no such marker."""
+    if data.count(b"\xff\xda", at) > MAX_SCANS:
+        raise refused(f"The JPEG has more than {MAX_SCANS} scans. Save it as baseline.")
+    passes = 0
+    while at >= 0:
+        passes += _blocks_of_scan(data, at, frame)
+        at = data.find(b"\xff\xda", at + 2)
+    if passes > MAX_BLOCK_PASSES:
+        raise refused("The JPEG has too many scans for its size. Save it as baseline.")
+
+
+def _blocks_of_scan(data: bytes, at: int, frame: Frame) -> int:
+    """Return the blocks that one scan passes over; those of all where it cannot be read."""
+    whole = sum(one.blocks for one in frame.components)
+    count = data[at + 4] if at + 4 < len(data) else 0
+    ids = data[at + 5 : at + 5 + 2 * count : 2]
+    blocks = sum(one.blocks for one in frame.components if one.id in ids)
+    return blocks or whole
