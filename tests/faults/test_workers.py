@@ -33,6 +33,22 @@ async def test_a_worker_killed_in_the_middle_of_a_batch_costs_no_answer(
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("rate", [5, 20])
+async def test_a_killed_worker_makes_the_gateway_refuse_nobody(
+    system, serving, new_load, judge, rate
+):
+    # wait_s: what a client waits by default. Who waits for longer is refused later.
+    await asyncio.to_thread(serving, system)
+    async with new_load(system, rate=rate, wait_s=10).running() as load:
+        await asyncio.sleep(3)
+        system.workers["worker-0"].kill()
+        await asyncio.sleep(15)
+    said = load.said
+    assert said["200"] >= 0.99 * said.total(), said
+    await judge.demand(system, said=said)
+
+
+@pytest.mark.faults
 async def test_scaling_from_one_to_three_and_back_costs_no_answer(system, serving, new_load, judge):
     await asyncio.to_thread(serving, system, workers=1)
     async with new_load(system).running() as load:

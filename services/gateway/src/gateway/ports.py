@@ -1,10 +1,12 @@
 """What the story needs from outside."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.core.backlog import Mark
 from gateway.core.dicom import Rendered
 from gateway.core.faults import Fault
+from gateway.core.owners import PartitionLag
 from gateway.core.uploads import Candidate, Part, Rejected
 from shared.contracts.dataset import UploadHeaders
 from shared.contracts.headers import RequestHeaders
@@ -78,8 +80,8 @@ class LagWatcher(Protocol):
         """Begin a look at their lag."""
         ...
 
-    def looked(self, lag: int, since: Mark) -> None:
-        """Take in what the look that began at `since` has found, in records."""
+    def looked(self, partitions: Sequence[PartitionLag], since: Mark) -> None:
+        """Take in what the look that began at `since` has found of every partition."""
         ...
 
 

@@ -5,6 +5,7 @@ import asyncio
 from aiokafka.structs import OffsetAndMetadata
 
 from gateway.adapters.group_lag import Followed, KafkaGroupLag
+from gateway.core.owners import PartitionLag
 
 
 class Broker:
@@ -27,7 +28,8 @@ class Broker:
         self.asked.set()
         if not self.coordinator_is_up.is_set():
             return {}  # what aiokafka makes of COORDINATOR_LOAD_IN_PROGRESS
-        return {partition: OffsetAndMetadata(7, "") for partition in partitions}
+        said = ("trying worker-1@life", "worker-2@life")
+        return {p: OffsetAndMetadata(7, said[p.partition]) for p in partitions}
 
 
 class Watcher:
@@ -37,9 +39,9 @@ class Watcher:
     def mark(self) -> int:
         return 0
 
-    def looked(self, lag, since) -> None:
+    def looked(self, partitions, since) -> None:
         if not self.lag.done():
-            self.lag.set_result(lag)
+            self.lag.set_result(partitions)
 
 
 async def test_a_coordinator_that_is_starting_tells_nothing_and_ends_nothing():
@@ -52,5 +54,9 @@ async def test_a_coordinator_that_is_starting_tells_nothing_and_ends_nothing():
         broker.coordinator_is_up.set()
         done, _ = await asyncio.wait({looking, watcher.lag}, return_when=asyncio.FIRST_COMPLETED)
     assert done == {watcher.lag}
-    assert watcher.lag.result() == 6
+    assert watcher.lag.result() == [
+        PartitionLag(number=0, owner="worker-1@life", committed=7, behind=3),
+        PartitionLag(number=1, owner="worker-2@life", committed=7, behind=3),
+    ]
+    assert lag.lags == {followed: 6}
     looking.cancel()

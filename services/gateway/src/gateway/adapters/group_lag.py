@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
+from gateway.core.owners import PartitionLag
 from gateway.ports import LagWatcher
 
 
@@ -64,12 +65,12 @@ class KafkaGroupLag:
     async def _look(self) -> None:
         for followed in (self._main, *self._others):
             since = self._watcher.mark()
-            lag = await self._lag_of(followed)
-            self._lags[followed] = lag
+            found = await self._partitions_of(followed)
+            self._lags[followed] = sum(partition.behind for partition in found)
             if followed == self._main:
-                self._watcher.looked(lag, since)
+                self._watcher.looked(found, since)
 
-    async def _lag_of(self, followed: Followed) -> int:
+    async def _partitions_of(self, followed: Followed) -> list[PartitionLag]:
         numbers = await self._producer.partitions_for(followed.topic)
         partitions = [TopicPartition(followed.topic, n) for n in numbers]
         ends = await self._consumer.end_offsets(partitions)
@@ -81,8 +82,22 @@ class KafkaGroupLag:
             raise GroupCoordinatorNotAvailableError(followed.group)
         done = {p: commits[p].offset for p in partitions}  # -1: never committed
         behind = [p for p in partitions if ends[p] > done[p]]
-        if not behind:
-            return 0
         # What retention has deleted, nobody will answer.
-        firsts = await self._consumer.beginning_offsets(behind)
-        return sum(ends[p] - max(done[p], firsts[p]) for p in behind)
+        firsts = await self._consumer.beginning_offsets(behind) if behind else {}
+        return [
+            PartitionLag(
+                number=p.partition,
+                owner=_owner_of(commits[p].metadata),
+                committed=done[p],
+                behind=ends[p] - max(done[p], firsts[p]) if p in firsts else 0,
+            )
+            for p in partitions
+        ]
+
+
+def _owner_of(metadata: str | None) -> str:
+    """Name who made a commit: `<mark>`, or `trying <mark>` before a record that is tried alone.
+
+    All commits without a mark count as one owner's (docs/decisions/0005).
+    """
+    return (metadata or "").rpartition(" ")[2]

@@ -4,11 +4,15 @@ from collections import deque
 from dataclasses import dataclass
 from math import exp2, inf
 
+from gateway.core.owners import OUTAGE_S
+
 WINDOW_S = 2.0
 """Over which outcomes are counted; as long as this without one is a stall."""
 
 SLICE_S = 0.25
 _BUSY_WAIT_S = 0.1
+_LEAST_WAITING = 2
+"""A single request is under way, and waits for nothing."""
 _MAX_HALVINGS = 60.0
 
 
@@ -25,7 +29,8 @@ class ServiceRate:
     Outcomes a second say what workers *can* do only while something waits for them; else they say
     what was asked. By Little's law, `lowest backlog / outcomes a second` is the wait that was
     there throughout the window: a rate counts from a tenth of a second of it on. What was reached
-    without it is at least possible, and raises a rate that is lower.
+    without it is at least possible, and raises a rate that is lower. What waits for a worker that
+    does not work is no such wait: without it, the others' rate would be what they were asked for.
     """
 
     def __init__(self, now_s: float) -> None:
@@ -36,10 +41,17 @@ class ServiceRate:
         self._rate: float | None = None
         self._alive_s = now_s
 
-    def note(self, now_s: float, *, backlog: int, answered: int = 0) -> None:
-        """Take in `answered` outcomes after which `backlog` requests are left."""
+    def note(
+        self, now_s: float, *, backlog: int, answered: int = 0, working: int | None = None
+    ) -> None:
+        """Take in `answered` outcomes after which `backlog` requests are left.
+
+        working: how many of them wait for workers that make progress; None: not known now.
+        """
+        if answered and self.is_stalled(now_s):
+            self._begin_anew(now_s)  # what comes after a stall is not to be averaged with it
         self._outcomes += answered
-        self._lowest = min(self._lowest, backlog)
+        self._lowest = min(self._lowest, backlog if working is None else min(working, backlog))
         if answered or not backlog:
             self._alive_s = now_s
         if now_s - self._began_s >= SLICE_S:
@@ -54,15 +66,20 @@ class ServiceRate:
         return now_s - self._alive_s > WINDOW_S
 
     def per_second(self, now_s: float) -> float | None:
-        """Give outcomes a second; None while nothing is known, halved for each second of a stall.
+        """Give outcomes a second; None while nothing is known.
 
-        A rebalance takes some seconds, after which things are as before: the rate that was
-        measured is kept, and only believed less and less until something comes back.
+        A rebalance after a worker's death takes up to OUTAGE_S, after which things are as before:
+        the rate that was measured is kept so long. From then on each second without a sign of life
+        halves it.
         """
         if self._rate is None:
             return None
-        stalled_s = max(0.0, now_s - self._alive_s - WINDOW_S)
+        stalled_s = max(0.0, now_s - self._alive_s - OUTAGE_S)
         return self._rate * exp2(-min(stalled_s, _MAX_HALVINGS))
+
+    def _begin_anew(self, now_s: float) -> None:
+        self._slices.clear()
+        self._began_s, self._outcomes, self._lowest = now_s, 0, inf
 
     def _close(self, now_s: float, backlog: int) -> None:
         lowest = int(min(self._lowest, backlog))
@@ -77,13 +94,12 @@ class ServiceRate:
     def _learn(self, span_s: float) -> None:
         outcomes = sum(s.outcomes for s in self._slices)
         if outcomes == 0:
-            # A stall, or idleness. What comes after it is not to be averaged with it.
-            self._slices.clear()
+            self._slices.clear()  # a stall, or idleness
         elif self._slices[-1].outcomes:  # else it may be about to become one
             self._measure(outcomes / span_s)
 
     def _measure(self, found: float) -> None:
         lowest = min(s.lowest for s in self._slices)
-        busy = lowest >= max(1.0, found * _BUSY_WAIT_S)
+        busy = lowest >= max(_LEAST_WAITING, found * _BUSY_WAIT_S)
         if busy or (self._rate is not None and found > self._rate):
             self._rate = found

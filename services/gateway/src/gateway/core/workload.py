@@ -1,17 +1,18 @@
 """What is before the workers, and how long it takes them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
 from gateway.core.backlog import Backlog, Mark
+from gateway.core.owners import Owners, PartitionLag
 from gateway.core.service_rate import ServiceRate
 from gateway.core.unanswered import Unanswered
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """seconds: for the whole backlog. stalled: nothing has come back for a while."""
+    """seconds: for all that waits before workers that work. stalled: no outcome for a while."""
 
     seconds: float
     stalled: bool
@@ -34,6 +35,8 @@ class Workload:
 
     def __init__(self, now_s: float) -> None:
         self._backlog = Backlog()
+        self._owners = Owners()
+        self._unserved = 0
         self._rate = ServiceRate(now_s)
         self._own = Unanswered()
 
@@ -59,10 +62,12 @@ class Workload:
         """Begin a look at the group's lag."""
         return self._backlog.mark()
 
-    def looked(self, lag: int, since: Mark, now_s: float) -> None:
-        """Take in the lag that a look found."""
-        self._backlog.looked(lag, since)
-        self._rate.note(now_s, backlog=self.size)
+    def looked(self, partitions: Sequence[PartitionLag], since: Mark, now_s: float) -> None:
+        """Take in what a look found of every partition."""
+        lag = self._owners.looked(partitions, now_s)
+        self._unserved = lag.unserved
+        self._backlog.looked(lag.total, since)
+        self._rate.note(now_s, backlog=self.size, working=lag.working)
 
     def in_flight(self, now_ms: int) -> int:
         """How many requests of this gateway have neither an outcome nor a passed deadline."""
@@ -75,9 +80,14 @@ class Workload:
         return self._backlog.size(at_least=len(self._own))
 
     def wait(self, now_s: float) -> Wait:
-        """Estimate how long a request that comes now has others before it."""
+        """Estimate how long a request that comes now has others before it.
+
+        Not counted is what waits for a dead worker's partitions to be reassigned: it waits for that
+        and not for work, and a request among it has its answer some seconds after.
+        """
         size, rate = self.size, self._rate.per_second(now_s)
         stalled = size > 0 and self._rate.is_stalled(now_s)
-        if size == 0 or rate is None:
+        served = max(0, size - self._unserved)
+        if served == 0 or rate is None:
             return Wait(0.0, stalled)
-        return Wait(size / rate if rate > 0 else inf, stalled)
+        return Wait(served / rate if rate > 0 else inf, stalled)

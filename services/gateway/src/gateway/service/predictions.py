@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ from structlog.contextvars import bind_contextvars
 from gateway.core.admission import Admit, Limits, Load, Reason, Refuse, admit, full
 from gateway.core.backlog import Mark
 from gateway.core.outcome_cache import OutcomeCache
+from gateway.core.owners import PartitionLag
 from gateway.core.waiters import Waiters, Wake
 from gateway.core.workload import LoadReport, Workload
 from gateway.ports import BrokerProbe, Outcome, OutcomeLog, RequestPublisher
@@ -228,9 +229,9 @@ class PredictionService:
         """Begin a look at the workers' lag."""
         return self._workload.mark()
 
-    def looked(self, lag: int, since: Mark) -> None:
+    def looked(self, partitions: Sequence[PartitionLag], since: Mark) -> None:
         """Take in what the look that began at `since` has found."""
-        self._workload.looked(lag, since, self._clock.monotonic_s())
+        self._workload.looked(partitions, since, self._clock.monotonic_s())
 
     def report(self) -> LoadReport:
         """Tell what is held, what is before the workers, and who was turned away."""
