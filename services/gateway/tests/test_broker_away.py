@@ -13,9 +13,13 @@ from shared.kafka.clients import new_consumer, new_producer, started
 from shared.kafka.settings import KafkaSettings
 from shared.testing.images import new_jpeg
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(420)]
 
 PARTITIONS = 24
+AT_ONCE = 8
+"""More at once, and a busy machine alone keeps some from being confirmed in time."""
+PUBLISH_TIMEOUT_S = 2.0
+RECOVERY_S = 150
 REFUSED = {(503, "broker_unavailable")}
 AT_FIRST = REFUSED | {(503, "overloaded")}
 """A broker that has just come back; on a busy machine its first answers promise a long wait."""
@@ -58,7 +62,7 @@ async def answering(settings):
 
 
 async def until_ready(client, status):
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(RECOVERY_S):
         while (await client.get("/health/ready")).status_code != status:
             await asyncio.sleep(0.05)
 
@@ -82,7 +86,7 @@ async def expect_refusals(client):
 async def expect_service(client, settings):
     """Whatever a broker that has just come back leaves open is refused; then all is answered."""
     await until_ready(client, 200)
-    async with answering(settings), asyncio.timeout(60):
+    async with answering(settings), asyncio.timeout(RECOVERY_S):
         while refused := await refused_of(client):
             assert refused <= AT_FIRST
             await asyncio.sleep(0.2)
@@ -90,14 +94,20 @@ async def expect_service(client, settings):
 
 async def refused_of(client):
     # Enough to meet every partition, and whatever a freeze may have left in it.
-    answers = await asyncio.gather(*(ask(client) for _ in range(4 * PARTITIONS)))
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def ask_in_turn():
+        async with places:
+            return await ask(client)
+
+    answers = await asyncio.gather(*(ask_in_turn() for _ in range(4 * PARTITIONS)))
     return {(r.status_code, r.json().get("code")) for r in answers if r.status_code != 200}
 
 
 async def test_a_frozen_broker_is_refused_quickly_and_served_when_it_thaws(
     restartable_broker, settings, run_gateway
 ):
-    async with run_gateway(kafka=settings, publish_timeout_s=0.5) as client:
+    async with run_gateway(kafka=settings, publish_timeout_s=PUBLISH_TIMEOUT_S) as client:
         restartable_broker.pause()
         try:
             await expect_refusals(client)
@@ -109,7 +119,7 @@ async def test_a_frozen_broker_is_refused_quickly_and_served_when_it_thaws(
 async def test_a_broker_that_stops_and_starts_again_is_found_again(
     restartable_broker, settings, run_gateway
 ):
-    async with run_gateway(kafka=settings, publish_timeout_s=0.5) as client:
+    async with run_gateway(kafka=settings, publish_timeout_s=PUBLISH_TIMEOUT_S) as client:
         await asyncio.to_thread(restartable_broker.stop)
         await expect_refusals(client)
         await asyncio.to_thread(restartable_broker.start)

@@ -55,7 +55,12 @@ def registry(
     @asynccontextmanager
     async def run(**changes: Any) -> AsyncIterator[httpx.AsyncClient]:
         changed = settings.model_copy(update=changes)
-        async with build(changed, open_publisher=broker.open, open_uploads=uploads.open) as app:
+        outside = {
+            "open_publisher": broker.open,
+            "open_uploads": uploads.open,
+            "upload_ends": uploads.ends,
+        }
+        async with build(changed, **outside) as app:
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://registry") as http:
                 yield http

@@ -1,7 +1,7 @@
 """Training unasked: one occasion makes one job, whoever looks how often."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from registry.adapters.images_disk import DiskImages
 from registry.adapters.store.engine import new_engine
 from registry.adapters.store.migrate import upgrade
 from registry.adapters.store.sql_store import SqlStore
-from registry.core.dataset import Upload
+from registry.core.dataset import RecordPlace, Upload
 from registry.core.retraining import RetrainRules
 from registry.service.dataset import DatasetService
 from registry.service.jobs import JobService
@@ -55,7 +55,11 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 def dataset(store: SqlStore, clock: SetClock, tmp_path: Path) -> DatasetService:
     files = DiskImages(tmp_path / "retrain_data")
     files.prepare()
-    return DatasetService(store, files, clock, max_bytes=1024)
+
+    async def ends() -> Mapping[int, int]:
+        return {}
+
+    return DatasetService(store, files, clock, max_bytes=1024, upload_ends=ends)
 
 
 @pytest.fixture
@@ -67,7 +71,8 @@ async def _add(dataset: DatasetService, clock: SetClock, *names: str) -> None:
     clock.at_ms += 1
     headers = UploadHeaders(id="u", label="NORMAL", content_type="image/png")
     contents = [name.encode() for name in names]
-    await dataset.take_in([Upload(headers, sha256_hex(c), c, clock.at_ms) for c in contents])
+    place = RecordPlace(0, 0, clock.at_ms)
+    await dataset.take_in([Upload(headers, sha256_hex(c), c, place) for c in contents])
 
 
 async def _reject(jobs: JobService, id_: str) -> None:

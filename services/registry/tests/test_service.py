@@ -1,6 +1,6 @@
 import asyncio
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from registry.adapters.seed_bundle import open_seed_bundle
 from registry.adapters.store.engine import new_engine
 from registry.adapters.store.migrate import upgrade
 from registry.adapters.store.sql_store import SqlStore
-from registry.core.dataset import Upload
+from registry.core.dataset import RecordPlace, Upload
 from registry.core.refusals import Refuse
 from registry.service.dataset import DatasetService
 from registry.service.models import ModelService
@@ -90,13 +90,18 @@ async def test_a_deletion_never_takes_the_file_of_a_new_upload(
 ) -> None:
     files = _SlowFiles(tmp_path / "retrain_data")
     files.prepare()
-    dataset = DatasetService(store, files, SystemClock(), max_bytes=1024)
+
+    async def ends() -> Mapping[int, int]:
+        return {0: 1}
+
+    dataset = DatasetService(store, files, SystemClock(), max_bytes=1024, upload_ends=ends)
     headers = UploadHeaders(id="u", label="NORMAL", content_type="image/png")
-    first = Upload(headers, sha256_hex(b"x"), b"x", made_at_ms=1)
+    first = Upload(headers, sha256_hex(b"x"), b"x", RecordPlace(0, 0, made_at_ms=1))
     await dataset.take_in([first])
     deleting = asyncio.create_task(dataset.delete(first.sha256))
     await files.removing.wait()
-    taking = asyncio.create_task(dataset.take_in([dataclasses.replace(first, made_at_ms=2**45)]))
+    again = dataclasses.replace(first, place=RecordPlace(0, 1, made_at_ms=1))
+    taking = asyncio.create_task(dataset.take_in([again]))
     await asyncio.wait({taking}, timeout=0.2)
     files.may_remove.set()
     assert (await deleting, await taking) == (None, ["stored"])

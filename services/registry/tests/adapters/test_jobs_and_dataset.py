@@ -7,6 +7,7 @@ from registry.adapters.store.dataset import SqlDataset
 from registry.adapters.store.engine import write_transaction
 from registry.adapters.store.jobs import SqlJobs
 from registry.adapters.store.migrate import upgrade
+from registry.core.dataset import Deletion, JobMark
 from registry.core.jobs import decide_claim, decide_outcome, new_job
 from shared.contracts.dataset import DatasetImage
 from shared.contracts.train import Claim, GateReport, JobOutcome, NewJob
@@ -39,8 +40,8 @@ def test_a_job_comes_back_with_its_lease_and_its_outcome(migrated: Engine) -> No
         jobs = SqlJobs(connection)
         jobs.add_job(queued)
         assert jobs.job("j") == queued
-        assert (jobs.job_counts(), jobs.last_request_ms("fast")) == ({"queued": 1}, 1)
-        assert (jobs.last_request_ms("full"), jobs.last_success_ms("fast")) == (None, None)
+        assert (jobs.job_counts(), jobs.last_request("fast")) == ({"queued": 1}, JobMark(0, 1))
+        assert (jobs.last_request("full"), jobs.last_success("fast")) == (None, None)
         jobs.save_job(running)
         assert list(jobs.open_jobs()) == [running]
         jobs.save_job(ended)
@@ -79,3 +80,54 @@ def test_images_are_listed_newest_first_by_label_and_by_conflict(migrated: Engin
         disputed = made[0].model_copy(update={"conflict": ("viral",)})
         assert list(dataset.images(label=None, only_conflicts=True, limit=9)) == [disputed]
         assert list(dataset.images(label="viral", only_conflicts=True, limit=9)) == []
+
+
+def test_new_images_are_counted_by_number_and_no_number_is_used_again(migrated: Engine) -> None:
+    """Whatever the clock says, and whichever images are deleted in between."""
+    names = iter("bcdef")
+    with write_transaction(migrated) as connection:
+        dataset, jobs = SqlDataset(connection), SqlJobs(connection)
+
+        def add(at_ms: int) -> str:
+            name = next(names) * 64
+            dataset.add_image(IMAGE.model_copy(update={"sha256": name, "created_at_ms": at_ms}))
+            return name
+
+        newest = [add(100), add(100)][-1]
+        jobs.add_job(new_job(NewJob(id="first"), 100))
+        dataset.remove_image(newest)
+        jobs.add_job(new_job(NewJob(id="second"), 50))  # the clock was set back
+        mark = jobs.last_request("fast")
+        assert mark == JobMark(2, 100)
+        assert dataset.upload_counts(mark).new == 0
+        add(60)
+        assert dataset.upload_counts(mark).new == 1
+        assert dataset.upload_counts(None).new == 2
+
+
+def test_rows_of_an_earlier_release_are_counted_by_their_times(migrated: Engine) -> None:
+    with write_transaction(migrated) as connection:
+        dataset, jobs = SqlDataset(connection), SqlJobs(connection)
+        for name, at_ms in (("b", 5), ("c", 7)):
+            dataset.add_image(
+                IMAGE.model_copy(update={"sha256": name * 64, "created_at_ms": at_ms})
+            )
+        jobs.add_job(new_job(NewJob(id="j"), 6))
+        connection.exec_driver_sql("UPDATE dataset_images SET number = NULL")
+        connection.exec_driver_sql("UPDATE jobs SET newest_image = NULL")
+        mark = jobs.last_request("fast")
+        assert mark == JobMark(None, 6)
+        assert dataset.upload_counts(mark).new == 1
+        dataset.add_image(IMAGE.model_copy(update={"sha256": "d" * 64, "created_at_ms": 1}))
+        assert dataset.upload_counts(mark).new == 2  # stored by this release: after that job
+
+
+def test_the_last_deletion_comes_back_with_its_offsets(migrated: Engine) -> None:
+    with write_transaction(migrated) as connection:
+        dataset = SqlDataset(connection)
+        assert dataset.deletion("a" * 64) is None
+        dataset.audit_deletion("a" * 64, "was NORMAL", Deletion(9, {0: 1, 12: 2**40}))
+        assert dataset.deletion("a" * 64) == Deletion(9, {0: 1, 12: 2**40})
+        dataset.audit_deletion("a" * 64, "was NORMAL", Deletion(8))
+        assert dataset.deletion("a" * 64) == Deletion(8, None)
+        assert [line.at_ms for line in dataset.audit_of("a" * 64)] == [9, 8]

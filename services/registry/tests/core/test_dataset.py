@@ -5,7 +5,10 @@ import hashlib
 import pytest
 
 from registry.core.dataset import (
+    CLOCK_TOLERANCE_MS,
     OTHER_CLASSES,
+    Deletion,
+    RecordPlace,
     Relabel,
     Unreadable,
     Upload,
@@ -31,8 +34,11 @@ def headers(label: str = "NORMAL", content_type: str = "image/png") -> UploadHea
     return UploadHeaders(id="u", label=label, content_type=content_type)
 
 
-def upload(label: str = "NORMAL", made_at_ms: int = 5) -> Upload:
-    made = verify_upload(headers(label), SHA256.encode(), CONTENT, made_at_ms)
+PLACE = RecordPlace(partition=1, offset=10, made_at_ms=5)
+
+
+def upload(label: str = "NORMAL", place: RecordPlace = PLACE) -> Upload:
+    made = verify_upload(headers(label), SHA256.encode(), CONTENT, place)
     assert isinstance(made, Upload)
     return made
 
@@ -56,18 +62,21 @@ IMAGE = new_image(upload(), 7)
 def test_a_record_that_is_no_upload(
     key: bytes | None, content: bytes | None, content_type: str
 ) -> None:
-    found = verify_upload(headers(content_type=content_type), key, content, 5)
+    found = verify_upload(headers(content_type=content_type), key, content, PLACE)
     assert isinstance(found, Unreadable)
 
 
 @pytest.mark.parametrize(
-    ("label", "known", "overruled", "deleted_at_ms", "expected"),
+    ("label", "known", "overruled", "deletion", "expected"),
     [
         ("NORMAL", None, (), None, "stored"),
-        ("NORMAL", None, (), 4, "stored"),
-        ("NORMAL", None, (), 5, "deleted"),
+        ("NORMAL", None, (), Deletion(4), "stored"),
+        ("NORMAL", None, (), Deletion(5), "deleted"),
+        ("NORMAL", None, (), Deletion(4, {1: 11}), "deleted"),
+        ("NORMAL", None, (), Deletion(99, {1: 10}), "stored"),
+        ("NORMAL", None, (), Deletion(99, {0: 11}), "stored"),
         ("NORMAL", IMAGE, (), None, "duplicate"),
-        ("NORMAL", IMAGE, (), 9, "duplicate"),
+        ("NORMAL", IMAGE, (), Deletion(9), "duplicate"),
         ("viral", IMAGE, (), None, "conflict"),
         ("viral", IMAGE, ("viral",), None, "duplicate"),
         ("viral", IMAGE.model_copy(update={"conflict": ("viral",)}), (), None, "duplicate"),
@@ -77,10 +86,18 @@ def test_what_an_upload_does(
     label: str,
     known: DatasetImage | None,
     overruled: tuple[str, ...],
-    deleted_at_ms: int | None,
+    deletion: Deletion | None,
     expected: UploadEffect,
 ) -> None:
-    assert decide_upload(upload(label), known, overruled, deleted_at_ms) == expected
+    assert decide_upload(upload(label), known, overruled, deletion) == expected
+
+
+def test_in_a_topic_that_was_created_again_offsets_say_nothing_about_a_deletion() -> None:
+    deletion = Deletion(1_000, {1: 11})
+    late = RecordPlace(1, 0, made_at_ms=deletion.at_ms + CLOCK_TOLERANCE_MS + 1)
+    assert decide_upload(upload(place=late), None, (), deletion) == "stored"
+    still = RecordPlace(1, 0, made_at_ms=deletion.at_ms + CLOCK_TOLERANCE_MS)
+    assert decide_upload(upload(place=still), None, (), deletion) == "deleted"
 
 
 def test_a_decision_remembers_every_label_it_was_against() -> None:
@@ -125,7 +142,7 @@ def test_classes_beyond_a_limit_are_counted_as_one() -> None:
 
 
 def test_of_uploads_only_new_files_need_room_and_each_once() -> None:
-    other = Upload(headers(), "b" * 64, b"four", made_at_ms=5)
+    other = Upload(headers(), "b" * 64, b"four", PLACE)
     effects: list[UploadEffect] = ["stored", "stored", "conflict", "duplicate", "deleted"]
     assert count_new_bytes([upload(), upload(), other, other, other], effects) == len(CONTENT)
     assert count_new_bytes([upload(), other], ["stored", "stored"]) == len(CONTENT) + 4

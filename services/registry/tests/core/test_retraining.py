@@ -3,7 +3,7 @@
 import dataclasses
 from uuid import RFC_4122, UUID
 
-from registry.core.dataset import UploadCounts, refuse_too_few
+from registry.core.dataset import JobMark, UploadCounts, refuse_too_few
 from registry.core.retraining import RetrainRules, Situation, decide_retraining
 from shared.clock import created_at_ms
 
@@ -11,7 +11,7 @@ HOUR_MS = 3_600_000
 NOW_MS = 1_790_000_000_000
 BY_COUNT = RetrainRules(new_images=10, every_ms=0, policy="manual")
 BY_CLOCK = RetrainRules(new_images=0, every_ms=24 * HOUR_MS, policy="auto")
-DUE = Situation(is_busy=False, requested_ms=NOW_MS - HOUR_MS, new_images=10, lacks=None)
+DUE = Situation(is_busy=False, last_request=JobMark(7, NOW_MS - HOUR_MS), new_images=10, lacks=None)
 
 
 def test_off_is_the_default_and_does_nothing() -> None:
@@ -49,23 +49,27 @@ def test_nothing_happens_while_a_job_is_open_or_would_be_refused() -> None:
 def test_one_occasion_has_one_id_and_another_occasion_another() -> None:
     first = decide_retraining(BY_COUNT, DUE, NOW_MS)
     again = decide_retraining(BY_COUNT, dataclasses.replace(DUE, new_images=30), NOW_MS + 1)
-    after = decide_retraining(BY_COUNT, dataclasses.replace(DUE, requested_ms=NOW_MS), NOW_MS)
+    after = decide_retraining(
+        BY_COUNT, dataclasses.replace(DUE, last_request=JobMark(7, NOW_MS)), NOW_MS
+    )
     today = decide_retraining(BY_CLOCK, DUE, NOW_MS)
     late = decide_retraining(BY_CLOCK, DUE, NOW_MS - NOW_MS % BY_CLOCK.every_ms)
     tomorrow = decide_retraining(BY_CLOCK, DUE, NOW_MS + 24 * HOUR_MS)
     assert first == again
     assert today == late
-    ids = [new.id for new in (first, after, today, tomorrow) if new is not None]
-    assert len(set(ids)) == 4
+    set_back = JobMark(8, NOW_MS - HOUR_MS)  # a later request, whose time is no later
+    other = decide_retraining(BY_COUNT, dataclasses.replace(DUE, last_request=set_back), NOW_MS)
+    ids = [new.id for new in (first, after, other, today, tomorrow) if new is not None]
+    assert len(set(ids)) == 5
 
 
 def test_the_ids_are_uuids_of_version_7_and_the_variant_of_the_rfc() -> None:
     for ago in range(64):
-        situation = dataclasses.replace(DUE, requested_ms=NOW_MS - ago)
+        situation = dataclasses.replace(DUE, last_request=JobMark(7, NOW_MS - ago))
         new = decide_retraining(BY_COUNT, situation, NOW_MS)
         assert new is not None
         assert UUID(new.id).variant == RFC_4122
         assert created_at_ms(new.id) == NOW_MS - ago
-    never = decide_retraining(BY_COUNT, dataclasses.replace(DUE, requested_ms=None), NOW_MS)
+    never = decide_retraining(BY_COUNT, dataclasses.replace(DUE, last_request=None), NOW_MS)
     assert never is not None
     assert created_at_ms(never.id) == 0

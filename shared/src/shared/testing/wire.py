@@ -2,14 +2,21 @@
 
 import asyncio
 import json
+import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-GIVEAWAYS = (b"Traceback", b"site-packages", b".py", b"/work", b"/root", b"/home", b"/usr")
-"""What no answer may hold: it would tell of the machine."""
+_FOLDERS = (Path(__file__).parents[4], Path(sys.prefix), Path.home(), Path(tempfile.gettempdir()))
+GIVEAWAYS = (
+    *(b"Traceback", b"site-packages", b".py", b"/root", b"/home", b"/usr"),
+    *(str(folder).encode() for folder in _FOLDERS),
+)
+"""What no answer may hold: it would tell of the machine, and of where on it this code runs."""
 
 _MIB = 1024 * 1024
 _TIMEOUT_S = 20

@@ -1,7 +1,7 @@
 """Uploads from memory, for tests of everything behind the broker."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from registry.ports import UploadFeed, UploadRecord
@@ -43,6 +43,13 @@ class MemoryUploads:
             self.loses -= 1
             raise BrokerUnavailableError("the broker in memory lost a commit")
         self.committed = self._position
+
+    async def ends(self) -> Mapping[int, int]:
+        """Give the offset of the next record by partition; this is an UploadEnds."""
+        found: dict[int, int] = {}
+        for record in self.records:
+            found[record.partition] = max(found.get(record.partition, 0), record.offset + 1)
+        return found
 
     def waiting(self) -> int:
         """Count what lies behind what was committed."""

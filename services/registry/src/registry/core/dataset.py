@@ -25,14 +25,39 @@ UploadEffect: TypeAlias = Literal["stored", "conflict", "duplicate", "deleted"]
 """deleted: the upload was made before its image was deleted, and does not bring it back."""
 
 
+CLOCK_TOLERANCE_MS = 300_000
+"""A record this much younger than a deletion came after it, whatever its offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPlace:
+    """Where a record of `uploads.labelled` lies. made_at_ms: by the producer's clock, unix ms."""
+
+    partition: int
+    offset: int
+    made_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """An image was deleted. at_ms: by the registry's clock, unix ms.
+
+    ends: by partition of `uploads.labelled`, the offset of the next record at that time. None if
+    the broker could not be reached, or if an earlier release deleted the image.
+    """
+
+    at_ms: int
+    ends: Mapping[int, int] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A readable record of `uploads.labelled`. made_at_ms: when it was produced, unix ms."""
+    """A readable record of `uploads.labelled`."""
 
     headers: UploadHeaders
     sha256: str
     content: bytes
-    made_at_ms: int
+    place: RecordPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +76,18 @@ class UploadCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class JobMark:
+    """What the dataset held when a job was requested.
+
+    newest_image: number of its newest image. None if an earlier release, which did not number
+    images, made the job: then its time decides. requested_at_ms: unix ms.
+    """
+
+    newest_image: int | None
+    requested_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Relabel:
     """The image is `label` from now on; overruled: every other label that was ever claimed."""
 
@@ -59,7 +96,7 @@ class Relabel:
 
 
 def verify_upload(
-    headers: UploadHeaders, key: bytes | None, content: bytes | None, made_at_ms: int
+    headers: UploadHeaders, key: bytes | None, content: bytes | None, place: RecordPlace
 ) -> Upload | Unreadable:
     """Check that a record's key is the sha256 of its bytes, and that its type can be kept."""
     if not content:
@@ -69,27 +106,41 @@ def verify_upload(
     sha256 = hashlib.sha256(content).hexdigest()
     if key != sha256.encode():
         return Unreadable(f"the key is not the sha256 of the bytes ({sha256})")
-    return Upload(headers, sha256, content, made_at_ms)
+    return Upload(headers, sha256, content, place)
 
 
 def decide_upload(
     upload: Upload,
     known: DatasetImage | None,
     overruled: Collection[str],
-    deleted_at_ms: int | None,
+    deletion: Deletion | None,
 ) -> UploadEffect:
     """Decide what an upload changes.
 
     known: the image of the same bytes, if any. overruled: labels that somebody decided against;
-    the decision stands when they come again.
+    the decision stands when they come again. deletion: the last one of an image of these bytes.
     """
     if known is None:
-        is_old = deleted_at_ms is not None and upload.made_at_ms <= deleted_at_ms
+        is_old = deletion is not None and is_before_deletion(upload.place, deletion)
         return "deleted" if is_old else "stored"
     label = upload.headers.label
     if label == known.label or label in known.conflict or label in overruled:
         return "duplicate"
     return "conflict"
+
+
+def is_before_deletion(place: RecordPlace, deletion: Deletion) -> bool:
+    """Tell whether a record was written before an image was deleted.
+
+    Offsets decide, because a record's time comes from a gateway whose clock may be behind the
+    registry's. Times decide only without offsets, and where the topic was created again: its
+    offsets then start at 0.
+    """
+    if deletion.ends is None:
+        return place.made_at_ms <= deletion.at_ms
+    if place.made_at_ms > deletion.at_ms + CLOCK_TOLERANCE_MS:
+        return False
+    return place.offset < deletion.ends.get(place.partition, 0)
 
 
 def count_new_bytes(uploads: Sequence[Upload], effects: Sequence[UploadEffect]) -> int:

@@ -4,6 +4,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 
+from registry.core.dataset import JobMark
 from registry.core.refusals import Refuse
 from shared.contracts.train import Mode, NewJob, Policy
 
@@ -32,12 +33,12 @@ class RetrainRules:
 class Situation:
     """What the rules look at.
 
-    requested_ms: when the last training was requested, by whomever; None: never.
+    last_request: the mark of the last training that was requested; None: none ever was.
     new_images: usable ones that came after it. lacks: why a training would be refused.
     """
 
     is_busy: bool
-    requested_ms: int | None
+    last_request: JobMark | None
     new_images: int
     lacks: Refuse | None
 
@@ -51,10 +52,18 @@ def decide_retraining(rules: RetrainRules, situation: Situation, now_ms: int) ->
     if situation.is_busy or situation.lacks is not None or situation.new_images == 0:
         return None
     if rules.new_images and situation.new_images >= rules.new_images:
-        return _job(rules, "new-images", situation.requested_ms or 0)
+        return _job(rules, *_since(situation.last_request))
     if rules.every_ms:
         return _job(rules, "schedule", now_ms - now_ms % rules.every_ms)
     return None
+
+
+def _since(last: JobMark | None) -> tuple[str, int]:
+    # The mark as well as the time: after a clock was set back a later request may have the same.
+    if last is None:
+        return "new-images", 0
+    mark = "" if last.newest_image is None else f" {last.newest_image}"
+    return f"new-images{mark}", last.requested_at_ms
 
 
 def _job(rules: RetrainRules, occasion: str, moment_ms: int) -> NewJob:

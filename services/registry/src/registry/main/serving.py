@@ -22,6 +22,7 @@ from registry.adapters.readiness import ReadinessProbe
 from registry.adapters.seed_bundle import open_seed_bundle
 from registry.adapters.store.migrate import upgrade
 from registry.adapters.store.sql_store import SqlStore
+from registry.adapters.upload_ends import KafkaUploadEnds
 from registry.core.leadership import LEADERSHIP, is_held
 from registry.core.refusals import Refuse
 from registry.http.app import Services, new_app
@@ -34,6 +35,7 @@ from registry.ports import (
     OpenUploads,
     StartError,
     StoreUnavailableError,
+    UploadEnds,
 )
 from registry.service.dataset import DatasetService
 from registry.service.dataset_insights import DatasetInsightService
@@ -57,6 +59,7 @@ async def build(
     clock: Clock = _SYSTEM_CLOCK,
     open_publisher: OpenPublisher | None = None,
     open_uploads: OpenUploads | None = None,
+    upload_ends: UploadEnds | None = None,
     ids: Callable[[], str] = new_id,
 ) -> AsyncIterator[FastAPI]:
     """Give the app with its background tasks at work: schema migrated, seed imported.
@@ -78,7 +81,8 @@ async def build(
             topic_prefix=settings.kafka.topic_prefix,
             metrics=metrics,
         )
-        services = _new_services(settings, store, (artifacts, images), clock, relay.wake)
+        ends = upload_ends or KafkaUploadEnds(settings.kafka)
+        services = _new_services(settings, store, (artifacts, images), clock, relay.wake, ends)
         await _seed(services.models, settings.seed_bundle)
         probe = ReadinessProbe(store, artifacts)
         await probe.look()
@@ -129,10 +133,13 @@ def _new_services(
     files: tuple[Artifacts, ImageFiles],
     clock: Clock,
     wake: Callable[[], None],
+    upload_ends: UploadEnds,
 ) -> Services:
     artifacts, images = files
     models = ModelService(store, artifacts, clock, wake)
-    dataset = DatasetService(store, images, clock, max_bytes=settings.max_dataset_bytes)
+    dataset = DatasetService(
+        store, images, clock, max_bytes=settings.max_dataset_bytes, upload_ends=upload_ends
+    )
     return Services(
         models,
         JobService(store, clock, wake, min_new_images=settings.min_new_images),

@@ -1,6 +1,12 @@
 """What the story needs from outside, and how the outside may let it down."""
 
-from registry.ports.broker import OpenPublisher, OpenUploads, UploadFeed, UploadRecord
+from registry.ports.broker import (
+    OpenPublisher,
+    OpenUploads,
+    UploadEnds,
+    UploadFeed,
+    UploadRecord,
+)
 from registry.ports.copying import BackupError, CopyRows, End
 from registry.ports.files import (
     Artifacts,
@@ -39,6 +45,7 @@ __all__ = [
     "Stored",
     "Transaction",
     "UnsentEvent",
+    "UploadEnds",
     "UploadFeed",
     "UploadRecord",
 ]

@@ -1,6 +1,6 @@
 """The broker: events out, uploads in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -41,3 +41,6 @@ class UploadFeed(Protocol):
 
 OpenUploads: TypeAlias = Callable[[], AbstractAsyncContextManager[UploadFeed]]
 """Opens an UploadFeed. Entering it raises BrokerUnavailableError."""
+
+UploadEnds: TypeAlias = Callable[[], Awaitable[Mapping[int, int] | None]]
+"""Gives, by partition of `uploads.labelled`, the offset of the next record; None if unknown."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from registry.core.backup import NamedFile
-from registry.core.dataset import UploadCounts
+from registry.core.dataset import Deletion, JobMark, UploadCounts
 from registry.core.jobs import KeptJob
 from registry.core.lease import Lease
 from shared.contracts.dataset import DatasetImage, DatasetSummary
@@ -51,16 +51,16 @@ class DatasetRows(Protocol):
         """Give what the files of all images take together."""
         ...
 
-    def upload_counts(self, since_ms: int | None) -> UploadCounts:
-        """Count the images without an open conflict. since_ms: new is what came after it."""
+    def upload_counts(self, since: JobMark | None) -> UploadCounts:
+        """Count the images without an open conflict. since: new is what was stored after it."""
         ...
 
     def overruled_labels(self, sha256: str) -> frozenset[str]:
         """Give the labels of an image that somebody decided against."""
         ...
 
-    def deleted_at_ms(self, sha256: str) -> int | None:
-        """Give when an image of these bytes was last deleted, unix ms."""
+    def deletion(self, sha256: str) -> Deletion | None:
+        """Give the last deletion of an image of these bytes."""
         ...
 
     def deleted_images(self) -> Sequence[str]:
@@ -85,6 +85,10 @@ class DatasetRows(Protocol):
 
     def audit(self, line: AuditLine) -> None:
         """Append a line to the audit."""
+        ...
+
+    def audit_deletion(self, sha256: str, detail: str, deletion: Deletion) -> None:
+        """Append the line of a deletion to the audit."""
         ...
 
     def audit_of(self, sha256: str) -> Sequence[AuditLine]:
@@ -139,10 +143,10 @@ class JobRows(Protocol):
         """Give what the gate said of the last job that came to it and ended."""
         ...
 
-    def last_request_ms(self, mode: Mode) -> int | None:
-        """Give when the last job of a mode was requested, unix ms, however it ended."""
+    def last_request(self, mode: Mode) -> JobMark | None:
+        """Give the mark of the last job of a mode, however it ended."""
         ...
 
-    def last_success_ms(self, mode: Mode) -> int | None:
-        """Give when the last job of a mode that succeeded was requested, unix ms."""
+    def last_success(self, mode: Mode) -> JobMark | None:
+        """Give the mark of the last job of a mode that succeeded."""
         ...

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from registry.core.dataset import (
+    Deletion,
     Upload,
     UploadEffect,
     count_new_bytes,
@@ -14,7 +15,14 @@ from registry.core.dataset import (
     take_snapshot,
 )
 from registry.core.refusals import Refuse, RegistryCode
-from registry.ports import ArtifactsUnavailableError, AuditLine, ImageFiles, Store, Transaction
+from registry.ports import (
+    ArtifactsUnavailableError,
+    AuditLine,
+    ImageFiles,
+    Store,
+    Transaction,
+    UploadEnds,
+)
 from shared.clock import Clock
 from shared.contracts.dataset import DatasetImage, DatasetSnapshot, DatasetSummary
 from shared.contracts.errors import ErrorCode
@@ -32,14 +40,24 @@ class DatasetService:
     """Labelled images: a file and a row each; the file is there before the row, and goes after it.
 
     max_bytes: of all images together; beyond it what holds the files counts as full.
+    upload_ends: tells which uploads were written before a deletion.
     Methods raise StoreUnavailableError and ArtifactsUnavailableError; all are safe to repeat.
     """
 
-    def __init__(self, store: Store, files: ImageFiles, clock: Clock, *, max_bytes: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        files: ImageFiles,
+        clock: Clock,
+        *,
+        max_bytes: int,
+        upload_ends: UploadEnds,
+    ) -> None:
         self._store = store
         self._files = files
         self._clock = clock
         self._max_bytes = max_bytes
+        self._upload_ends = upload_ends
 
     async def take_in(self, uploads: Sequence[Upload]) -> Sequence[UploadEffect]:
         """Keep uploads, durably when this returns; give what each did, in order."""
@@ -99,9 +117,11 @@ class DatasetService:
 
     async def delete(self, sha256: str) -> Refuse | None:
         """Forget an image, row and file; again, it makes sure that the file is gone."""
-        now_ms = self._clock.now_ms()
         async with self._changing():
-            refusal = await self._store.write(lambda tx: _delete(tx, sha256, now_ms))
+            is_known = await self._store.read(lambda tx: tx.image(sha256) is not None)
+            ends = await self._upload_ends() if is_known else None
+            deletion = Deletion(self._clock.now_ms(), ends)
+            refusal = await self._store.write(lambda tx: _delete(tx, sha256, deletion))
             if refusal is None:
                 await self._files.remove(sha256)
         return refusal
@@ -134,9 +154,7 @@ def _no_image(sha256: str) -> Refuse:
 
 def _effect(tx: Transaction, upload: Upload) -> UploadEffect:
     sha256 = upload.sha256
-    return decide_upload(
-        upload, tx.image(sha256), tx.overruled_labels(sha256), tx.deleted_at_ms(sha256)
-    )
+    return decide_upload(upload, tx.image(sha256), tx.overruled_labels(sha256), tx.deletion(sha256))
 
 
 def _take_in(tx: Transaction, upload: Upload, now_ms: int) -> UploadEffect:
@@ -163,10 +181,10 @@ def _relabel(tx: Transaction, sha256: str, label: str, now_ms: int) -> DatasetIm
     return image.model_copy(update={"label": label, "conflict": ()})
 
 
-def _delete(tx: Transaction, sha256: str, now_ms: int) -> Refuse | None:
+def _delete(tx: Transaction, sha256: str, deletion: Deletion) -> Refuse | None:
     image = tx.image(sha256)
     if image is None:
-        return None if tx.deleted_at_ms(sha256) is not None else _no_image(sha256)
+        return None if tx.deletion(sha256) is not None else _no_image(sha256)
     tx.remove_image(sha256)
-    tx.audit(AuditLine(sha256, "deleted", f"was {image.label}", now_ms))
+    tx.audit_deletion(sha256, f"was {image.label}", deletion)
     return None

@@ -118,7 +118,7 @@ def _request(tx: Transaction, new: NewJob, min_new_images: int, now_ms: int) -> 
     if existing is not None:
         same = decide_repetition(new, existing.job)
         return same if isinstance(same, Refuse) else Requested(same, created=False)
-    counts = tx.upload_counts(tx.last_success_ms(new.mode))
+    counts = tx.upload_counts(tx.last_success(new.mode))
     lacks = refuse_too_few(counts, min_new_images)
     return lacks or Requested(_add(tx, new, now_ms), created=True)
 
@@ -135,12 +135,12 @@ def _add(tx: Transaction, new: NewJob, now_ms: int) -> Job:
 def _retrain_if_due(
     tx: Transaction, rules: RetrainRules, min_new_images: int, now_ms: int
 ) -> Job | None:
-    requested_ms = tx.last_request_ms(MODE)
+    last = tx.last_request(MODE)
     situation = Situation(
         is_busy=bool(tx.open_jobs()),
-        requested_ms=requested_ms,
-        new_images=tx.upload_counts(requested_ms).new,
-        lacks=refuse_too_few(tx.upload_counts(tx.last_success_ms(MODE)), min_new_images),
+        last_request=last,
+        new_images=tx.upload_counts(last).new,
+        lacks=refuse_too_few(tx.upload_counts(tx.last_success(MODE)), min_new_images),
     )
     new = decide_retraining(rules, situation, now_ms)
     if new is None or tx.job(new.id) is not None:

@@ -8,7 +8,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from registry.core.backoff import retry_delay_s
-from registry.core.dataset import Unreadable, Upload, UploadEffect, verify_upload
+from registry.core.dataset import RecordPlace, Unreadable, Upload, UploadEffect, verify_upload
 from registry.ports import (
     ArtifactsUnavailableError,
     OpenUploads,
@@ -120,7 +120,8 @@ def _read(record: UploadRecord) -> Upload | Unreadable:
     except UploadHeadersError as error:
         upload: Upload | Unreadable = Unreadable(error.detail)
     else:
-        upload = verify_upload(headers, record.key, record.value, record.made_at_ms)
+        place = RecordPlace(record.partition, record.offset, record.made_at_ms)
+        upload = verify_upload(headers, record.key, record.value, place)
     if isinstance(upload, Unreadable):
         _log.error(
             "record is no upload",

@@ -3,15 +3,30 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from registry.adapters.store.tables import DATASET_AUDIT, DATASET_CONFLICTS, DATASET_IMAGES
+from registry.adapters.store.tables import DATASET_AUDIT, DATASET_CONFLICTS, DATASET_IMAGES, JOBS
 from registry.core.backup import NamedFile
-from registry.core.dataset import UploadCounts
+from registry.core.dataset import Deletion, JobMark, UploadCounts
 from registry.ports import AuditLine
 from shared.contracts.dataset import DatasetImage, DatasetSummary
 
 _OPEN = DATASET_CONFLICTS.c.is_open
+_ENDS = TypeAdapter(dict[int, int])
 _DISPUTED = select(DATASET_CONFLICTS.c.sha256).where(_OPEN)
 
 
@@ -69,12 +84,12 @@ class SqlDataset:
         total = select(func.coalesce(func.sum(DATASET_IMAGES.c.size_bytes), 0))
         return int(self._connection.execute(total).scalar_one())  # Postgres: a Decimal
 
-    def upload_counts(self, since_ms: int | None) -> UploadCounts:
-        """Count the images without an open conflict. since_ms: new is what came after it."""
+    def upload_counts(self, since: JobMark | None) -> UploadCounts:
+        """Count the images without an open conflict. since: new is what was stored after it."""
         usable = DATASET_IMAGES.c.sha256.not_in(_DISPUTED)
         new = select(func.count()).select_from(DATASET_IMAGES).where(usable)
-        if since_ms is not None:
-            new = new.where(DATASET_IMAGES.c.created_at_ms > since_ms)
+        if since is not None:
+            new = new.where(_stored_after(since))
         by_class = self._count_by(select(DATASET_IMAGES.c.label, func.count()).where(usable))
         return UploadCounts(self._connection.execute(new).scalar_one(), by_class)
 
@@ -82,13 +97,19 @@ class SqlDataset:
         """Give the labels of an image that somebody decided against."""
         return frozenset(self._labels(sha256, is_open=False))
 
-    def deleted_at_ms(self, sha256: str) -> int | None:
-        """Give when an image of these bytes was last deleted."""
-        query = select(func.max(DATASET_AUDIT.c.at_ms)).where(
-            DATASET_AUDIT.c.sha256 == sha256, DATASET_AUDIT.c.action == "deleted"
+    def deletion(self, sha256: str) -> Deletion | None:
+        """Give the last deletion of an image of these bytes."""
+        query = (
+            select(DATASET_AUDIT.c.at_ms, DATASET_AUDIT.c.upload_ends)
+            .where(DATASET_AUDIT.c.sha256 == sha256, DATASET_AUDIT.c.action == "deleted")
+            .order_by(DATASET_AUDIT.c.number.desc())
+            .limit(1)
         )
-        found: int | None = self._connection.execute(query).scalar_one()
-        return found
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        ends = None if row.upload_ends is None else _ENDS.validate_json(row.upload_ends)
+        return Deletion(row.at_ms, ends)
 
     def deleted_images(self) -> Sequence[str]:
         """Give the sha256 of what was deleted and did not come back."""
@@ -101,8 +122,8 @@ class SqlDataset:
         return list(self._connection.execute(query).scalars())
 
     def add_image(self, image: DatasetImage) -> None:
-        """Insert an image."""
-        values = image.model_dump(exclude={"conflict"})
+        """Insert an image; its number is higher than that of any image before it."""
+        values = image.model_dump(exclude={"conflict"}) | {"number": _next_number()}
         self._connection.execute(insert(DATASET_IMAGES).values(**values))
 
     def add_conflict(self, sha256: str, label: str) -> None:
@@ -134,6 +155,14 @@ class SqlDataset:
         )
         self._connection.execute(row)
 
+    def audit_deletion(self, sha256: str, detail: str, deletion: Deletion) -> None:
+        """Append the line of a deletion to the audit."""
+        ends = None if deletion.ends is None else _ENDS.dump_json(dict(deletion.ends)).decode()
+        row = insert(DATASET_AUDIT).values(
+            sha256=sha256, action="deleted", detail=detail, at_ms=deletion.at_ms, upload_ends=ends
+        )
+        self._connection.execute(row)
+
     def audit_of(self, sha256: str) -> Sequence[AuditLine]:
         """Give what was done to an image, oldest first."""
         query = (
@@ -158,6 +187,22 @@ class SqlDataset:
         column = query.selected_columns[0]
         rows = self._connection.execute(query.group_by(column).order_by(column))
         return {str(label): int(count) for label, count in rows.all()}
+
+
+def _stored_after(mark: JobMark) -> ColumnElement[bool]:
+    number, at_ms = DATASET_IMAGES.c.number, DATASET_IMAGES.c.created_at_ms
+    # An earlier release, perhaps still at work beside this one, numbers neither images nor jobs.
+    return or_(
+        number > (mark.newest_image or 0),
+        and_(number.is_(None), at_ms > mark.requested_at_ms),
+    )
+
+
+def _next_number() -> ColumnElement[int]:
+    # There is one writer at a time. Above the jobs' marks, too: the newest image may be deleted.
+    highest_image = select(func.coalesce(func.max(DATASET_IMAGES.c.number), 0)).scalar_subquery()
+    highest_mark = select(func.coalesce(func.max(JOBS.c.newest_image), 0)).scalar_subquery()
+    return case((highest_image > highest_mark, highest_image), else_=highest_mark) + 1
 
 
 def _image(row: Row[*tuple[object, ...]], conflict: tuple[str, ...]) -> DatasetImage:

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
-from registry.adapters.store.tables import JOBS
+from registry.adapters.store.tables import DATASET_IMAGES, JOBS
+from registry.core.dataset import JobMark
 from registry.core.jobs import KeptJob
 from registry.core.lease import Lease
 from shared.contracts.train import (
@@ -48,8 +49,9 @@ class SqlJobs:
         return [_job(row) for row in self._connection.execute(query)]
 
     def add_job(self, kept: KeptJob) -> None:
-        """Insert a job."""
-        self._connection.execute(insert(JOBS).values(**_values(kept)))
+        """Insert a job, with the number of the newest image that there is."""
+        newest = select(func.coalesce(func.max(DATASET_IMAGES.c.number), 0)).scalar_subquery()
+        self._connection.execute(insert(JOBS).values(**_values(kept), newest_image=newest))
 
     def save_job(self, kept: KeptJob) -> None:
         """Write a job as it is now."""
@@ -68,18 +70,20 @@ class SqlJobs:
         found: str | None = self._connection.execute(query).scalar_one_or_none()
         return None if found is None else GateReport.model_validate_json(found)
 
-    def last_request_ms(self, mode: Mode) -> int | None:
-        """Give when the last job of a mode was requested, unix ms, however it ended."""
-        return self._last_ms(JOBS.c.mode == mode)
+    def last_request(self, mode: Mode) -> JobMark | None:
+        """Give the mark of the last job of a mode, however it ended."""
+        return self._last_mark(JOBS.c.mode == mode)
 
-    def last_success_ms(self, mode: Mode) -> int | None:
-        """Give when the last job of a mode that succeeded was requested, unix ms."""
-        return self._last_ms(JOBS.c.mode == mode, JOBS.c.state == "succeeded")
+    def last_success(self, mode: Mode) -> JobMark | None:
+        """Give the mark of the last job of a mode that succeeded."""
+        return self._last_mark(JOBS.c.mode == mode, JOBS.c.state == "succeeded")
 
-    def _last_ms(self, *conditions: ColumnElement[bool]) -> int | None:
-        query = select(func.max(JOBS.c.requested_at_ms)).where(*conditions)
-        found: int | None = self._connection.execute(query).scalar_one()
-        return found
+    def _last_mark(self, *conditions: ColumnElement[bool]) -> JobMark | None:
+        # Both rise apart: after a deletion a later job may have the lower mark, but then no image
+        # lies between the two; and a clock that was set back makes later times lower.
+        highest = func.max(JOBS.c.newest_image), func.max(JOBS.c.requested_at_ms)
+        newest_image, at_ms = self._connection.execute(select(*highest).where(*conditions)).one()
+        return None if at_ms is None else JobMark(newest_image, at_ms)
 
 
 def _values(kept: KeptJob) -> dict[str, Any]:

@@ -82,6 +82,7 @@ DATASET_IMAGES = Table(
     Column("content_type", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
+    Column("number", BigInteger),  # in the order of storing, never reused; NULL: before 0005
 )
 
 # A label that somebody claimed and that is not the image's own: open until it is decided.
@@ -101,6 +102,7 @@ DATASET_AUDIT = Table(
     Column("action", String(16), nullable=False),
     Column("detail", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
+    Column("upload_ends", Text),  # of a deletion: JSON, offset of the next record by partition
     sqlite_autoincrement=True,
 )
 
@@ -129,6 +131,7 @@ JOBS = Table(
     Column("lease_holder", Text),
     Column("lease_until_ms", BigInteger),
     Column("outcome", Text),
+    Column("newest_image", BigInteger),  # number of the dataset's newest image at the request
     CheckConstraint(
         "state IN ('queued', 'running', 'evaluating',"
         " 'succeeded', 'rejected', 'failed', 'cancelled')",
