@@ -37,7 +37,7 @@ from registry.ports import (
 )
 from registry.service.dataset import DatasetService
 from registry.service.dataset_insights import DatasetInsightService
-from registry.service.jobs import JobService
+from registry.service.jobs import JobLimits, JobService
 from registry.service.model_insights import ModelInsightService
 from registry.service.models import ModelService
 from registry.settings import Settings
@@ -135,7 +135,12 @@ def _new_services(
     dataset = DatasetService(store, images, clock, max_bytes=settings.max_dataset_bytes)
     return Services(
         models,
-        JobService(store, clock, wake, min_new_images=settings.min_new_images),
+        JobService(
+            store,
+            clock,
+            wake,
+            JobLimits(settings.min_new_images, settings.max_open_jobs),
+        ),
         dataset,
         DatasetInsightService(dataset, images, MeasuringProcess(seconds=settings.measuring_s)),
         ModelInsightService(models, artifacts),
