@@ -215,6 +215,7 @@ class WorkerModel(_Answer):
     version: str | None = None
     ready: bool
     refused_version: str | None = None
+    refusal_code: str | None = None
     refusal: str | None = None
 
 

@@ -220,7 +220,14 @@ def new_cluster(announced):
     now_ms = SystemClock().now_ms()
     for worker in (
         WorkerStatus(id="w0", ready=True, version="1", at_ms=now_ms),
-        WorkerStatus(id="w1", ready=False, refused_version="2", refusal="goldens", at_ms=now_ms),
+        WorkerStatus(
+            id="w1",
+            ready=False,
+            refused_version="2",
+            refusal_code="goldens",
+            refusal="Other answers.",
+            at_ms=now_ms,
+        ),
     ):
         cluster.on_worker_status(SimpleNamespace(key=worker.id.encode(), value=worker.to_bytes()))
     if announced:

@@ -149,7 +149,8 @@ WORDS = [
         "version": None,
         "ready": False,
         "refused_version": "2",
-        "refusal": "goldens",
+        "refusal_code": "goldens",
+        "refusal": "Other answers.",
     },
 ]
 

@@ -42,14 +42,14 @@ class FakeModels:
             manifest=new_manifest(version=version),
         )
 
-    async def current(self):
-        return self._record(self.version), self.version
-
     async def announced(self):
         return self._record(self.version)
 
     async def fetch(self, version):
         return self._record(version), version
+
+    def remembered(self):
+        return None
 
     def remember(self, record):
         self.version = record.version

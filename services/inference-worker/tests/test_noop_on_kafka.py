@@ -27,14 +27,14 @@ class OnDisk:
             manifest=manifest,
         )
 
-    async def current(self):
-        return self._record, self._folder
-
     async def announced(self):
         return self._record
 
     async def fetch(self, version):
         return self._record, self._folder
+
+    def remembered(self):
+        return None
 
     def remember(self, record):
         pass

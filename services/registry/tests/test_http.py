@@ -88,6 +88,21 @@ async def test_repeated_requests_change_nothing(
         assert len(await _events(broker, 3)) == 3
 
 
+async def test_the_current_model_promoted_again_is_announced_as_a_later_promotion(
+    registry: Registry, add_model: AddModel, broker: MemoryBroker
+) -> None:
+    async with registry() as http:
+        for version in ("v1", "v2"):
+            await add_model(http, version)
+            await http.post(_promote(version))
+        again = (await http.post(f"{_promote('v2')}?again=true")).json()
+        first, second, third = await _events(broker, 3)
+        assert (first.version, second.version, third.version) == ("v1", "v2", "v2")
+        assert third.promoted_at_ms == again["promoted_at_ms"] > second.promoted_at_ms
+        back = await http.post("/v1/models/rollback?from_version=v2")
+        assert back.json()["version"] == "v1"
+
+
 async def test_concurrent_promotions_of_one_model_are_one(
     registry: Registry, add_model: AddModel, broker: MemoryBroker
 ) -> None:

@@ -157,8 +157,9 @@ async def test_lists_are_bounded(registry: Registry, fill: Fill, problem_of: Pro
         await fill(http, 4)
         for n in range(3):
             await http.post("/v1/jobs", json={"id": f"{ID[:-1]}{n}"})
-        for query in ("", "&claimable=true"):
+        # A trainer takes the last of its list, which must be the oldest of all.
+        for query, expected in (("", ["2", "1"]), ("&claimable=true", ["1", "0"])):
             jobs = (await http.get(f"/v1/jobs?limit=2{query}")).json()["jobs"]
-            assert [job["id"][-1] for job in jobs] == ["2", "1"]
+            assert [job["id"][-1] for job in jobs] == expected
             for bad in ("0", "1001", "many"):
                 assert problem_of(await http.get(f"/v1/jobs?limit={bad}{query}")) == MALFORMED

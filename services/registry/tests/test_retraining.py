@@ -14,7 +14,7 @@ from registry.adapters.store.sql_store import SqlStore
 from registry.core.dataset import RecordPlace, Upload
 from registry.core.retraining import RetrainRules
 from registry.service.dataset import DatasetService
-from registry.service.jobs import JobService
+from registry.service.jobs import JobLimits, JobService
 from shared.contracts.dataset import UploadHeaders
 from shared.contracts.train import Claim, GateReport, JobOutcome
 from shared.testing.bundles import sha256_hex
@@ -64,7 +64,7 @@ def dataset(store: SqlStore, clock: SetClock, tmp_path: Path) -> DatasetService:
 
 @pytest.fixture
 def jobs(store: SqlStore, clock: SetClock) -> JobService:
-    return JobService(store, clock, announce=lambda: None, min_new_images=2)
+    return JobService(store, clock, announce=lambda: None, limits=JobLimits(2, 8))
 
 
 async def _add(dataset: DatasetService, clock: SetClock, *names: str) -> None:

@@ -14,6 +14,10 @@ class BundleError(Exception):
     """The directory is not a whole, untouched bundle; it must not be served."""
 
 
+class InvalidManifestError(BundleError):
+    """The manifest is no manifest of this format; fetching the bundle again changes nothing."""
+
+
 def sha256_of(path: Path) -> str:
     """Hash a file without holding it in memory; lower-case hex."""
     digest = hashlib.sha256()
@@ -32,7 +36,7 @@ def read_manifest(bundle: Path) -> Manifest:
         raise BundleError(f"{bundle} holds no {MANIFEST_FILE}") from error
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise BundleError(f"{path} is not a valid manifest: {problems}") from error
+        raise InvalidManifestError(f"{path} is not a valid manifest: {problems}") from error
 
 
 def verify_bundle(bundle: Path) -> Manifest:

@@ -14,7 +14,7 @@ from shared.contracts.dataset import DatasetImage, DatasetSnapshot, DatasetSumma
 from shared.contracts.insights import DatasetInsights, ModelInsights
 from shared.contracts.message import Message
 from shared.contracts.models import ModelRecord
-from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob
+from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob, Release
 from shared.observability.error_words import kind_of
 
 _CHUNK_BYTES = 1024 * 1024
@@ -68,7 +68,7 @@ class ControlClient:
         return _read(Job, await self._send("GET", f"/v1/jobs/{_word(id_)}"))
 
     async def jobs(self, *, claimable: bool = False) -> list[Job]:
-        """Give the jobs, newest first. claimable: only queued ones, and those with a dead lease."""
+        """Give the newest jobs, newest first. claimable: the oldest that may be taken, likewise."""
         params = {"claimable": "true"} if claimable else {}
         response = await self._send("GET", "/v1/jobs", params=params)
         return list(_read_list(_JOBS, response, "jobs"))
@@ -81,6 +81,11 @@ class ControlClient:
         """Take the job for `claim.ttl_s`."""
         path = f"/v1/jobs/{_word(id_)}/lease"
         return _read(Job, await self._send("POST", path, content=claim.to_bytes()))
+
+    async def release_job(self, id_: str, release: Release) -> Job:
+        """Give the job back before a shutdown; the attempt is not counted as lost."""
+        path = f"/v1/jobs/{_word(id_)}/release"
+        return _read(Job, await self._send("POST", path, content=release.to_bytes()))
 
     async def report_job(self, id_: str, report: JobReport) -> Job:
         """Keep the lease, and tell how far the job is; the answer may ask to cancel it."""
@@ -144,10 +149,11 @@ class ControlClient:
         path = f"/v1/models/{_word(version)}/files/{_word(name)}"
         return (await self._send("GET", path)).content
 
-    async def promote(self, version: str) -> ModelRecord:
-        """Make a version current; the current one again changes nothing."""
-        response = await self._send("POST", f"/v1/models/{_word(version)}/promote")
-        return _read(ModelRecord, response)
+    async def promote(self, version: str, *, again: bool = False) -> ModelRecord:
+        """Make a version current; the current one changes nothing, or with `again` is announced."""
+        path = f"/v1/models/{_word(version)}/promote"
+        params = {"again": "true"} if again else {}
+        return _read(ModelRecord, await self._send("POST", path, params=params))
 
     async def roll_back(self, from_version: str | None = None) -> ModelRecord:
         """Make the model before the current one current again.

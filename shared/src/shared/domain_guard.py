@@ -58,8 +58,9 @@ class DomainGuard:
 
 
 def load_domain_guard(path: Path) -> DomainGuard:
-    """Read what `store` wrote. Raises OSError, KeyError or ValueError if it is something else."""
-    with np.load(path, allow_pickle=False) as stored:
+    """Read what `store` wrote. Raises what np.load does if it is something else."""
+    # Opened here: np.load leaves a file open that turns out to be no archive.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         arrays = {f.name: stored[f.name].astype(np.float32) for f in fields(DomainGuard)}
     return DomainGuard(**arrays)
 

@@ -86,18 +86,22 @@ class RegistryClient:
             part.unlink(missing_ok=True)
             have = 0
         try:
-            await self._stream(url, part, have)
+            await self._stream(url, part, have, entry.size_bytes)
         except httpx.HTTPError as error:
             raise RegistryError(f"GET {url}: {error!r}") from error
         part.replace(target)
 
-    async def _stream(self, url: str, part: Path, have: int) -> None:
+    async def _stream(self, url: str, part: Path, have: int, size_bytes: int) -> None:
         headers = {"Range": f"bytes={have}-"} if have else {}
         async with self._http.stream("GET", url, headers=headers) as response:
             response.raise_for_status()
             resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
+            left = size_bytes - have if resumed else size_bytes
             with part.open("ab" if resumed else "wb") as stream:
                 async for chunk in response.aiter_bytes():
+                    left -= len(chunk)
+                    if left < 0:  # it must not fill the disk before its hash is looked at
+                        raise RegistryError(f"GET {url}: longer than its manifest says")
                     stream.write(chunk)
                 stream.flush()
                 await asyncio.to_thread(os.fsync, stream.fileno())

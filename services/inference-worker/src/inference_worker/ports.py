@@ -13,7 +13,7 @@ from inference_worker.core.requests import PredictRequest
 from inference_worker.core.retries import FailedAttempt, TryAgain
 from shared.contracts.bundle import Manifest
 from shared.contracts.dead_letters import Attempt, Cause, DeadLetter
-from shared.contracts.models import ModelRecord
+from shared.contracts.models import ModelRecord, RefusalCode
 from shared.contracts.predict import Expired, Failed, Succeeded
 
 Pixels = NDArray[np.float32]
@@ -23,7 +23,14 @@ Partition = tuple[str, int]
 
 
 class ModelRefusedError(Exception):
-    """The bundle is whole or not, but it must not be served; the running model stays."""
+    """The model cannot be served by this worker now; the running model stays.
+
+    code: what clients read. The error's own text is for the log: it may name paths.
+    """
+
+    def __init__(self, code: RefusalCode, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
 
 
 class StuckConsumerError(Exception):
@@ -31,7 +38,11 @@ class StuckConsumerError(Exception):
 
 
 class ModelUnavailableError(Exception):
-    """No bundle could be had just now, neither from the registry nor from the cache; may pass."""
+    """The registry did not name a model or did not deliver its bundle; may pass."""
+
+
+class CacheFailedError(Exception):
+    """The disk of the cache did not take or give a file; what is served is not affected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +93,6 @@ class EngineLoader(Protocol):
 class BundleSource(Protocol):
     """Where bundles come from."""
 
-    async def current(self) -> tuple[ModelRecord, Path]:
-        """Give the current model and its bundle's directory. Raises ModelUnavailableError."""
-        ...
-
     async def announced(self) -> ModelRecord:
         """Ask which model is current, without fetching it. Raises ModelUnavailableError."""
         ...
@@ -94,8 +101,15 @@ class BundleSource(Protocol):
         """Give one version. Raises ModelUnavailableError, ModelRefusedError."""
         ...
 
+    def remembered(self) -> tuple[ModelRecord, Path] | None:
+        """Give the model that this worker served last, if its bundle is still here."""
+        ...
+
     def remember(self, record: ModelRecord) -> None:
-        """Note that this version is served now, for a start without the registry."""
+        """Note that this version is served now, for a start without the current model.
+
+        Raises CacheFailedError; what was remembered before then still is.
+        """
         ...
 
 

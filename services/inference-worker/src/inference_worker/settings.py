@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     publish_timeout_s: float = Field(default=5.0, gt=0)
     reconcile_every_s: float = Field(default=30.0, gt=0)
     """How often the registry is asked for the current model, in case an event was missed."""
+    retry_refused_s: float = Field(default=30.0, gt=0)
+    """Delay before a model refused for a passing reason is tried again, in seconds; it doubles with
+    each failure, up to 15 minutes. Checked once per reconcile_every_s."""
     status_interval_s: float = Field(default=5.0, gt=0)
     """How often it tells of itself while nothing changes, seconds."""
     faults: bool = False

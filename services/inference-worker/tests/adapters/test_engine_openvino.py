@@ -79,23 +79,44 @@ def rename_the_output(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "reason"),
+    ("damage", "code", "reason"),
     [
-        (lambda b: (b / "manifest.json").unlink(), "holds no manifest"),
-        (lambda b: (b / "model.bin").unlink(), "missing"),
-        (cut_weights, "sha256"),
-        (flip_a_bit, "sha256"),
-        (break_the_graph, None),
-        (rename_the_output, None),
-        (lambda b: change_goldens(b, logits=lambda x: x[:, ::-1]), "golden logits"),
-        (lambda b: change_goldens(b, inputs=lambda x: x + 0.01), "golden inputs"),
-        (lambda b: change_goldens(b, images=lambda x: x[:, ::-1]), "golden inputs"),
+        (lambda b: (b / "manifest.json").unlink(), "damaged", "holds no manifest"),
+        (lambda b: (b / "model.bin").unlink(), "damaged", "missing"),
+        (cut_weights, "damaged", "sha256"),
+        (flip_a_bit, "damaged", "sha256"),
+        (break_the_graph, "engine_failed", None),
+        (rename_the_output, "engine_failed", None),
+        (lambda b: change_goldens(b, logits=lambda x: x[:, ::-1]), "goldens", "golden logits"),
+        (lambda b: change_goldens(b, inputs=lambda x: x + 0.01), "goldens", "golden inputs"),
+        (lambda b: change_goldens(b, images=lambda x: x[:, ::-1]), "goldens", "golden inputs"),
     ],
 )
-def test_a_bundle_that_is_not_what_it_says_is_refused(loader, bundle, damage, reason):
+def test_a_bundle_that_is_not_what_it_says_is_refused(loader, bundle, damage, code, reason):
     damage(bundle)
-    with pytest.raises(ModelRefusedError, match=reason):
+    with pytest.raises(ModelRefusedError, match=reason) as refused:
         loader.load(bundle)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no archive", b"\x93NUMPY\x01\x00v"])
+def test_goldens_that_are_no_arrays_are_a_refusal_and_no_bug(loader, bundle, content):
+    (bundle / "goldens.npz").write_bytes(content)
+    rehash(bundle, "goldens.npz")
+    with pytest.raises(ModelRefusedError) as refused:
+        loader.load(bundle)
+    assert refused.value.code == "invalid"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(24, "EMFILE"), RuntimeError("no")])
+def test_what_may_pass_is_refused_as_such(loader, bundle, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(loader, "_compile", fail)
+    with pytest.raises(ModelRefusedError) as refused:
+        loader.load(bundle)
+    assert refused.value.code == "engine_failed"
 
 
 def test_a_lone_image_is_answered_as_in_a_batch(loader):

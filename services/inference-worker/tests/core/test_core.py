@@ -8,11 +8,20 @@ from hypothesis import strategies as st
 from inference_worker.core.goldens import inputs_agree, logits_agree
 from inference_worker.core.offsets import OffsetLedger
 from inference_worker.core.requests import PredictRequest, triage
-from inference_worker.core.swaps import Keep, Load, Serving, decide_swap
+from inference_worker.core.swaps import (
+    REFUSALS,
+    Backoff,
+    Keep,
+    Load,
+    Refused,
+    Serving,
+    decide_swap,
+    refuse,
+)
 from inference_worker.core.verdicts import calibrate, decide_verdict
 from shared.contracts.bundle import Calibration
 from shared.contracts.headers import RequestHeaders
-from shared.contracts.models import ModelPromoted
+from shared.contracts.models import ModelPromoted, RefusalCode
 from shared.testing.bundles import new_manifest
 
 MANIFEST = new_manifest(classes=("healthy", "sick", "sicker"), threshold=0.6)
@@ -130,13 +139,39 @@ EVENT = ModelPromoted(name="pneumonia", version="2", bundle_sha256="b" * 64, pro
         ("pneumonia", Serving("a" * 64, 5), None, Load("2")),
         ("pneumonia", Serving("a" * 64, 6), None, Keep("older than what is served")),
         ("pneumonia", Serving("b" * 64, 4), None, Keep("already served")),
-        ("pneumonia", Serving("a" * 64, 4), "b" * 64, Keep("refused before")),
+        ("pneumonia", Serving("a" * 64, 4), Refused("b" * 64, 5, 1, None), Keep("refused before")),
+        ("pneumonia", None, Refused("b" * 64, 5, 1, 9.1), Keep("refused, not yet due again")),
+        ("pneumonia", None, Refused("b" * 64, 5, 1, 9.0), Load("2")),
+        ("pneumonia", None, Refused("b" * 64, 4, 1, None), Load("2")),
+        ("pneumonia", None, Refused("c" * 64, 5, 1, None), Load("2")),
         ("another", None, None, Keep("another model: pneumonia")),
     ],
 )
 def test_a_model_is_loaded_only_when_it_is_news(name, serving, refused, expected):
-    found = decide_swap(EVENT, name=name, serving=serving, refused_sha256=refused)
+    found = decide_swap(EVENT, name=name, serving=serving, refused=refused, now_s=9.0)
     assert found == expected
+
+
+def test_what_may_pass_is_tried_again_later_and_later():
+    backoff, refused, delays = Backoff(first_s=30, max_s=900), None, []
+    for _ in range(7):
+        refused = refuse(EVENT, RefusalCode.DAMAGED, before=refused, now_s=100, backoff=backoff)
+        delays.append(refused.again_at_s - 100)
+    assert delays == [30, 60, 120, 240, 480, 900, 900]
+    newer = EVENT.model_copy(update={"promoted_at_ms": 6})
+    again = refuse(newer, RefusalCode.DAMAGED, before=refused, now_s=100, backoff=backoff)
+    assert again == Refused("b" * 64, 6, 1, 130)
+
+
+@pytest.mark.parametrize("code", [RefusalCode.GOLDENS, RefusalCode.INVALID])
+def test_what_the_bundle_is_to_blame_for_is_refused_for_good(code):
+    refused = refuse(EVENT, code, before=None, now_s=100, backoff=Backoff(30, 900))
+    assert refused.again_at_s is None
+
+
+def test_every_refusal_has_a_sentence_for_clients():
+    assert set(REFUSALS) == set(RefusalCode)
+    assert not any("/" in sentence for sentence in REFUSALS.values())
 
 
 def test_goldens_tell_a_rounding_from_another_model():

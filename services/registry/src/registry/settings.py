@@ -48,6 +48,12 @@ class Settings(BaseSettings):
     """Of all uploaded images together; beyond it uploads wait until images are deleted."""
     min_new_images: int = Field(default=20, ge=0)
     """Fewest images for a job that no training of its mode has succeeded on."""
+    max_open_jobs: int = Field(default=8, ge=1, le=1000)
+    """Maximum number of jobs of one mode that wait or run; beyond it a request is refused (409)."""
+    keep_models: int = Field(default=20, ge=0)
+    """Number of retired, of rejected and of candidate versions that are kept, the newest of each.
+    Older ones are deleted with their files, every ten minutes; never the current version, the one a
+    rollback brings back, or the first. 0: every version is kept."""
     retrain_new_images: int = Field(default=0, ge=0)
     """Retrain as soon as so many images came after the last job; 0: never."""
     retrain_every_hours: float = Field(default=0.0, ge=0.0, le=24 * 366, allow_inf_nan=False)

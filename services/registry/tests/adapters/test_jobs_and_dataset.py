@@ -8,7 +8,7 @@ from registry.adapters.store.engine import write_transaction
 from registry.adapters.store.jobs import SqlJobs
 from registry.adapters.store.migrate import upgrade
 from registry.core.dataset import Deletion, JobMark
-from registry.core.jobs import decide_claim, decide_outcome, new_job
+from registry.core.jobs import decide_claim, decide_outcome, decide_release, new_job
 from shared.contracts.dataset import DatasetImage
 from shared.contracts.train import Claim, GateReport, JobOutcome, NewJob
 
@@ -43,10 +43,17 @@ def test_a_job_comes_back_with_its_lease_and_its_outcome(migrated: Engine) -> No
         assert (jobs.job_counts(), jobs.last_request("fast")) == ({"queued": 1}, JobMark(0, 1))
         assert (jobs.last_request("full"), jobs.last_success("fast")) == (None, None)
         jobs.save_job(running)
-        assert list(jobs.open_jobs()) == [running]
+        assert list(jobs.claimable_jobs(1001, 9)) == []
+        assert list(jobs.claimable_jobs(1002, 9)) == [running]
+        assert (jobs.has_open_jobs(running=True), jobs.count_open_jobs("fast")) == (True, 1)
+        released = decide_release(running, "t", 3).save
+        assert released is not None
+        jobs.save_job(released)
+        assert list(jobs.claimable_jobs(3, 9)) == [released]
         jobs.save_job(ended)
         assert list(jobs.jobs(10)) == [ended]
-        assert list(jobs.open_jobs()) == []
+        assert list(jobs.claimable_jobs(9_999, 9)) == []
+        assert (jobs.has_open_jobs(), jobs.count_open_jobs("fast")) == (False, 0)
 
 
 def test_a_disputed_image_is_counted_but_not_used(migrated: Engine) -> None:

@@ -7,11 +7,12 @@ from registry.core.jobs import (
     decide_cancellation,
     decide_claim,
     decide_outcome,
+    decide_release,
     decide_repetition,
     decide_report,
-    is_claimable,
     is_promoted_now,
     new_job,
+    refuse_too_many,
     refuse_unfit,
 )
 from registry.core.refusals import Refuse, RegistryCode
@@ -37,8 +38,6 @@ def test_a_lease_keeps_others_out_until_it_has_run_out() -> None:
     kept = claimed()
     other = Claim(holder="b", ttl_s=10)
     assert code_of(decide_claim(kept, other, 9_999).answer) == RegistryCode.LEASE_HELD
-    assert not is_claimable(kept, 9_999)
-    assert is_claimable(kept, 10_000)
     taken = decide_claim(kept, other, 10_000).save
     assert taken is not None
     assert taken.lease is not None
@@ -54,6 +53,37 @@ def test_the_claim_after_the_last_attempt_fails_the_job() -> None:
     last = decide_claim(kept, Claim(holder="a", ttl_s=1), 90_000).save
     assert last is not None
     assert last.job.state == "failed"
+
+
+def test_an_attempt_that_its_holder_released_is_not_lost() -> None:
+    kept = new_job(NEW, 0)
+    for n in range(3 * MAX_ATTEMPTS):
+        kept = decide_claim(kept, Claim(holder="a", ttl_s=1), n).save or kept
+        assert (kept.job.state, kept.job.attempt) == ("running", n + 1)
+        kept = decide_release(kept, "a", n).save or kept
+        assert (kept.job.state, kept.lease) == ("queued", None)
+    for n in range(MAX_ATTEMPTS):  # losses count as before
+        kept = decide_claim(kept, Claim(holder="a", ttl_s=1), 50_000 + n * 5_000).save or kept
+        assert kept.job.state == "running"
+    last = decide_claim(kept, Claim(holder="a", ttl_s=1), 90_000).save
+    assert last is not None
+    assert last.job.state == "failed"
+
+
+def test_only_its_holder_releases_a_job_and_one_to_be_cancelled_ends() -> None:
+    assert code_of(decide_release(claimed(), "b", 1).answer) == RegistryCode.LEASE_LOST
+    asked = decide_cancellation(claimed(), 1).save
+    assert asked is not None
+    ended = decide_release(asked, "a", 2).save
+    assert ended is not None
+    assert ended.job.state == "cancelled"
+
+
+def test_a_mode_has_a_maximum_of_open_jobs() -> None:
+    assert refuse_too_many("fast", 1, 2) is None
+    refusal = refuse_too_many("fast", 2, 2)
+    assert refusal is not None
+    assert refusal.code == RegistryCode.TOO_MANY_JOBS
 
 
 def test_an_outcome_counts_once_and_only_from_the_holder() -> None:

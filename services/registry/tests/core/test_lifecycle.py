@@ -35,6 +35,11 @@ def test_a_promotion_retires_the_model_before(
     assert decide_promotion("v3", state, latest, NOW_MS) == expected
 
 
+def test_the_current_model_promoted_again_is_a_promotion_with_the_same_way_back() -> None:
+    decision = decide_promotion("v2", "current", SECOND, NOW_MS, again=True)
+    assert decision == Promote("v2", None, SECOND.rollback_to, NOW_MS, "promote")
+
+
 @pytest.mark.parametrize(
     ("state", "code"), [(None, ErrorCode.NOT_FOUND), ("rejected", ErrorCode.CONFLICT)]
 )

@@ -245,6 +245,10 @@ class Folders(Protocol):
         ...
 
 
+class DamagedSupplyError(Exception):
+    """What came from the registry is not what its sha256 says; on the way, or stored so."""
+
+
 class Supplies(Protocol):
     """What a training needs of the registry, on this disk."""
 
@@ -254,7 +258,10 @@ class Supplies(Protocol):
         ...
 
     async def fetch_bundle(self, record: ModelRecord) -> Path:
-        """Give a model's bundle, verified. Raises RegistryUnavailableError."""
+        """Give a model's bundle, verified.
+
+        Raises RegistryUnavailableError, DamagedSupplyError, OSError.
+        """
         ...
 
     def missing(self, names: Collection[str]) -> list[str]:
@@ -262,7 +269,10 @@ class Supplies(Protocol):
         ...
 
     async def fetch_image(self, sha256: str) -> None:
-        """Fetch one image. Raises ControlRefusedError, RegistryUnavailableError."""
+        """Fetch one image.
+
+        Raises ControlRefusedError, RegistryUnavailableError, DamagedSupplyError, OSError.
+        """
         ...
 
 

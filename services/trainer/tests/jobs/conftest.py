@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from embedded.ports import free_ports
 from shared.contracts.bundle import MANIFEST_FILE, Manifest
 from shared.contracts.models import ModelRecord
-from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob
+from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob, Release
 from shared.testing.bundles import sha256_hex
 
 
@@ -33,6 +33,8 @@ class Registry:
         self.outcomes: list[JobOutcome] = []
         self.artifacts: dict[str, bytes] = {}
         self.registered: list[bytes] = []
+        self.released: list[str] = []
+        self.damages: set[str] = set()
         self.fetched: list[str] = []
         self.asked = 0
         self.refused_outcomes = 0
@@ -148,6 +150,15 @@ def _leases(state: Registry) -> APIRouter:
         state.leases[id_] = (claim.holder, time.monotonic() + claim.ttl_s)
         return _json(state.change(id_, state="running", attempt=state.jobs[id_].attempt + 1))
 
+    @router.post("/v1/jobs/{id_}/release")
+    async def release(id_: str, request: Request) -> Response:
+        told = Release.model_validate_json(await request.body())
+        if state.leases[id_][0] != told.holder:
+            return _problem(409, "lease_lost")
+        del state.leases[id_]
+        state.released.append(id_)
+        return _json(state.change(id_, state="queued"))
+
     @router.put("/v1/jobs/{id_}/report")
     async def report(id_: str, request: Request) -> Response:
         told = JobReport.model_validate_json(await request.body())
@@ -174,7 +185,8 @@ def _dataset(state: Registry) -> APIRouter:
             state.forget(sha256)
         if sha256 not in state.uploads.contents:
             return _problem(404, "not_found")
-        return Response(state.uploads.contents[sha256])
+        damage = b"!" if sha256 in state.damages else b""
+        return Response(state.uploads.contents[sha256] + damage)
 
     return router
 
@@ -188,7 +200,8 @@ def _models(state: Registry) -> APIRouter:
 
     @router.get("/v1/models/{version}/files/{name}")
     async def file(version: str, name: str) -> Response:
-        return Response((state.bundle / name).read_bytes())
+        content = (state.bundle / name).read_bytes()
+        return Response(content[:-1] + b"!" if name in state.damages else content)
 
     @router.put("/v1/artifacts/{sha256}")
     async def artifact(sha256: str, request: Request) -> Response:

@@ -251,3 +251,54 @@ async def test_an_image_that_was_deleted_meanwhile_is_not_learned(
         (order,) = (tmp_path / "cache" / "jobs").glob("*/order.json")
         assert gone.encode() not in order.read_bytes()
         assert uploads.images[1].sha256.encode() in order.read_bytes()
+
+
+async def test_a_trainer_that_leaves_gives_its_job_back(
+    kafka_settings: KafkaSettings, serve_registry: Callable[..., Any], tmp_path: Path
+) -> None:
+    registry, stuck = serve_registry(), Stuck()
+    registry.request(NewJob(id=JOB))
+    async with trainer(kafka_settings, registry, tmp_path / "cache", processes=stuck):
+        await until(lambda: bool(stuck.started))
+    assert (registry.released, registry.jobs[JOB].state, stuck.stopped) == ([JOB], "queued", 1)
+    assert registry.outcomes == []
+
+
+@pytest.mark.parametrize("blocked", ["bundles", "images", "jobs"])
+async def test_a_trainer_whose_disk_takes_nothing_fails_the_job_and_says_so(
+    kafka_settings: KafkaSettings,
+    serve_registry: Callable[..., Any],
+    draw_uploads: Callable[..., Any],
+    tmp_path: Path,
+    blocked: str,
+) -> None:
+    """A file where one of its folders should be: the errors of a full disk, on every machine."""
+    registry = serve_registry(draw_uploads(labels(1)))
+    registry.request(NewJob(id=JOB))
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / blocked).write_bytes(b"")
+    async with trainer(kafka_settings, registry, cache, processes=Crash()):
+        await until(lambda: bool(registry.outcomes))
+    (outcome,) = registry.outcomes
+    assert outcome.state == "failed"
+    assert "disk is full" in (outcome.error or "")
+    assert str(tmp_path) not in (outcome.error or "")
+
+
+@pytest.mark.parametrize("which", ["model.bin", "image"])
+async def test_what_is_damaged_in_the_registry_fails_the_job_instead_of_holding_it_for_ever(
+    kafka_settings: KafkaSettings,
+    serve_registry: Callable[..., Any],
+    draw_uploads: Callable[..., Any],
+    tmp_path: Path,
+    which: str,
+) -> None:
+    uploads = draw_uploads(labels(1))
+    registry = serve_registry(uploads)
+    registry.damages = {which} if which != "image" else set(uploads.contents)
+    registry.request(NewJob(id=JOB))
+    async with trainer(kafka_settings, registry, tmp_path / "cache", processes=Crash()):
+        await until(lambda: bool(registry.outcomes))
+    (outcome,) = registry.outcomes
+    assert (outcome.state, "damaged" in (outcome.error or "")) == ("failed", True)

@@ -1,5 +1,6 @@
 """Models as the registry tells of them, and workers as they tell of themselves."""
 
+from enum import StrEnum
 from typing import Literal
 
 from shared.contracts.bundle import Manifest, Sha256, Version
@@ -33,8 +34,26 @@ class ModelPromoted(Message):
     promoted_at_ms: int
 
 
+class RefusalCode(StrEnum):
+    """Why a worker does not serve the current model. Codes are never renamed or reused.
+
+    `damaged`, `engine_failed` and `cache_failed` may pass, and the worker tries again; `invalid`
+    and `goldens` last until the model is promoted again or another one is.
+    """
+
+    DAMAGED = "damaged"
+    INVALID = "invalid"
+    GOLDENS = "goldens"
+    ENGINE_FAILED = "engine_failed"
+    CACHE_FAILED = "cache_failed"
+
+
 class WorkerStatus(Message):
-    """A worker's word on `workers.status` (key: worker id); a tombstone when it leaves."""
+    """State of a worker on `workers.status` (key: worker id); a tombstone when it leaves.
+
+    refusal_code: a RefusalCode, or one that a newer worker knows; absent from workers before 0.2.
+    refusal: one sentence per code; it names no path and quotes no error.
+    """
 
     schema_: Literal["worker.status/1"] = "worker.status/1"
     id: str
@@ -44,5 +63,6 @@ class WorkerStatus(Message):
     partitions: int = 0
     predictions: int = 0
     refused_version: Version | None = None
+    refusal_code: str | None = None
     refusal: str | None = None
     at_ms: int

@@ -125,6 +125,12 @@ class Claim(Message):
     ttl_s: float = Field(gt=0.0, le=3600.0)
 
 
+class Release(Message):
+    """Body of POST /v1/jobs/{id}/release: `holder` shuts down, and another may take the job."""
+
+    holder: str
+
+
 class JobReport(Message):
     """Body of PUT /v1/jobs/{id}/report: the holder's heartbeat; the lease runs anew."""
 

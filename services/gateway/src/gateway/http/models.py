@@ -45,12 +45,13 @@ class ModelList(BaseModel):
 
 
 class WorkerModel(BaseModel):
-    """What one worker has loaded; refused_version and refusal only while it refuses one."""
+    """What one worker has loaded; the fields of a refusal only while it refuses a version."""
 
     id: str
     version: str | None
     ready: bool
     refused_version: str | None = None
+    refusal_code: str | None = None
     refusal: str | None = None
 
 
@@ -123,9 +124,12 @@ def new_promotions_router(control: ControlClient) -> APIRouter:
         return json_response(_summary(await control.roll_back(known)))
 
     @router.post("/v1/models/{version}/promote", responses=_CHANGED)
-    async def promote(version: str) -> Response:
-        """Make a version current; the current one again changes nothing."""
-        return json_response(_summary(await control.promote(known_version(version))))
+    async def promote(version: str, *, again: bool = False) -> Response:
+        """Make a version current; the current one changes nothing.
+
+        again: announce the current version once more, so that workers which refused it try again.
+        """
+        return json_response(_summary(await control.promote(known_version(version), again=again)))
 
     return router
 
@@ -146,5 +150,5 @@ def _summary(record: ModelRecord) -> dict[str, Any]:
 
 def _loaded(status: WorkerStatus) -> dict[str, Any]:
     loaded = {"id": status.id, "version": status.version, "ready": status.ready}
-    refused = {"refused_version": status.refused_version, "refusal": status.refusal}
+    refused = status.model_dump(include={"refused_version", "refusal_code", "refusal"})
     return loaded | {name: value for name, value in refused.items() if value is not None}

@@ -21,6 +21,7 @@ class WorkerNow(BaseModel):
     partitions: int
     predictions: int
     refused_version: str | None
+    refusal_code: str | None
     refusal: str | None
     last_seen: str
     predictions_per_second: float | None

@@ -1,7 +1,7 @@
 """What the gateway knows of workers, models and training, from their topics."""
 
 from gateway.core.throughput import Throughput
-from gateway.core.workers import present_workers
+from gateway.core.workers import present_workers, without_error_text
 from shared.contracts.models import ModelPromoted, WorkerStatus
 from shared.contracts.train import TERMINAL_STATES, TrainEvent
 from shared.kafka.topic_reader import Record
@@ -24,7 +24,7 @@ class ClusterView:
             self._workers.pop(worker_id, None)
             self._rates.pop(worker_id, None)
         else:
-            status = WorkerStatus.model_validate_json(record.value)
+            status = without_error_text(WorkerStatus.model_validate_json(record.value))
             self._workers[worker_id] = status
             rate = self._rates.setdefault(worker_id, Throughput())
             rate.add(status.at_ms, status.predictions)

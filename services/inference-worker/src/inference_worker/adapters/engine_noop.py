@@ -12,6 +12,7 @@ from inference_worker.core.decoding import Decoded
 from inference_worker.ports import Engine, ModelRefusedError, Pixels, Scores
 from shared.bundle_files import BundleError, verify_bundle
 from shared.contracts.bundle import Manifest, PreprocessingSpec
+from shared.contracts.models import RefusalCode
 
 _log = structlog.get_logger(__name__)
 _WARNING = "no_engine"
@@ -39,7 +40,9 @@ class NoOpLoader:
         try:
             manifest = verify_bundle(bundle)
         except BundleError as error:
-            raise ModelRefusedError(str(error)) from error
+            raise ModelRefusedError(RefusalCode.DAMAGED, str(error)) from error
+        except OSError as error:
+            raise ModelRefusedError(RefusalCode.ENGINE_FAILED, str(error)) from error
         _log.warning(
             "THERE IS NO ENGINE: every image gets the same answer; never so in production",
             simulated_ms=self.simulated_ms,

@@ -1,10 +1,13 @@
 """OpenVINO as the engine: compiled for few threads, warmed, checked against its goldens."""
 
+import struct
+import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import openvino as ov
@@ -14,11 +17,21 @@ from inference_worker.core.goldens import inputs_agree, logits_agree, maps_agree
 from inference_worker.ports import ModelRefusedError, Pixels, Scores
 from shared.bundle_files import BundleError, verify_bundle
 from shared.contracts.bundle import GOLDENS_FILE, Manifest
+from shared.contracts.models import RefusalCode
 from shared.domain_guard import DomainGuard, load_domain_guard
 from shared.int8_support import int8_options
 from shared.preprocessing import normalise
 
 _log = structlog.get_logger(__name__)
+
+_FOREIGN = (
+    *(LookupError, TypeError, ValueError, EOFError),
+    *(BadZipFile, zlib.error, struct.error),
+)
+"""What reading arrays raises where a file is whole and holds something else."""
+_PASSING = (OSError, RuntimeError, MemoryError)
+"""No memory, no file handle, a disk error; but OpenVINO also raises RuntimeError for a graph that
+it cannot read, so such a model is tried again in vain, seldom."""
 
 _MOST_AT_ONCE = 10
 """Images in one run of the graph. OpenVINO keeps 4 to 19 MiB for each size of batch it has met, and
@@ -89,8 +102,12 @@ class OpenVinoLoader:
         try:
             engine = self._compile(verify_bundle(bundle), bundle)
             exact = _check_goldens(engine, bundle)
-        except (BundleError, RuntimeError, OSError, KeyError, ValueError) as error:
-            raise ModelRefusedError(str(error)) from error
+        except BundleError as error:
+            raise ModelRefusedError(RefusalCode.DAMAGED, str(error)) from error
+        except _FOREIGN as error:
+            raise ModelRefusedError(RefusalCode.INVALID, str(error)) from error
+        except _PASSING as error:
+            raise ModelRefusedError(RefusalCode.ENGINE_FAILED, str(error)) from error
         if exact:
             return engine
         _log.warning("this model cannot explain its answers", version=engine.manifest.version)
@@ -143,18 +160,20 @@ def _load_guard(manifest: Manifest, bundle: Path) -> DomainGuard | None:
 
 def _check_goldens(engine: OpenVinoEngine, bundle: Path) -> bool:
     """Tell whether the class maps of the goldens are exact. Raises ModelRefusedError."""
-    try:
-        with np.load(bundle / GOLDENS_FILE, allow_pickle=False) as goldens:
-            images, inputs, logits = (goldens[k] for k in ("images", "inputs", "logits"))
-    except (OSError, KeyError, ValueError) as error:
-        raise ModelRefusedError(f"the goldens cannot be read: {error}") from error
+    # Opened here: np.load leaves a file open that turns out to be no archive.
+    with (bundle / GOLDENS_FILE).open("rb") as file, np.load(file, allow_pickle=False) as goldens:
+        images, inputs, logits = (goldens[k] for k in ("images", "inputs", "logits"))
     spec = engine.manifest.preprocessing
     if not inputs_agree(inputs, np.stack([normalise(image, spec) for image in images])):
-        raise ModelRefusedError("preprocessing does not reproduce the golden inputs")
+        raise ModelRefusedError(
+            RefusalCode.GOLDENS, "preprocessing does not reproduce the golden inputs"
+        )
     exact = True
     for alone in (False, True):
         said = _together([engine.predict(x[None], alone=alone, explained=True) for x in inputs])
         if not logits_agree(logits, said.logits):
-            raise ModelRefusedError("the engine does not reproduce the golden logits")
+            raise ModelRefusedError(
+                RefusalCode.GOLDENS, "the engine does not reproduce the golden logits"
+            )
         exact = exact and said.maps is not None and maps_agree(said.logits, said.maps)
     return exact

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from inference_worker.ports import Outcome
 from shared.contracts.dead_letters import Cause
 from shared.contracts.errors import ErrorCode
+from shared.contracts.models import RefusalCode
 from shared.contracts.predict import Failed
 from shared.observability.stages import StageSeconds
 
@@ -51,6 +52,18 @@ class WorkerMetrics:
         )
         self._swaps = _new_swaps(registry)
         self._swap_seconds = _new_swap_seconds(registry)
+        self._refusing = Gauge(
+            "pneumo_model_refusing",
+            "1 while the current model is not served, by the code of the refusal.",
+            ["code"],
+            registry=registry,
+        )
+        self.refusal_ended()
+        self._unremembered = Counter(
+            "pneumo_models_not_remembered_total",
+            "Models that are served and that the cache disk did not take note of.",
+            registry=registry,
+        )
         self._retries = Counter(
             "pneumo_retries_total", "Requests put back to be tried again.", registry=registry
         )
@@ -108,9 +121,20 @@ class WorkerMetrics:
         self._swaps.labels("loaded").inc()
         self._swap_seconds.observe(took_s)
 
-    def model_refused(self) -> None:
-        """Count a model that failed its checks."""
+    def model_refused(self, code: RefusalCode) -> None:
+        """Count an attempt to serve the current model that failed, and note why."""
         self._swaps.labels("refused").inc()
+        self.refusal_ended()
+        self._refusing.labels(code).set(1)
+
+    def refusal_ended(self) -> None:
+        """Note that the current model is served."""
+        for code in RefusalCode:
+            self._refusing.labels(code).set(0)
+
+    def model_not_remembered(self) -> None:
+        """Count a served model that the cache did not take note of."""
+        self._unremembered.inc()
 
 
 def _new_outcomes(registry: CollectorRegistry) -> Counter:

@@ -4,8 +4,9 @@ import asyncio
 
 import structlog
 
+from inference_worker.core.swaps import REFUSALS
 from shared.clock import Clock
-from shared.contracts.models import ModelRecord, WorkerStatus
+from shared.contracts.models import ModelRecord, RefusalCode, WorkerStatus
 from shared.kafka.publisher import BrokerUnavailableError, Publisher
 
 _log = structlog.get_logger(__name__)
@@ -38,12 +39,16 @@ class StatusReporter:
         )
 
     def model_swapped(self, record: ModelRecord) -> None:
-        """Acknowledge the model that is served from now on."""
-        self.update(model=record.name, version=record.version, refused_version=None, refusal=None)
+        """Report the model that is served from now on."""
+        self.update(model=record.name, version=record.version)
 
-    def model_refused(self, version: str, reason: str) -> None:
-        """Make a refusal visible."""
-        self.update(refused_version=version, refusal=reason[:500])
+    def model_refused(self, version: str, code: RefusalCode) -> None:
+        """Report a refusal: its code, and the code's own sentence."""
+        self.update(refused_version=version, refusal_code=code.value, refusal=REFUSALS[code])
+
+    def refusal_ended(self) -> None:
+        """Report that the current model is served."""
+        self.update(refused_version=None, refusal_code=None, refusal=None)
 
     async def run(self) -> None:
         """Report until cancelled."""

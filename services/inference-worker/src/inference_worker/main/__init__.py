@@ -26,7 +26,7 @@ from inference_worker.service import Decode, InferenceService
 from inference_worker.settings import Settings
 from inference_worker.subscribers.models import ModelFollower
 from shared.clock import Clock, SystemClock
-from shared.contracts.models import ModelRecord
+from shared.contracts.models import ModelRecord, RefusalCode
 from shared.contracts.topics import MODELS_EVENTS, WORKERS_STATUS, TopicSpec
 from shared.kafka.clients import new_consumer, new_producer, started
 from shared.kafka.publisher import KafkaPublisher
@@ -58,9 +58,16 @@ class _Observer:
         self.drift.model_swapped(record.version, record.manifest.reference)
         self.status.model_swapped(record)
 
-    def model_refused(self, version: str, reason: str) -> None:
-        self.metrics.model_refused()
-        self.status.model_refused(version, reason)
+    def model_refused(self, version: str, code: RefusalCode) -> None:
+        self.metrics.model_refused(code)
+        self.status.model_refused(version, code)
+
+    def refusal_ended(self) -> None:
+        self.metrics.refusal_ended()
+        self.status.refusal_ended()
+
+    def model_not_remembered(self) -> None:
+        self.metrics.model_not_remembered()
 
 
 @asynccontextmanager
@@ -73,7 +80,6 @@ async def build(
 ) -> AsyncIterator[Worker]:
     """Connect to Kafka and make a worker; leaves by closing everything in reverse order."""
     clock = clock or SystemClock()
-    settings.cache_dir.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(
             open_tracing(settings.tracing, service="inference-worker", instance=settings.id)
@@ -99,6 +105,7 @@ async def build(
             loading,
             _Observer(status, metrics, health, drift),
             reconcile_every_s=settings.reconcile_every_s,
+            retry_refused_s=settings.retry_refused_s,
             step_back=step_back,
         )
         consuming = Consuming(

@@ -1,12 +1,13 @@
 """A training job's life: who may do what to it, and what follows.
 
 queued → running ⇄ evaluating → succeeded, rejected, failed or cancelled. A holder's lease that has
-run out makes the job claimable again; MAX_ATTEMPTS claims, then it has failed.
+run out makes the job claimable again; MAX_ATTEMPTS such losses, then it has failed. A holder that
+shuts down releases its job first: it is queued again, and the attempt does not count as lost.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from registry.core.lease import Lease
@@ -17,6 +18,7 @@ from shared.contracts.train import (
     Claim,
     Job,
     JobReport,
+    Mode,
     NewJob,
     TrainEvent,
     TrainModel,
@@ -33,11 +35,15 @@ _SEEDS = range(2**32)
 
 @dataclass(frozen=True, slots=True)
 class KeptJob:
-    """A job as it is kept: what the world sees, its lease, and the outcome as it was reported."""
+    """A job as it is kept: what the world sees, its lease, and the outcome as it was reported.
+
+    releases: attempts that ended with a release, so were not lost.
+    """
 
     job: Job
     lease: Lease | None = None
     outcome: Outcome | None = None
+    releases: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,17 @@ def refuse_unfit(new: NewJob) -> Refuse | None:
     return None
 
 
+def refuse_too_many(mode: Mode, open_jobs: int, max_open_jobs: int) -> Refuse | None:
+    """Refuse another job of a mode that has so many which have not ended."""
+    if open_jobs < max_open_jobs:
+        return None
+    return Refuse(
+        RegistryCode.TOO_MANY_JOBS,
+        f"{open_jobs} jobs of mode {mode} have not ended; at most {max_open_jobs} may wait or run."
+        " Wait for one to end, or cancel one.",
+    )
+
+
 def new_job(new: NewJob, now_ms: int) -> KeptJob:
     """Queue a job."""
     return KeptJob(
@@ -117,11 +134,6 @@ def is_terminal(kept: KeptJob) -> bool:
     return kept.job.state in TERMINAL_STATES
 
 
-def is_claimable(kept: KeptJob, now_ms: int) -> bool:
-    """Tell whether a trainer may take the job now."""
-    return not is_terminal(kept) and not _is_held(kept, now_ms)
-
-
 def decide_cancellation(kept: KeptJob, now_ms: int) -> Ruling:
     """Cancel at once what nobody works on; else ask the holder, once."""
     if is_terminal(kept):
@@ -130,7 +142,7 @@ def decide_cancellation(kept: KeptJob, now_ms: int) -> Ruling:
         return _changed(_end(kept, now_ms, state="cancelled"))
     if kept.job.cancel_requested:
         return Ruling(kept.job)
-    return _changed(KeptJob(_with(kept.job, now_ms, cancel_requested=True), kept.lease))
+    return _changed(replace(kept, job=_with(kept.job, now_ms, cancel_requested=True)))
 
 
 def decide_claim(kept: KeptJob, claim: Claim, now_ms: int) -> Ruling:
@@ -147,7 +159,7 @@ def decide_claim(kept: KeptJob, claim: Claim, now_ms: int) -> Ruling:
     ended: KeptJob | None = None
     if job.cancel_requested:  # the holder that was asked has died without an answer
         ended = _end(kept, now_ms, state="cancelled")
-    elif job.attempt >= MAX_ATTEMPTS:
+    elif job.attempt - kept.releases >= MAX_ATTEMPTS:
         error = f"Given up: {MAX_ATTEMPTS} attempts ended without an outcome."
         ended = _end(kept, now_ms, state="failed", error=error)
     if ended is not None:
@@ -155,7 +167,17 @@ def decide_claim(kept: KeptJob, claim: Claim, now_ms: int) -> Ruling:
     taken = _with(
         job, now_ms, state="running", attempt=job.attempt + 1, phase="", seconds_left=None
     )
-    return _changed(KeptJob(taken, _lease(claim, now_ms)))
+    return _changed(replace(kept, job=taken, lease=_lease(claim, now_ms)))
+
+
+def decide_release(kept: KeptJob, holder: str, now_ms: int) -> Ruling:
+    """Queue the job again: its holder shuts down. The attempt keeps its number and is not lost."""
+    if not _holds(kept, holder):
+        return Ruling(_lease_lost(kept))
+    if kept.job.cancel_requested:
+        return _changed(_end(kept, now_ms, state="cancelled"))
+    job = _with(kept.job, now_ms, state="queued", phase="", seconds_left=None)
+    return _changed(replace(kept, job=job, lease=None, releases=kept.releases + 1))
 
 
 def decide_report(kept: KeptJob, report: JobReport, now_ms: int) -> Ruling:
@@ -175,7 +197,7 @@ def decide_report(kept: KeptJob, report: JobReport, now_ms: int) -> Ruling:
         metrics=metrics,
         curves=report.curves or kept.job.curves,
     )
-    after = KeptJob(job, _lease(report, now_ms))
+    after = replace(kept, job=job, lease=_lease(report, now_ms))
     # Trainers publish their progress themselves; only a change of state is the registry's word.
     return Ruling(job, save=after, tells=job.state != kept.job.state)
 
@@ -206,7 +228,7 @@ def decide_outcome(kept: KeptJob, outcome: Outcome, now_ms: int) -> Ruling:
         model_version=outcome.model_version,
         error=outcome.error,
     )
-    return _changed(KeptJob(ended.job, None, outcome))
+    return _changed(replace(ended, outcome=outcome))
 
 
 def is_promoted_now(job: Job, current_version: str | None) -> bool:
@@ -255,7 +277,8 @@ def _lease(asked: Claim | JobReport, now_ms: int) -> Lease:
 
 
 def _end(kept: KeptJob, now_ms: int, **changes: Any) -> KeptJob:
-    return KeptJob(_with(kept.job, now_ms, phase="", seconds_left=None, **changes))
+    job = _with(kept.job, now_ms, phase="", seconds_left=None, **changes)
+    return KeptJob(job, releases=kept.releases)
 
 
 def _with(job: Job, now_ms: int, **changes: Any) -> Job:

@@ -55,14 +55,24 @@ class AlreadyCurrent:
 
 
 def decide_promotion(
-    version: str, state: ModelState | None, latest: Promotion | None, now_ms: int
+    version: str,
+    state: ModelState | None,
+    latest: Promotion | None,
+    now_ms: int,
+    *,
+    again: bool = False,
 ) -> Promote | AlreadyCurrent | Refuse:
     """Decide whether `version` becomes current.
 
     state: its state, None where there is no such version. latest: the present promotion, if any.
+    again: if it is current already, promote it once more, so that workers which refused it try
+    again; a rollback brings back the same model as before.
     """
     if state is None:
         return Refuse(ErrorCode.NOT_FOUND, f"There is no model version {version!r}.")
+    if state == "current" and again and latest is not None:
+        at_ms = _after(latest, now_ms)
+        return Promote(version, None, latest.rollback_to, promoted_at_ms=at_ms, kind="promote")
     if state == "current":
         return AlreadyCurrent(version)
     if "current" not in NEXT_STATES[state]:

@@ -15,9 +15,11 @@ class RegistryCode(StrEnum):
     LEASE_HELD = "lease_held"
     LEASE_LOST = "lease_lost"
     MISSING_ARTIFACTS = "missing_artifacts"
+    MODEL_IN_USE = "model_in_use"
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
     STORAGE_UNAVAILABLE = "storage_unavailable"
     TOO_FEW_DATA = "too_few_data"
+    TOO_MANY_JOBS = "too_many_jobs"
 
 
 Code: TypeAlias = ErrorCode | RegistryCode

@@ -12,7 +12,7 @@ from registry.http.paths import JobId
 from registry.http.problems import ProblemWriter, problem_responses
 from registry.service.jobs import JobService
 from shared.contracts.errors import ErrorCode
-from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob
+from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob, Release
 
 MAX_JOB_BYTES = 64 * 1024
 
@@ -44,6 +44,7 @@ def new_requests_router(service: JobService, problems: ProblemWriter) -> APIRout
                 ErrorCode.CONFLICT,
                 ErrorCode.TOO_LARGE,
                 RegistryCode.TOO_FEW_DATA,
+                RegistryCode.TOO_MANY_JOBS,
             ),
         },
     )
@@ -79,7 +80,10 @@ def new_job_lists_router(service: JobService, problems: ProblemWriter) -> APIRou
 
     @router.get("/v1/jobs", responses=problem_responses(ErrorCode.MALFORMED_REQUEST))
     async def list_jobs(*, claimable: bool = False, limit: _Limit = 200) -> Response:
-        """The newest jobs, newest first. claimable: of those that a trainer may take now."""
+        """The newest jobs, newest first.
+
+        claimable: the oldest of those that a trainer may take now, also newest first.
+        """
         jobs = await (service.claimable(limit) if claimable else service.jobs(limit))
         return JSONResponse({"jobs": [job.model_dump(mode="json") for job in jobs]})
 
@@ -116,6 +120,13 @@ def new_leases_router(service: JobService, problems: ProblemWriter) -> APIRouter
         """Take the job; the claim after the last attempt fails it."""
         claim = await read_message(request, Claim, MAX_JOB_BYTES)
         outcome = claim if isinstance(claim, Refuse) else await service.lease(id, claim)
+        return _answer(outcome, problems)
+
+    @router.post("/v1/jobs/{id}/release", responses=answers, openapi_extra=describe_body(Release))
+    async def release(id: JobId, request: Request) -> Response:  # noqa: A002  the wire's name
+        """Queue the job again for another trainer; the attempt is not counted as lost."""
+        message = await read_message(request, Release, MAX_JOB_BYTES)
+        outcome = message if isinstance(message, Refuse) else await service.release(id, message)
         return _answer(outcome, problems)
 
     @router.put("/v1/jobs/{id}/report", responses=answers, openapi_extra=describe_body(JobReport))

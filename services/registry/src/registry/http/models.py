@@ -96,9 +96,13 @@ def new_promotions_router(service: ModelService, problems: ProblemWriter) -> API
         "/v1/models/{version}/promote",
         responses={200: _RECORD, **problem_responses(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)},
     )
-    async def promote(version: str) -> Response:
-        """Make a version current; idempotent."""
-        return _answer(await service.promote(version), problems)
+    async def promote(version: str, *, again: bool = False) -> Response:
+        """Make a version current; idempotent.
+
+        again: announce the version once more if it is current, so that workers which refused it
+        try again.
+        """
+        return _answer(await service.promote(version, again=again), problems)
 
     return router
 

@@ -39,7 +39,7 @@ from registry.ports import (
 )
 from registry.service.dataset import DatasetService
 from registry.service.dataset_insights import DatasetInsightService
-from registry.service.jobs import JobService
+from registry.service.jobs import JobLimits, JobService
 from registry.service.model_insights import ModelInsightService
 from registry.service.models import ModelService
 from registry.settings import Settings
@@ -142,7 +142,12 @@ def _new_services(
     )
     return Services(
         models,
-        JobService(store, clock, wake, min_new_images=settings.min_new_images),
+        JobService(
+            store,
+            clock,
+            wake,
+            JobLimits(settings.min_new_images, settings.max_open_jobs),
+        ),
         dataset,
         DatasetInsightService(dataset, images, MeasuringProcess(seconds=settings.measuring_s)),
         ModelInsightService(models, artifacts),

@@ -123,8 +123,16 @@ class JobRows(Protocol):
         """Give the newest jobs, newest first."""
         ...
 
-    def open_jobs(self) -> Sequence[KeptJob]:
-        """Give the jobs that have not ended, newest first."""
+    def claimable_jobs(self, now_ms: int, limit: int) -> Sequence[KeptJob]:
+        """Give the oldest jobs that have not ended and that nobody holds, oldest first."""
+        ...
+
+    def has_open_jobs(self, *, running: bool = False) -> bool:
+        """Tell whether any job has not ended. running: only those that a trainer has begun."""
+        ...
+
+    def count_open_jobs(self, mode: Mode) -> int:
+        """Count the jobs of a mode that have not ended."""
         ...
 
     def add_job(self, kept: KeptJob) -> None:

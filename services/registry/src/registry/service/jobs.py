@@ -11,12 +11,13 @@ from registry.core.jobs import (
     decide_cancellation,
     decide_claim,
     decide_outcome,
+    decide_release,
     decide_repetition,
     decide_report,
     event_of,
-    is_claimable,
     is_promoted_now,
     new_job,
+    refuse_too_many,
     refuse_unfit,
 )
 from registry.core.lifecycle import refuse_rejection
@@ -27,7 +28,7 @@ from registry.service.promotion import promote
 from shared.clock import Clock
 from shared.contracts.errors import ErrorCode
 from shared.contracts.topics import TRAIN_COMMANDS, TRAIN_EVENTS
-from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob
+from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob, Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,30 +39,42 @@ class Requested:
     created: bool
 
 
+@dataclass(frozen=True, slots=True)
+class JobLimits:
+    """When a request makes no job.
+
+    min_new_images: minimum of images that no training of the mode has succeeded on.
+    max_open_jobs: maximum of jobs of a mode that have not ended.
+    """
+
+    min_new_images: int
+    max_open_jobs: int
+
+
 class JobService:
     """Training jobs; a job's row, its events and what it does to models commit together.
 
-    announce: told after every commit that may have put an event into the outbox.
-    min_new_images: fewest images that no training of the mode has succeeded on.
+    announce: called after every commit that may have put an event into the outbox.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, announce: Callable[[], None], *, min_new_images: int
+        self, store: Store, clock: Clock, announce: Callable[[], None], limits: JobLimits
     ) -> None:
         self._store = store
         self._clock = clock
         self._announce = announce
-        self._min_new_images = min_new_images
+        self._limits = limits
 
     async def jobs(self, limit: int) -> Sequence[Job]:
         """Give the newest jobs, newest first."""
         return await self._store.read(lambda tx: [kept.job for kept in tx.jobs(limit)])
 
     async def claimable(self, limit: int) -> Sequence[Job]:
-        """Give the jobs that a trainer may take now, newest first."""
+        """Give the oldest jobs that a trainer may take now, newest first."""
         now_ms = self._clock.now_ms()
-        kept = await self._store.read(lambda tx: tx.open_jobs())
-        return [each.job for each in kept if is_claimable(each, now_ms)][:limit]
+        return await self._store.read(
+            lambda tx: [kept.job for kept in reversed(tx.claimable_jobs(now_ms, limit))]
+        )
 
     async def job(self, id_: str) -> Job | Refuse:
         """Give one job."""
@@ -73,8 +86,8 @@ class JobService:
         unfit = refuse_unfit(new)
         if unfit is not None:
             return unfit
-        now_ms, least = self._clock.now_ms(), self._min_new_images
-        outcome = await self._store.write(lambda tx: _request(tx, new, least, now_ms))
+        now_ms, limits = self._clock.now_ms(), self._limits
+        outcome = await self._store.write(lambda tx: _request(tx, new, limits, now_ms))
         self._announce()
         return outcome
 
@@ -86,6 +99,11 @@ class JobService:
         """Give the job to a trainer for a while."""
         return await self._rule(id_, lambda kept, now_ms: decide_claim(kept, claim, now_ms))
 
+    async def release(self, id_: str, release: Release) -> Job | Refuse:
+        """Queue the job again: its holder shuts down, and the attempt is not lost."""
+        holder = release.holder
+        return await self._rule(id_, lambda kept, now_ms: decide_release(kept, holder, now_ms))
+
     async def report(self, id_: str, report: JobReport) -> Job | Refuse:
         """Keep what the holder says, and the holder."""
         return await self._rule(id_, lambda kept, now_ms: decide_report(kept, report, now_ms))
@@ -96,8 +114,8 @@ class JobService:
 
     async def retrain_if_due(self, rules: RetrainRules) -> Job | None:
         """Make the job that the rules ask for now, if any; one occasion makes one job."""
-        now_ms, least = self._clock.now_ms(), self._min_new_images
-        job = await self._store.write(lambda tx: _retrain_if_due(tx, rules, least, now_ms))
+        now_ms, limits = self._clock.now_ms(), self._limits
+        job = await self._store.write(lambda tx: _retrain_if_due(tx, rules, limits, now_ms))
         if job is not None:
             self._announce()
         return job
@@ -113,13 +131,16 @@ def _no_job(id_: str) -> Refuse:
     return Refuse(ErrorCode.NOT_FOUND, f"There is no job {id_}.")
 
 
-def _request(tx: Transaction, new: NewJob, min_new_images: int, now_ms: int) -> Requested | Refuse:
+def _request(tx: Transaction, new: NewJob, limits: JobLimits, now_ms: int) -> Requested | Refuse:
     existing = tx.job(new.id)
     if existing is not None:
         same = decide_repetition(new, existing.job)
         return same if isinstance(same, Refuse) else Requested(same, created=False)
+    full = refuse_too_many(new.mode, tx.count_open_jobs(new.mode), limits.max_open_jobs)
+    if full is not None:
+        return full
     counts = tx.upload_counts(tx.last_success(new.mode))
-    lacks = refuse_too_few(counts, min_new_images)
+    lacks = refuse_too_few(counts, limits.min_new_images)
     return lacks or Requested(_add(tx, new, now_ms), created=True)
 
 
@@ -133,14 +154,14 @@ def _add(tx: Transaction, new: NewJob, now_ms: int) -> Job:
 
 
 def _retrain_if_due(
-    tx: Transaction, rules: RetrainRules, min_new_images: int, now_ms: int
+    tx: Transaction, rules: RetrainRules, limits: JobLimits, now_ms: int
 ) -> Job | None:
     last = tx.last_request(MODE)
     situation = Situation(
-        is_busy=bool(tx.open_jobs()),
+        is_busy=tx.has_open_jobs(),
         last_request=last,
         new_images=tx.upload_counts(last).new,
-        lacks=refuse_too_few(tx.upload_counts(tx.last_success(MODE)), min_new_images),
+        lacks=refuse_too_few(tx.upload_counts(tx.last_success(MODE)), limits.min_new_images),
     )
     new = decide_retraining(rules, situation, now_ms)
     if new is None or tx.job(new.id) is not None:

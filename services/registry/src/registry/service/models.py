@@ -101,10 +101,10 @@ class ModelService:
         now_ms = self._clock.now_ms()
         return await self._store.write(lambda tx: _register(tx, manifest, manifest_bytes, now_ms))
 
-    async def promote(self, version: str) -> ModelRecord | Refuse:
-        """Make a version current; the same version again changes nothing and announces nothing."""
+    async def promote(self, version: str, *, again: bool = False) -> ModelRecord | Refuse:
+        """Make a version current; the current one changes nothing, or with `again` is announced."""
         now_ms = self._clock.now_ms()
-        return await self._change(lambda tx: promote(tx, version, now_ms))
+        return await self._change(lambda tx: promote(tx, version, now_ms, again=again))
 
     async def roll_back(self, expected_version: str | None) -> ModelRecord | Refuse:
         """Make the model before the present one current again."""

@@ -7,11 +7,13 @@ from shared.contracts.models import ModelPromoted, ModelRecord
 from shared.contracts.topics import MODELS_EVENTS
 
 
-def promote(tx: Transaction, version: str, now_ms: int) -> ModelRecord | Refuse:
-    """Make a version current; the same version again changes nothing and announces nothing."""
+def promote(
+    tx: Transaction, version: str, now_ms: int, *, again: bool = False
+) -> ModelRecord | Refuse:
+    """Make a version current; the current one changes nothing, or with `again` is announced."""
     record = tx.model(version)
     state = record.state if record else None
-    decision = decide_promotion(version, state, tx.latest_promotion(), now_ms)
+    decision = decide_promotion(version, state, tx.latest_promotion(), now_ms, again=again)
     return decision if isinstance(decision, Refuse) else _carry_out(tx, decision, now_ms)
 
 

@@ -31,8 +31,11 @@ class StoredImages:
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_bytes(content)
-        part.replace(path)
+        try:
+            part.write_bytes(content)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)  # of a write that failed, on a disk that may be full
         return True
 
     def keep_only(self, names: Collection[str]) -> None:

@@ -10,6 +10,7 @@ from shared.contracts.models import ModelRecord
 from shared.control_client import ControlClient, RegistryUnavailableError
 from shared.registry_client import RegistryClient, RegistryError
 from trainer.adapters.stored_images import StoredImages
+from trainer.ports import DamagedSupplyError
 
 
 class RegistrySupplies:
@@ -23,13 +24,13 @@ class RegistrySupplies:
         self.images_folder = folder / "images"
 
     async def fetch_bundle(self, record: ModelRecord) -> Path:
-        """Give the folder of a model's bundle. Raises RegistryUnavailableError; may pass."""
+        """Give the folder of a model's bundle; see the port."""
         try:
             bundle = await self._registry.download_bundle(record, self._bundles)
         except BundleError as error:
             # What is on disk is damaged: nothing of it may be trusted for the next try.
             shutil.rmtree(self._bundles / record.bundle_sha256, ignore_errors=True)
-            raise RegistryUnavailableError(str(error)) from error
+            raise DamagedSupplyError(str(error)) from error
         except RegistryError as error:
             raise RegistryUnavailableError(str(error)) from error
         for other in self._bundles.iterdir():
@@ -43,7 +44,7 @@ class RegistrySupplies:
         return [name for name in names if not self._images.has(name)]
 
     async def fetch_image(self, sha256: str) -> None:
-        """Fetch one image. Raises ControlRefusedError, RegistryUnavailableError."""
+        """Fetch one image; see the port."""
         content = await self._control.image_bytes(sha256)
         if not await asyncio.to_thread(self._images.store, sha256, content):
-            raise RegistryUnavailableError(f"image {sha256} came with other bytes")
+            raise DamagedSupplyError(f"image {sha256} came with other bytes")

@@ -1,18 +1,23 @@
 """`run-job`: what the service starts for every job; not for people."""
 
+import errno
 import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from shared.clock import SystemClock
+from shared.observability.error_words import stack_of
 from shared.observability.logs import configure_logs
 from trainer.adapters.line_progress import LineProgress
 from trainer.adapters.parent_exit import exit_with_parent
+from trainer.core.orders import DISK_FAILED_EXIT
 
 _NICE = 19
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 
 def run_job(
@@ -24,7 +29,13 @@ def run_job(
     configure_logs("trainer")
     from trainer.main.job import run_job as run  # noqa: PLC0415
 
-    run(folder, LineProgress(sys.stdout, SystemClock()))
+    try:
+        run(folder, LineProgress(sys.stdout, SystemClock()))
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        structlog.get_logger(__name__).error("disk failed", exception=stack_of(error))
+        raise typer.Exit(DISK_FAILED_EXIT) from error
 
 
 def _step_back() -> None:

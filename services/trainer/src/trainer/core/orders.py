@@ -14,6 +14,13 @@ RESULT_FILE = "result.json"
 CANDIDATE = "candidate"
 """The folder of the candidate's bundle."""
 
+DISK_FAILED = (
+    "The trainer's disk is full or failed: free space in its cache folder, then request the"
+    " training again."
+)
+DISK_FAILED_EXIT = 74
+"""Exit code of a training process whose disk failed: it may be unable to leave its result."""
+
 _UNIQUE_DIGITS = 6
 
 

@@ -10,9 +10,10 @@ from structlog.contextvars import bound_contextvars
 from shared.bundle_files import BundleError, verify_bundle
 from shared.clock import Clock
 from shared.contracts.bundle import MANIFEST_FILE
-from shared.contracts.train import Claim, Job, JobOutcome
+from shared.contracts.train import Claim, Job, JobOutcome, Release
 from shared.control_client import ControlClient, ControlRefusedError, RegistryUnavailableError
-from trainer.core.orders import JobLine, JobResult
+from shared.observability.error_words import kind_of
+from trainer.core.orders import DISK_FAILED, DISK_FAILED_EXIT, JobError, JobLine, JobResult
 from trainer.ports import Ended, Folders, JobEvents, JobMetrics, Processes, Supplies
 from trainer.service.lease import Lease
 from trainer.service.phases import PhaseWatch
@@ -20,6 +21,8 @@ from trainer.service.registry_calls import insist
 from trainer.service.supplying import Supplying, Terms
 
 _log = structlog.get_logger(__name__)
+_RELEASE_S = 3.0
+"""For giving a job back: a shutdown must not wait for a registry that is away."""
 
 
 class JobRunner:
@@ -51,7 +54,7 @@ class JobRunner:
         self._woken.set()
 
     async def run(self) -> None:
-        """Work until cancelled; the job in hand is then left to be taken again."""
+        """Work until cancelled; the job in hand is then given back to be taken again."""
         while True:
             self._woken.clear()
             while (job := await self._claim()) is not None:
@@ -76,14 +79,25 @@ class JobRunner:
         try:
             with bound_contextvars(job_id=job.id):
                 await self._see_through(job)
+        except asyncio.CancelledError:
+            await self._release(job)
+            raise
         finally:
             self._metrics.left()
 
+    async def _release(self, job: Job) -> None:
+        """Give a job back at a shutdown, so that the attempt does not count as lost."""
+        try:
+            async with asyncio.timeout(_RELEASE_S):
+                await self._control.release_job(job.id, Release(holder=self._terms.holder))
+        except (ControlRefusedError, RegistryUnavailableError, TimeoutError) as error:
+            # Its lease runs out, and the attempt counts; a registry before 0.2 knows no release.
+            _log.warning("job not released", job_id=job.id, error=kind_of(error))
+        else:
+            _log.info("job released", job_id=job.id)
+
     async def _see_through(self, job: Job) -> None:
         _log.info("job taken", mode=job.mode, attempt=job.attempt)
-        for other in self._folders.jobs():
-            if other != job.id:  # lost to another trainer once
-                self._folders.remove(other)
         outcome = await self._outcome(job)
         if outcome is None:
             _log.warning("job lost to another trainer")
@@ -115,6 +129,7 @@ class JobRunner:
 
     async def _work(self, job: Job, lease: Lease, phases: PhaseWatch) -> JobOutcome:
         try:
+            self._forget_others(job)
             # A result that is here already: only the handing in was cut off.
             result = self._folders.result(job.id) or await self._train(job, lease)
             if result.error is not None:
@@ -127,8 +142,18 @@ class JobRunner:
             # Its own sentence names a path.
             _log.warning("candidate damaged", error=str(error))
             return self._failed("The candidate's bundle is damaged.")
+        except JobError as error:
+            return self._failed(str(error))
+        except OSError as error:
+            _log.exception("the trainer's disk failed", error=kind_of(error))
+            return self._failed(DISK_FAILED)
         phases.end()
         return outcome
+
+    def _forget_others(self, job: Job) -> None:
+        for other in self._folders.jobs():
+            if other != job.id:  # lost to another trainer once
+                self._folders.remove(other)
 
     async def _train(self, job: Job, lease: Lease) -> JobResult:
         lease.tell(JobLine(phase="fetching", progress=0.0))
@@ -142,7 +167,8 @@ class JobRunner:
                 else:
                     lease.tell(line)
         left = self._folders.result(job.id)
-        return left or JobResult(error=f"The training process ended with code {code}.")
+        ended = f"The training process ended with code {code}."
+        return left or JobResult(error=DISK_FAILED if code == DISK_FAILED_EXIT else ended)
 
     async def _hand_in(self, result: JobResult, bundle: Path) -> JobOutcome:
         """Register the candidate, accepted or not: also what was rejected can be looked at."""

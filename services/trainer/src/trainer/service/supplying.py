@@ -1,22 +1,35 @@
 """Stage: all that a job needs is brought to this disk and checked, then its order is written."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
+
+import structlog
 
 from shared.clock import Clock
 from shared.contracts.dataset import DatasetSnapshot
 from shared.contracts.models import ModelRecord
 from shared.contracts.train import Job
 from shared.control_client import ControlClient, ControlRefusedError
-from trainer.core.orders import JobOrder, candidate_version
-from trainer.ports import Supplies
+from trainer.core.orders import JobError, JobOrder, candidate_version
+from trainer.ports import DamagedSupplyError, Supplies
 from trainer.service.registry_calls import insist
 
+_log = structlog.get_logger(__name__)
+_DAMAGED_BUNDLE = "The registry's copy of the current model is damaged."
+_DAMAGED_IMAGE = "The registry's copy of an image of the dataset is damaged."
+_TRIES = 3
+_RETRY_S = 1.0
 _AT_ONCE = 4
 """Images fetched at once, of 8 MiB each at the most."""
+
+
+A = TypeVar("A")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +61,12 @@ class Supplying:
         self._terms = terms
 
     async def order(self, job: Job) -> JobOrder:
-        """Give the order of a job once all that it names is here. Raises ControlRefusedError."""
+        """Give the order of a job once all that it names is here.
+
+        Raises ControlRefusedError, JobError, OSError.
+        """
         record = await insist(self._control.current_model)
-        bundle = await insist(self._supplies.fetch_bundle, record)
+        bundle = await _whole(self._supplies.fetch_bundle, record, _DAMAGED_BUNDLE)
         snapshot = await insist(self._control.snapshot)
         while not await self._fetch_images(snapshot):
             # An image was deleted meanwhile: only what is in the dataset now is learned from.
@@ -84,7 +100,7 @@ class Supplying:
         async def fetch() -> bool:
             while waiting:
                 try:
-                    await insist(self._supplies.fetch_image, waiting.pop())
+                    await _whole(self._supplies.fetch_image, waiting.pop(), _DAMAGED_IMAGE)
                 except ControlRefusedError as error:
                     if error.status != HTTPStatus.NOT_FOUND:
                         raise
@@ -92,3 +108,17 @@ class Supplying:
             return True
 
         return all(await asyncio.gather(*(fetch() for _ in range(_AT_ONCE))))
+
+
+async def _whole(call: Callable[[A], Awaitable[T]], argument: A, sentence: str) -> T:
+    """Fetch something again that came damaged, a few times: it may be so in the registry.
+
+    Raises JobError with the sentence, and what `call` raises but RegistryUnavailableError.
+    """
+    for n in range(_TRIES):
+        try:
+            return await insist(call, argument)
+        except DamagedSupplyError as error:
+            _log.warning("supply came damaged", error=str(error))
+            await asyncio.sleep(_RETRY_S * 2**n)
+    raise JobError(sentence)

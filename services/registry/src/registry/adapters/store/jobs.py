@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, true, update
 
-from registry.adapters.store.tables import DATASET_IMAGES, JOBS
+from registry.adapters.store.tables import DATASET_IMAGES, JOBS, OPEN_STATES
 from registry.core.dataset import JobMark
 from registry.core.jobs import KeptJob
 from registry.core.lease import Lease
 from shared.contracts.train import (
-    TERMINAL_STATES,
     Curves,
     GateReport,
     Job,
@@ -23,6 +22,7 @@ from shared.contracts.train import (
 
 _PLAIN = tuple(name for name in Job.model_fields if name not in ("metrics", "curves", "gate"))
 _CURVES: TypeAdapter[Curves] = TypeAdapter(Curves)
+_IS_OPEN = JOBS.c.state.in_(OPEN_STATES)
 _NEWEST_FIRST = (JOBS.c.requested_at_ms.desc(), JOBS.c.id.desc())
 
 
@@ -42,11 +42,24 @@ class SqlJobs:
         query = select(JOBS).order_by(*_NEWEST_FIRST).limit(limit)
         return [_job(row) for row in self._connection.execute(query)]
 
-    def open_jobs(self) -> Sequence[KeptJob]:
-        """Give the jobs that have not ended, newest first."""
-        is_open = JOBS.c.state.not_in(TERMINAL_STATES)
-        query = select(JOBS).where(is_open).order_by(*_NEWEST_FIRST)
+    def claimable_jobs(self, now_ms: int, limit: int) -> Sequence[KeptJob]:
+        """Give the oldest jobs that have not ended and that nobody holds, oldest first."""
+        is_free = or_(JOBS.c.lease_until_ms.is_(None), JOBS.c.lease_until_ms <= now_ms)
+        oldest_first = (JOBS.c.requested_at_ms, JOBS.c.id)
+        query = select(JOBS).where(_IS_OPEN, is_free).order_by(*oldest_first).limit(limit)
         return [_job(row) for row in self._connection.execute(query)]
+
+    def has_open_jobs(self, *, running: bool = False) -> bool:
+        """Tell whether any job has not ended. running: only those that a trainer has begun."""
+        begun = JOBS.c.attempt > 0 if running else true()
+        query = select(JOBS.c.id).where(_IS_OPEN, begun).limit(1)
+        return self._connection.execute(query).first() is not None
+
+    def count_open_jobs(self, mode: Mode) -> int:
+        """Count the jobs of a mode that have not ended."""
+        query = select(func.count()).select_from(JOBS).where(_IS_OPEN, JOBS.c.mode == mode)
+        count: int = self._connection.execute(query).scalar_one()
+        return count
 
     def add_job(self, kept: KeptJob) -> None:
         """Insert a job, with the number of the newest image that there is."""
@@ -96,6 +109,7 @@ def _values(kept: KeptJob) -> dict[str, Any]:
         "lease_holder": None if lease is None else lease.holder,
         "lease_until_ms": None if lease is None else lease.until_ms,
         "outcome": None if outcome is None else outcome.model_dump_json(),
+        "releases": kept.releases,
     }
 
 
@@ -111,4 +125,5 @@ def _job(row: Row[*tuple[object, ...]]) -> KeptJob:
         job,
         None if row.lease_holder is None else Lease(row.lease_holder, row.lease_until_ms),
         None if row.outcome is None else JobOutcome.model_validate_json(row.outcome),
+        row.releases,
     )

@@ -29,6 +29,8 @@ MODELS = Table(
     Column("manifest", LargeBinary, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("promoted_at_ms", BigInteger),
+    # The row of a deleted version stays, for the history and so that its name is never used again.
+    Column("deleted_at_ms", BigInteger),
     CheckConstraint(
         "state IN ('candidate', 'current', 'retired', 'rejected')", name="models_state"
     ),
@@ -132,6 +134,7 @@ JOBS = Table(
     Column("lease_until_ms", BigInteger),
     Column("outcome", Text),
     Column("newest_image", BigInteger),  # number of the dataset's newest image at the request
+    Column("releases", Integer, nullable=False, server_default="0"),
     CheckConstraint(
         "state IN ('queued', 'running', 'evaluating',"
         " 'succeeded', 'rejected', 'failed', 'cancelled')",
@@ -140,6 +143,11 @@ JOBS = Table(
 )
 
 Index("jobs_requested", JOBS.c.requested_at_ms)
+
+OPEN_STATES = ("queued", "running", "evaluating")
+_IS_OPEN = text("state IN ('queued', 'running', 'evaluating')")
+
+Index("jobs_open", JOBS.c.requested_at_ms, sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN)
 
 LEASES = Table(
     "leases",
