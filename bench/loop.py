@@ -170,7 +170,7 @@ async def close_the_loop(options: argparse.Namespace) -> bool:
     address = urlsplit(options.url)
     host, port = address.hostname or "127.0.0.1", address.port or 80
     load = Load(host, port, [new_request(image, host) for image in images], options.rate)
-    async with httpx.AsyncClient(base_url=options.url, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=options.url, timeout=60, trust_env=False) as client:
         before = (await client.get("/v1/models/current")).raise_for_status().json()
         loading = asyncio.create_task(load.run())
         started_s = time.perf_counter()

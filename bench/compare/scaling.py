@@ -32,7 +32,7 @@ def time_further_worker(scaling: Scaling, workers: Callable[[], Mapping[int, flo
     if done.returncode != 0:
         raise ChildProcessError(f"adding a worker ended with code {done.returncode}")
     give_up_s = time.monotonic() + _PATIENCE_S
-    with httpx.Client(timeout=_POLL_S * 20) as client:
+    with httpx.Client(timeout=_POLL_S * 20, trust_env=False) as client:
         while not _is_ready(client, scaling.ready_address):
             if time.monotonic() > give_up_s:
                 raise TimeoutError(f"a further worker was not ready in {_PATIENCE_S:g} s")

@@ -1,5 +1,6 @@
 """Where the gateway is and who asks; and a step of a story as httpx takes it."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -24,6 +25,7 @@ class HttpOptions(TypedDict):
     base_url: str
     headers: Mapping[str, str]
     limits: httpx.Limits
+    mounts: Mapping[str, None]
 
 
 def resolve_url(url: str | None) -> str:
@@ -38,6 +40,16 @@ def resolve_url(url: str | None) -> str:
     return found
 
 
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, which no proxy reaches, whatever HTTP_PROXY says."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def http_options(url: str, key: str | None, max_connections: int) -> HttpOptions:
     """Give what an httpx client is made with; the key goes into a header and nowhere else."""
     headers = {"User-Agent": f"{DISTRIBUTION}/{version(DISTRIBUTION)}"}
@@ -47,7 +59,10 @@ def http_options(url: str, key: str | None, max_connections: int) -> HttpOptions
     limits = httpx.Limits(
         max_connections=max_connections, max_keepalive_connections=max_connections
     )
-    return HttpOptions(base_url=url, headers=headers, limits=limits)
+    host = httpx.URL(url).host
+    literal = f"[{host}]" if ":" in host else host
+    direct: dict[str, None] = {f"all://{literal}": None} if is_loopback(host) else {}
+    return HttpOptions(base_url=url, headers=headers, limits=limits, mounts=direct)
 
 
 def new_request(http: httpx.Client | httpx.AsyncClient, step: Send | Open) -> httpx.Request:

@@ -32,6 +32,7 @@ def settings(tmp_path: Path) -> Settings:
         seed_bundle=None,
         max_artifact_bytes=1024 * 1024,
         min_new_images=4,
+        measuring_s=20.0,  # its process takes seconds to start on a busy machine
         kafka=KafkaSettings(topic_prefix="test."),
     )
 

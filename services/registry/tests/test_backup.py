@@ -152,7 +152,10 @@ async def test_a_registry_that_works_on_is_backed_up_as_it_was_but_for_what_it_d
     assert sorted(row[0] for row in copied["dataset_images"]) == sorted(stay)
     assert {row[1:] for row in copied["dataset_audit"]} == {
         *(row[1:] for row in as_it_was["dataset_audit"]),
-        *((line["sha256"], line["action"], line["detail"], line["at_ms"]) for line in deletions),
+        *(
+            (line["sha256"], line["action"], line["detail"], line["at_ms"], '{"0":1}')
+            for line in deletions
+        ),
     }
     assert _names(to, "retrain_data/??/*") == sorted(stay)
     assert {line["action"] for line in deletions} == {"deleted"}

@@ -25,7 +25,7 @@ from shared.kafka.publisher import BrokerUnavailableError
 from shared.kafka.settings import KafkaSettings
 from shared.testing.bundles import sha256_hex
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(420)]
 
 MakeUpload = Callable[..., UploadRecord]
 
@@ -57,7 +57,7 @@ async def _settled(kafka: KafkaSettings, count: int) -> None:
     topic = f"{kafka.topic_prefix}{UPLOADS_LABELLED.name}"
     partitions = [TopicPartition(topic, n) for n in range(UPLOADS_LABELLED.partitions)]
     consumer.assign(partitions)
-    async with started(consumer), asyncio.timeout(60):
+    async with started(consumer), asyncio.timeout(150):
         while sum([await consumer.committed(p) or 0 for p in partitions]) < count:
             await asyncio.sleep(0.05)
 
@@ -211,7 +211,7 @@ async def test_uploads_go_on_when_the_broker_is_back(
         "stopped": (restartable_broker.stop, restartable_broker.start),
         "frozen": (restartable_broker.pause, restartable_broker.resume),
     }[absence]
-    quick = settings.model_copy(update={"publish_timeout_s": 2.0})
+    quick = settings.model_copy(update={"publish_timeout_s": 5.0})
     await asyncio.to_thread(leave)
     async with _registry(quick, kafka) as http:  # it starts, and is ready, without a broker
         assert (await http.get("/health/ready")).is_success

@@ -15,6 +15,7 @@ from shared.contracts.insights import DatasetInsights, ModelInsights
 from shared.contracts.message import Message
 from shared.contracts.models import ModelRecord
 from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob, Release
+from shared.internal_http import new_internal_client
 from shared.observability.error_words import kind_of
 
 _CHUNK_BYTES = 1024 * 1024
@@ -193,7 +194,7 @@ async def new_control_client(
     base_url: str, *, timeout_s: float = 10.0
 ) -> AsyncIterator[ControlClient]:
     """Open a client and close it afterwards. timeout_s: of connecting, each read, each write."""
-    async with httpx.AsyncClient(base_url=base_url, timeout=timeout_s) as http:
+    async with new_internal_client(base_url, timeout_s=timeout_s) as http:
         yield ControlClient(http)
 
 

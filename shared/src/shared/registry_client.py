@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from shared.bundle_files import verify_bundle
 from shared.contracts.bundle import MANIFEST_FILE, FileEntry
 from shared.contracts.models import ModelRecord
+from shared.internal_http import new_internal_client
 
 
 class RegistryError(Exception):
@@ -116,5 +117,5 @@ async def new_registry_client(
     url: str, *, timeout_s: float = 10.0
 ) -> AsyncIterator[RegistryClient]:
     """Open a client for the registry at `url` and close it afterwards."""
-    async with httpx.AsyncClient(base_url=url, timeout=timeout_s) as http:
+    async with new_internal_client(url, timeout_s=timeout_s) as http:
         yield RegistryClient(http)

@@ -12,6 +12,8 @@ from pneumo.bulk.rows import COLUMNS, Row, row_of_cells
 from pneumo.errors import PneumoError
 
 JournalFormat = Literal["csv", "jsonl"]
+_PRIVATE = 0o600
+"""Names of files and findings: for this user alone, until they are shared on purpose."""
 
 
 @dataclass
@@ -31,7 +33,8 @@ class Journal:
 
     def start(self) -> None:
         """Begin a new file. Raises FileExistsError: results are never overwritten."""
-        self._file = self.path.open("x+b")
+        self.path.touch(mode=_PRIVATE, exist_ok=False)
+        self._file = self.path.open("r+b")
         self._append(_head(self.format))
 
     def resume(self, model_version: str, *, explained: bool) -> None:
@@ -45,6 +48,7 @@ class Journal:
             self.start()
             return
         kept = self.path.with_name(self.path.name + ".resumed")
+        kept.touch(mode=_PRIVATE)
         with kept.open("w+b") as file:
             file.write(_head(self.format))
             for row in _rows(self.path, self.format):

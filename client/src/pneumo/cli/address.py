@@ -9,7 +9,7 @@ import typer
 
 from pneumo.async_client import AsyncClient
 from pneumo.client import Client
-from pneumo.connection import resolve_url
+from pneumo.connection import is_loopback, resolve_url
 from pneumo.lanes import Lanes
 from pneumo.retries import RetryPolicy
 
@@ -32,7 +32,9 @@ class Address:
     ) -> AsyncClient:
         """Make a client for much at once; behind a proxy, with httpx's own pool."""
         url = httpx.URL(resolve_url(self.url))
-        proxied = url.scheme in getproxies() and not proxy_bypass(url.host)
+        proxied = (
+            url.scheme in getproxies() and not proxy_bypass(url.host) and not is_loopback(url.host)
+        )
         lanes = None if proxied else Lanes(connections, secure=url.scheme == "https")
         return AsyncClient(
             self.url,

@@ -30,6 +30,10 @@ class StorageError(EmbeddedError):
     """The data folder holds a broker's storage that this broker must not open."""
 
 
+class DataFolderError(EmbeddedError):
+    """The data folder cannot be made, or cannot be closed to other users."""
+
+
 class AlreadyRunningError(EmbeddedError):
     """A stack of the same data folder runs already."""
 

@@ -9,6 +9,7 @@ from registry.adapters.store.jobs import SqlJobs
 from registry.adapters.store.migrate import upgrade
 from registry.core.dataset import Deletion, JobMark
 from registry.core.jobs import decide_claim, decide_outcome, decide_release, new_job
+from registry.ports import AuditLine
 from shared.contracts.dataset import DatasetImage
 from shared.contracts.train import Claim, GateReport, JobOutcome, NewJob
 
@@ -130,11 +131,15 @@ def test_rows_of_an_earlier_release_are_counted_by_their_times(migrated: Engine)
 
 
 def test_the_last_deletion_comes_back_with_its_offsets(migrated: Engine) -> None:
+    lines = [
+        AuditLine("a" * 64, "deleted", "was NORMAL", 9, {0: 1, 12: 2**40}),
+        AuditLine("a" * 64, "deleted", "was NORMAL", 8),
+    ]
     with write_transaction(migrated) as connection:
         dataset = SqlDataset(connection)
         assert dataset.deletion("a" * 64) is None
-        dataset.audit_deletion("a" * 64, "was NORMAL", Deletion(9, {0: 1, 12: 2**40}))
+        dataset.audit(lines[0])
         assert dataset.deletion("a" * 64) == Deletion(9, {0: 1, 12: 2**40})
-        dataset.audit_deletion("a" * 64, "was NORMAL", Deletion(8))
+        dataset.audit(lines[1])
         assert dataset.deletion("a" * 64) == Deletion(8, None)
-        assert [line.at_ms for line in dataset.audit_of("a" * 64)] == [9, 8]
+        assert list(dataset.audit_of("a" * 64)) == lines

@@ -24,8 +24,8 @@ async def test_files_that_come_slowly_do_not_hold_it_up() -> None:
         yield Picture(b"no picture", "viral")
         await asyncio.sleep(3600)
 
-    async with asyncio.timeout(30):
-        found = await MeasuringProcess(seconds=1.5).measure(["viral"], slowly())
+    async with asyncio.timeout(90):
+        found = await MeasuringProcess(seconds=4, start_and_end_s=60).measure(["viral"], slowly())
     assert (found.measured, found.left_out, found.complete) == (2, 1, False)
 
 

@@ -1,14 +1,22 @@
 """The life of a service process: run until asked to stop, then leave cleanly."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable
 
 from shared.observability.logs import log_loop_trouble
 
+PRIVATE_UMASK = 0o077
+"""Whatever a service writes, images among it, is for its own user alone."""
+
 
 def run_service(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run `main(stop)`; SIGINT and SIGTERM set `stop`, an exception ends the process."""
+    """Run `main(stop)`; SIGINT and SIGTERM set `stop`, an exception ends the process.
+
+    Files that are created from now on are readable for this process's user only.
+    """
+    os.umask(PRIVATE_UMASK)
 
     async def guarded() -> None:
         stop = asyncio.Event()

@@ -13,7 +13,7 @@ from embedded.errors import JavaMissingError
 MINIMUM_MAJOR = 17
 """What Kafka 4's broker is compiled for."""
 
-_PROBE_TIMEOUT_S = 20
+_PROBE_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from embedded.errors import StorageError
 from embedded.kafka.jars import KAFKA_VERSION
 from embedded.kafka.properties import BrokerConfig
 
-_FORMAT_TIMEOUT_S = 60
+_FORMAT_TIMEOUT_S = 180
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ STACK_VARIABLE = "PNEUMO_STACK"
 """Set to the data folder in every program: by it we find what a lost supervisor left behind."""
 
 _START_RETRIES = 20
+_UMASK = "077"
+"""Radiographs are in Kafka's segments and in the registry's folder: for this user alone."""
 _UP_AFTER_S = 2
 
 
@@ -30,6 +32,7 @@ logfile_backups = 2
 pidfile = {_escaped(str(data / "supervisord.pid"))}
 childlogdir = {_escaped(str(logs))}
 identifier = pneumostream
+umask = {_UMASK}
 
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
@@ -47,6 +50,7 @@ def render_program(data: Path, logs: Path, program: Program) -> str:
 command = {_escaped(shlex.join(program.command))}
 environment = {_environment(environment)}
 priority = {program.stop_order}
+umask = {_UMASK}
 autostart = false
 autorestart = true
 startsecs = {_UP_AFTER_S}

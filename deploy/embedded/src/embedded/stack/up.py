@@ -22,6 +22,7 @@ from embedded.stack.observing import (
     prepare_prometheus,
 )
 from embedded.stack.orphans import end_orphans
+from embedded.stack.private_folder import make_private
 from embedded.stack.programs import (
     GATEWAY,
     KAFKA,
@@ -53,7 +54,11 @@ def up(
 
     Raises an EmbeddedError where something outside stood in the way.
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
+    was_open = make_private(settings.data)
+    if was_open is not None:
+        reporter.say(
+            f"Other users could read {settings.data} (mode {was_open:04o}); it is 0700 now."
+        )
     supervisord = Supervisord(settings.data)
     with hold_lock(settings.data), _interruptible():
         if supervisord.is_running():

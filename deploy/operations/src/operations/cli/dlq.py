@@ -60,6 +60,7 @@ def show(
     with one_sentence(settings):
         entry, letter = asyncio.run(_show(settings, id_))
         if image is not None:
+            image.touch(mode=0o600)  # a radiograph: for this user alone
             image.write_bytes(letter.image)
     say(letter_json(entry, letter) if as_json else letter_view(entry, letter), as_json=as_json)
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import obstore
 import structlog
@@ -16,7 +17,7 @@ from obstore.store import S3Store
 from registry.ports import ArtifactsUnavailableError, StartError
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config
+    from obstore.store import ClientConfig, S3Config
 
 _log = structlog.get_logger(__name__)
 
@@ -26,6 +27,7 @@ _PART_BYTES = 5 * 1024 * 1024
 _PARTS_AT_ONCE = 2
 _NOBODY = ".available"
 """A key that nobody stores."""
+_NO_PROXY = "http://127.0.0.1:9"
 
 _CODE = re.compile(r"<Code>([A-Za-z0-9]{1,60})</Code>")
 _STATUS = re.compile(r"non-2xx status code: ([0-9]{3})")
@@ -110,21 +112,31 @@ def open_bucket(url: str, endpoint: str | None = None, *, answer_s: float = _ANS
     the library. Raises StartError where they cannot be used.
     """
     elsewhere: S3Config = {} if endpoint is None else {"endpoint": endpoint}
-    # Plain HTTP only to an endpoint that was named so: nothing may lead there by itself.
-    allow_http = endpoint is not None and endpoint.startswith("http://")
     try:
-        store = _new_store(url, elsewhere, answer_s, allow_http=allow_http)
+        store = _new_store(url, elsewhere, answer_s, _of_connection(endpoint))
     except (BaseError, ValueError):
         raise StartError("PNEUMO_REGISTRY_FILES_URL or one of AWS_* cannot be used.") from None
     return Bucket(store, answer_s=answer_s)
 
 
-def _new_store(url: str, config: "S3Config", answer_s: float, *, allow_http: bool) -> S3Store:
+def _of_connection(endpoint: str | None) -> "ClientConfig":
+    # Plain HTTP only to an endpoint that was named so: nothing may lead there by itself.
+    if endpoint is None or not endpoint.startswith("http://"):
+        return {"allow_http": False}
+    # And through no proxy, which would read every image. The library ignores HTTP_PROXY only if it
+    # is given a proxy of its own; this one is never asked, because the one host is excluded.
+    host = urlsplit(endpoint).hostname or ""
+    return {"allow_http": True, "proxy_url": _NO_PROXY, "proxy_excludes": host}
+
+
+def _new_store(
+    url: str, config: "S3Config", answer_s: float, connection: "ClientConfig"
+) -> S3Store:
     return S3Store.from_url(
         url,
         config=config,
         client_options={
-            "allow_http": allow_http,
+            **connection,
             "connect_timeout": timedelta(seconds=min(3.0, answer_s)),
             "timeout": timedelta(seconds=3 * answer_s),  # a part of a large object is sent in it
         },

@@ -1,6 +1,7 @@
 """The background work of one registry among several: begun, and ended, with the leadership."""
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
@@ -20,10 +21,35 @@ Duty: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 """Work of a leader; cancelled when it leads no more."""
 
 
+class Leadership:
+    """Tells whether this registry leads at this moment, by a clock that is never set back.
+
+    A duty asks immediately before it does what only a leader may do: the process may have been
+    frozen since its last step, and the task that ends its duties may not have had its turn yet.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until_s = -math.inf
+
+    def is_held(self) -> bool:
+        """Tell whether the lease is certainly this registry's, MARGIN_S included."""
+        return self._clock.monotonic_s() < self._until_s
+
+    def hold_until(self, until_s: float) -> None:
+        """Note when the lease has to be given up, on the monotonic clock."""
+        self._until_s = until_s
+
+    def end(self) -> None:
+        """Note that this registry does not lead."""
+        self._until_s = -math.inf
+
+
 class Leader:
     """Does its duties for as long as it holds the lease.
 
-    holder: the same for a registry that starts again, and for no other.
+    holder: the same for a registry that starts again, and for no other. leadership: told when the
+    lease is won, renewed and lost, for the duties to ask.
     """
 
     def __init__(
@@ -34,12 +60,14 @@ class Leader:
         duties: Sequence[Duty],
         *,
         metrics: CollectorRegistry,
+        leadership: Leadership | None = None,
         renew_s: float = RENEW_S,
     ) -> None:
         self._store = store
         self._clock = clock
         self._holder = holder
         self._duties = duties
+        self._leadership = leadership or Leadership(clock)
         self._renew_s = renew_s
         self._is_leader = Gauge(
             "pneumo_registry_leader",
@@ -68,12 +96,14 @@ class Leader:
     async def _lead(self, until_s: float) -> None:
         _log.info("registry leads", holder=self._holder)
         self._is_leader.set(1)
+        self._leadership.hold_until(until_s)
         try:
             async with asyncio.TaskGroup() as tasks:
                 at_work = [tasks.create_task(duty()) for duty in self._duties]
                 try:
                     await self._keep(until_s)
                 finally:
+                    self._leadership.end()
                     for task in at_work:
                         task.cancel()
         finally:
@@ -93,11 +123,12 @@ class Leader:
             if renewed_s is None:
                 return
             until_s = renewed_s
+            self._leadership.hold_until(until_s)
 
     async def _take(self) -> float | None:
         """Take or renew the lease; give until when it is safe to lead, None if another has it."""
-        asked_s, now_ms = self._clock.monotonic_s(), self._clock.now_ms()
-        if not await self._store.write(lambda tx: _take(tx, self._holder, now_ms)):
+        asked_s = self._clock.monotonic_s()
+        if not await self._store.write(lambda tx: _take(tx, self._holder, self._clock)):
             return None
         return asked_s + LEASE_MS / _MS_A_SECOND - MARGIN_S
 
@@ -109,8 +140,10 @@ class Leader:
             _log.warning("leadership not given back", error=str(error))
 
 
-def _take(tx: Transaction, holder: str, now_ms: int) -> bool:
-    lease = decide_leadership(tx.lease(LEADERSHIP), holder, now_ms)
+def _take(tx: Transaction, holder: str, clock: Clock) -> bool:
+    # The time is read in here, where no other writes: one from before the transaction may be old
+    # (a frozen process, a database that was slow), and another's lease would look damaged by it.
+    lease = decide_leadership(tx.lease(LEADERSHIP), holder, clock.now_ms())
     if lease is None:
         return False
     tx.keep_lease(LEADERSHIP, lease)

@@ -14,14 +14,17 @@ from shared.contracts.insights import Measures
 
 _PROGRAM = "registry.adapters.measuring"
 _START_AND_END_S = 10.0
-"""What the process may take beside its looking, on a machine that is busy."""
 
 
 class MeasuringProcess:
-    """A PictureMeasures port. seconds: how long it looks at the most."""
+    """A PictureMeasures port. seconds: how long it looks at the most.
 
-    def __init__(self, *, seconds: float) -> None:
+    start_and_end_s: what the process may take beside its looking.
+    """
+
+    def __init__(self, *, seconds: float, start_and_end_s: float = _START_AND_END_S) -> None:
         self._seconds = seconds
+        self._start_and_end_s = start_and_end_s
 
     async def measure(self, classes: Sequence[str], pictures: AsyncIterator[Picture]) -> Measures:
         """Measure as many as there is time for, in order; see the port."""
@@ -33,7 +36,7 @@ class MeasuringProcess:
         except OSError as error:
             raise MeasuringError("the measuring process did not start") from error
         try:
-            async with asyncio.timeout(self._seconds + _START_AND_END_S):
+            async with asyncio.timeout(self._seconds + self._start_and_end_s):
                 told = await _ask(process, order, pictures)
         except TimeoutError as error:
             raise MeasuringError("the measuring process took too long") from error

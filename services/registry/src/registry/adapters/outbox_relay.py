@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -25,7 +26,11 @@ _FORGET_EVERY_MS = 5_000
 
 
 class OutboxRelay:
-    """A background task over the outbox; HTTP never waits for it, nor for the broker."""
+    """A background task over the outbox; HTTP never waits for it, nor for the broker.
+
+    may_send: asked immediately before each event is sent. An event that a frozen process still
+    holds may be older than what another registry has sent meanwhile.
+    """
 
     def __init__(
         self,
@@ -35,11 +40,13 @@ class OutboxRelay:
         *,
         topic_prefix: str,
         metrics: CollectorRegistry,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store = store
         self._open_publisher = open_publisher
         self._clock = clock
         self._topic_prefix = topic_prefix
+        self._may_send = may_send
         self._woken = asyncio.Event()
         self._forget_at_ms = 0
         self._unsent = Gauge(
@@ -94,6 +101,9 @@ class OutboxRelay:
         async with self._open_publisher() as publisher:
             while batch := await self._store.read(lambda tx: tx.unsent(_BATCH)):
                 for unsent in batch:
+                    if not self._may_send():
+                        _log.warning("events wait, another registry may lead")
+                        return
                     await self._send(publisher, unsent)
 
     async def _forget(self) -> None:

@@ -1,7 +1,6 @@
 """The dataset: counted, listed, handed out, relabelled, deleted."""
 
 import asyncio
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response, status
@@ -11,6 +10,7 @@ from registry.core.refusals import Refuse, RegistryCode
 from registry.http.bodies import describe_body, read_message
 from registry.http.paths import Digest
 from registry.http.problems import ProblemWriter, problem_responses
+from registry.ports import AuditLine
 from registry.service.dataset import DatasetService
 from shared.contracts.dataset import DatasetImage, DatasetSnapshot, DatasetSummary, Label
 from shared.contracts.errors import ErrorCode
@@ -93,7 +93,7 @@ def new_images_router(service: DatasetService, problems: ProblemWriter) -> APIRo
         lines = await service.audit(sha256)
         if isinstance(lines, Refuse):
             return problems.respond(lines)
-        return JSONResponse({"audit": [asdict(line) for line in lines]})
+        return JSONResponse({"audit": [_told(line) for line in lines]})
 
     return router
 
@@ -133,3 +133,12 @@ def new_decisions_router(service: DatasetService, problems: ProblemWriter) -> AP
 
 def _json(message: Message) -> Response:
     return Response(message.to_bytes(), media_type="application/json")
+
+
+def _told(line: AuditLine) -> dict[str, object]:
+    return {
+        "sha256": line.sha256,
+        "action": line.action,
+        "detail": line.detail,
+        "at_ms": line.at_ms,
+    }

@@ -15,7 +15,7 @@ from registry.adapters.disk_space import DiskSpace
 from registry.adapters.exclusive_folder import hold_folder, holder_of
 from registry.adapters.kafka_publisher import new_open_publisher
 from registry.adapters.kafka_uploads import new_open_uploads
-from registry.adapters.leader import Leader
+from registry.adapters.leader import Leader, Leadership
 from registry.adapters.measuring_process import MeasuringProcess
 from registry.adapters.outbox_relay import OutboxRelay
 from registry.adapters.readiness import ReadinessProbe
@@ -74,12 +74,14 @@ async def build(
         if settings.files_url is None:
             await _refuse_to_share(store, settings, clock.now_ms())
         artifacts, images = open_files(settings)
+        leadership = Leadership(clock)
         relay = OutboxRelay(
             store,
             open_publisher or new_open_publisher(settings.kafka, timeout_s=timeout_s),
             clock,
             topic_prefix=settings.kafka.topic_prefix,
             metrics=metrics,
+            may_send=leadership.is_held,
         )
         ends = upload_ends or KafkaUploadEnds(settings.kafka)
         services = _new_services(settings, store, (artifacts, images), clock, relay.wake, ends)
@@ -100,9 +102,10 @@ async def build(
             UploadsSubscriber(open_feed, services.dataset, metrics=metrics).run,
             RetrainOccasions(services.jobs, settings.retrain_rules).run,
         )
+        holder = holder_of(settings.data_dir)
         async with _at_work(
             probe.run(),
-            Leader(store, clock, holder_of(settings.data_dir), duties, metrics=metrics).run(),
+            Leader(store, clock, holder, duties, metrics=metrics, leadership=leadership).run(),
             Census(store, metrics=metrics).run(),
             DiskSpace(settings.data_dir, metrics=metrics).run(),
         ):

@@ -14,12 +14,13 @@ from shared.contracts.train import GateReport, JobState, Mode
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """Something was done to an image of the dataset."""
+    """Something was done to an image of the dataset. upload_ends: of a deletion, see Deletion."""
 
     sha256: str
     action: Literal["conflict", "relabelled", "deleted"]
     detail: str
     at_ms: int
+    upload_ends: Mapping[int, int] | None = None
 
 
 class DatasetRows(Protocol):
@@ -85,10 +86,6 @@ class DatasetRows(Protocol):
 
     def audit(self, line: AuditLine) -> None:
         """Append a line to the audit."""
-        ...
-
-    def audit_deletion(self, sha256: str, detail: str, deletion: Deletion) -> None:
-        """Append the line of a deletion to the audit."""
         ...
 
     def audit_of(self, sha256: str) -> Sequence[AuditLine]:

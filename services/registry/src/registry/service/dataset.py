@@ -186,5 +186,5 @@ def _delete(tx: Transaction, sha256: str, deletion: Deletion) -> Refuse | None:
     if image is None:
         return None if tx.deletion(sha256) is not None else _no_image(sha256)
     tx.remove_image(sha256)
-    tx.audit_deletion(sha256, f"was {image.label}", deletion)
+    tx.audit(AuditLine(sha256, "deleted", f"was {image.label}", deletion.at_ms, deletion.ends))
     return None

@@ -106,10 +106,7 @@ class SqlDataset:
             .limit(1)
         )
         row = self._connection.execute(query).one_or_none()
-        if row is None:
-            return None
-        ends = None if row.upload_ends is None else _ENDS.validate_json(row.upload_ends)
-        return Deletion(row.at_ms, ends)
+        return None if row is None else Deletion(row.at_ms, _ends(row.upload_ends))
 
     def deleted_images(self) -> Sequence[str]:
         """Give the sha256 of what was deleted and did not come back."""
@@ -150,16 +147,13 @@ class SqlDataset:
 
     def audit(self, line: AuditLine) -> None:
         """Append a line to the audit."""
+        ends = line.upload_ends
         row = insert(DATASET_AUDIT).values(
-            sha256=line.sha256, action=line.action, detail=line.detail, at_ms=line.at_ms
-        )
-        self._connection.execute(row)
-
-    def audit_deletion(self, sha256: str, detail: str, deletion: Deletion) -> None:
-        """Append the line of a deletion to the audit."""
-        ends = None if deletion.ends is None else _ENDS.dump_json(dict(deletion.ends)).decode()
-        row = insert(DATASET_AUDIT).values(
-            sha256=sha256, action="deleted", detail=detail, at_ms=deletion.at_ms, upload_ends=ends
+            sha256=line.sha256,
+            action=line.action,
+            detail=line.detail,
+            at_ms=line.at_ms,
+            upload_ends=None if ends is None else _ENDS.dump_json(dict(ends)).decode(),
         )
         self._connection.execute(row)
 
@@ -171,7 +165,7 @@ class SqlDataset:
             .order_by(DATASET_AUDIT.c.number)
         )
         return [
-            AuditLine(row.sha256, row.action, row.detail, row.at_ms)
+            AuditLine(row.sha256, row.action, row.detail, row.at_ms, _ends(row.upload_ends))
             for row in self._connection.execute(query)
         ]
 
@@ -187,6 +181,10 @@ class SqlDataset:
         column = query.selected_columns[0]
         rows = self._connection.execute(query.group_by(column).order_by(column))
         return {str(label): int(count) for label, count in rows.all()}
+
+
+def _ends(text: str | None) -> dict[int, int] | None:
+    return None if text is None else _ENDS.validate_json(text)
 
 
 def _stored_after(mark: JobMark) -> ColumnElement[bool]:
