@@ -12,7 +12,7 @@ from registry.adapters.frames import frame_of
 from registry.ports import MeasuringError, Picture
 from shared.contracts.insights import Measures
 
-_PROGRAM = "registry.adapters.measuring"
+PROGRAM = (sys.executable, "-m", "registry.adapters.measuring")
 _START_AND_END_S = 10.0
 """What the process may take beside its looking, on a machine that is busy."""
 
@@ -20,15 +20,16 @@ _START_AND_END_S = 10.0
 class MeasuringProcess:
     """A PictureMeasures port. seconds: how long it looks at the most."""
 
-    def __init__(self, *, seconds: float) -> None:
+    def __init__(self, *, seconds: float, program: Sequence[str] = PROGRAM) -> None:
         self._seconds = seconds
+        self._program = program
 
     async def measure(self, classes: Sequence[str], pictures: AsyncIterator[Picture]) -> Measures:
         """Measure as many as there is time for, in order; see the port."""
         order = orjson.dumps({"classes": list(classes), "seconds": self._seconds})
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", _PROGRAM, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
+                *self._program, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
             )
         except OSError as error:
             raise MeasuringError("the measuring process did not start") from error
