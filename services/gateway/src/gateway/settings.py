@@ -40,8 +40,9 @@ class Settings(BaseSettings):
     """Files that wait for a decoder, at most."""
     dicom_timeout_s: float = Field(default=20.0, gt=0, le=300)
     """In which a file must be decoded; its decoder is ended then."""
-    dicom_memory_bytes: int = Field(default=1024 * _MIB, ge=256 * _MIB)
-    """Addresses that one decoder may have (RLIMIT_AS)."""
+    dicom_memory_bytes: int = Field(default=896 * _MIB, ge=256 * _MIB)
+    """Maximum address space of one DICOM decoder, in bytes (RLIMIT_AS); a file that needs more is
+    refused. The largest JPEG 2000 that is taken needs 850 MiB."""
     max_in_flight: int = Field(default=512, ge=1)
     """Requests accepted and not yet answered, at most."""
     max_in_flight_bytes: int = Field(default=256 * _MIB, ge=1)

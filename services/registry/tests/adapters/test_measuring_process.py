@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from registry.adapters.measuring_process import MeasuringProcess
 from registry.ports import ArtifactsUnavailableError, Picture
+from shared.testing.hostile_images import SIDE_PX, new_blank_png
 
 
 def _drawn() -> bytes:
@@ -52,3 +54,24 @@ async def test_files_that_fail_are_no_measures() -> None:
 
     with pytest.raises(ArtifactsUnavailableError):
         await MeasuringProcess(seconds=1.0).measure(["viral"], failing())
+
+
+def _program(*changes: str) -> tuple[str, ...]:
+    """Run the process with something changed, and as fast as the test itself."""
+    lines = ("import os", "from registry.adapters import measuring", "os.nice = abs", *changes)
+    return sys.executable, "-c", "\n".join((*lines, "measuring.main()"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "measured"), [((), 2), (("measuring.MEMORY_BYTES = 80 << 20",), 1)]
+)
+async def test_an_image_beyond_the_memory_bound_is_left_out(changes, measured) -> None:
+    async def pictures() -> AsyncIterator[Picture]:
+        yield Picture(new_blank_png("RGBA", 5_792), "viral")  # the worst that is decoded
+        yield Picture(new_blank_png("RGBA", SIDE_PX), "viral")  # too large for the header's reader
+        yield Picture(_drawn(), "viral")
+
+    program = _program(*changes)
+    async with asyncio.timeout(100):
+        found = await MeasuringProcess(seconds=90.0, program=program).measure(["viral"], pictures())
+    assert (found.measured, found.left_out) == (measured, 3 - measured)

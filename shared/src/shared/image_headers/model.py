@@ -10,8 +10,8 @@ MAX_PIXELS = 40_000_000
 MAX_DECODED_BYTES = 128 * 1024 * 1024
 """Maximum memory that one decoder needs for its pixels, bytes; see `ImageHeader.decoded_bytes`.
 
-40 megapixels of 8 or 16 bits of grey fit, 33 megapixels of colour do. Raise it only together with
-the containers' memory limits, which a test derives from it."""
+40 megapixels of 8 or 16 bits of grey fit, 33 megapixels of colour do, and 8 to 11 of WebP. Raise it
+only together with the containers' memory limits, which a test derives from it."""
 
 MAX_SEGMENTS = 512
 """Maximum metadata segments, chunks, blocks or tags before an image's pixels."""

@@ -7,7 +7,8 @@ so that a test measures the worst case and not a sample.
 import io
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from PIL import Image
 
@@ -232,28 +233,28 @@ def new_blank_webp(side_px: int, *, lossless: bool = True, alpha: bool = False) 
     return buffer.getvalue()
 
 
-def worst_admitted() -> dict[str, bytes]:
-    """Return images that cost the most memory or time of all that are decoded, by name."""
-    colour_px, deep_px, deepest_px = 5_792, 4_728, 4_096
-    return {
-        "png, 16 bits of grey": new_blank_png("I;16", filter_type=4),
-        "png, colour": new_blank_png("RGB", colour_px, filter_type=4),
-        "png, colour, one shade transparent": new_blank_png(
-            "RGB", colour_px, extra=chunk(b"tRNS", bytes(6))
-        ),
-        "png, grey and alpha": new_blank_png("LA", colour_px, filter_type=4),
-        "png, colour and alpha": new_blank_png("RGBA", colour_px, filter_type=4),
-        "png, colour and alpha, interlaced": new_blank_png("RGBA", colour_px, interlaced=True),
-        "png, 16 bits of colour": new_blank_png("RGB;16", deep_px, filter_type=4),
-        "png, 16 bits of colour and alpha": new_blank_png("RGBA;16", deepest_px, filter_type=4),
-        "png, transparent palette": with_transparent_palette(),
-        "gif": new_blank_gif(),
-        "tiff, floats": new_blank_tiff("F", deepest_px, "tiff_adobe_deflate"),
-        "tiff, colour and alpha": new_blank_tiff("RGBA", deepest_px, "tiff_lzw"),
-        "tiff, cmyk": new_blank_tiff("CMYK", deepest_px, "packbits"),
-        "webp, lossless": new_blank_webp(2_896),
-        "webp, alpha": new_blank_webp(2_896, alpha=True),
-        "webp, lossy": new_blank_webp(3_344, lossless=False),
-        "jpeg, refining scans": progressive_scan_flood(7),
-        "jpeg, first scans": progressive_scan_flood(7, refining=False),
-    }
+_COLOUR_PX, _DEEP_PX, _DEEPEST_PX = 5_792, 4_728, 4_096
+
+WORST_ADMITTED: dict[str, Callable[[], bytes]] = {
+    "png, 16 bits of grey": partial(new_blank_png, "I;16", filter_type=4),
+    "png, colour": partial(new_blank_png, "RGB", _COLOUR_PX, filter_type=4),
+    "png, colour, one shade transparent": partial(
+        new_blank_png, "RGB", _COLOUR_PX, extra=chunk(b"tRNS", bytes(6))
+    ),
+    "png, grey and alpha": partial(new_blank_png, "LA", _COLOUR_PX, filter_type=4),
+    "png, colour and alpha": partial(new_blank_png, "RGBA", _COLOUR_PX, filter_type=4),
+    "png, interlaced": partial(new_blank_png, "RGBA", _COLOUR_PX, interlaced=True),
+    "png, 16 bits of colour": partial(new_blank_png, "RGB;16", _DEEP_PX, filter_type=4),
+    "png, 16 bits and alpha": partial(new_blank_png, "RGBA;16", _DEEPEST_PX, filter_type=4),
+    "png, transparent palette": with_transparent_palette,
+    "gif": new_blank_gif,
+    "tiff, floats": partial(new_blank_tiff, "F", _DEEPEST_PX, "tiff_adobe_deflate"),
+    "tiff, colour and alpha": partial(new_blank_tiff, "RGBA", _DEEPEST_PX, "tiff_lzw"),
+    "tiff, cmyk": partial(new_blank_tiff, "CMYK", _DEEPEST_PX, "packbits"),
+    "webp, lossless": partial(new_blank_webp, 2_896),
+    "webp, alpha": partial(new_blank_webp, 2_896, alpha=True),
+    "webp, lossy": partial(new_blank_webp, 3_344, lossless=False),
+    "jpeg, refining scans": partial(progressive_scan_flood, 7),
+    "jpeg, first scans": partial(progressive_scan_flood, 7, refining=False),
+}
+"""What costs the most memory or time of all that is decoded, by name."""

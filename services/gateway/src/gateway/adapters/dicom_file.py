@@ -37,8 +37,8 @@ MOST_PIXELS = 4_000_000
 """Of that picture, whatever its shape: as noise it is a PNG of 4 MB, and Kafka takes 8 MiB."""
 _MAX_LUT_ENTRIES = 65_536
 _QUICK = 1
-_COUNTED_TOGETHER = 1 << 20
-"""Pixels; to count them, NumPy makes 8 bytes of each."""
+_TOGETHER = 1 << 20
+"""Pixels counted or looked up at once; NumPy makes 8 bytes of each."""
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _BITS = (8, 16)
 _MIN_BITS_STORED = 8
@@ -141,10 +141,14 @@ def _levels(pixels: Stored, scale: GreyScale, *, is_signed: bool) -> NDArray[np.
     if is_signed:
         stored[possible // 2 :] -= possible
     counts = np.zeros(possible, dtype=np.int64)
-    rows = max(1, _COUNTED_TOGETHER // pixels.shape[1])
+    rows = max(1, _TOGETHER // pixels.shape[1])
     for start in range(0, len(pixels), rows):
         counts += np.bincount(pixels[start : start + rows].ravel(), minlength=possible)
-    return level_table(stored, counts, scale)[pixels]
+    table = level_table(stored, counts, scale)
+    levels = np.empty(pixels.shape, np.uint8)
+    for start in range(0, len(pixels), rows):
+        levels[start : start + rows] = table[pixels[start : start + rows]]
+    return levels
 
 
 def _png(levels: NDArray[np.uint8]) -> bytes:

@@ -5,9 +5,11 @@ It decodes what strangers have sent, and what it takes of memory ends with it.
 """
 
 import os
+import resource
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from registry.adapters.frames import Frames
 from shared.contracts.bundle import PreprocessingSpec
@@ -35,6 +37,9 @@ _LEVELS = 8
 _DIGITS = 6
 _NICE = 10
 _SIZE_PX = PreprocessingSpec().size_px
+MEMORY_BYTES = 320 * 1024 * 1024
+"""Addresses that this process may have beside its libraries: the worst image that is decoded fits,
+and registry and process fit the registry's container."""
 
 
 class Order(Message):
@@ -52,7 +57,7 @@ def look(order: Order, frames: Frames) -> Measures:
     while (label := frames.take()) is not None and (content := frames.take()) is not None:
         try:
             grey = decode_grey(content, _SIZE_PX)
-        except ImageError:
+        except (ImageError, MemoryError):
             left_out += 1
         else:
             measured.append(measure(label.decode(), grey))
@@ -111,9 +116,18 @@ def _contrast(found: Contrast | None) -> ClassContrast | None:
     )
 
 
+def bound_memory(more_bytes: int) -> None:
+    """Let this process have so many more bytes of addresses than it has now (RLIMIT_AS)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + more_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
 def main() -> None:
     """Read an order and its pictures from standard input, and write what was seen."""
     os.nice(_NICE)
+    if sys.platform == "linux":
+        bound_memory(MEMORY_BYTES)
     frames = Frames(sys.stdin.fileno())
     order = Order.model_validate_json(frames.take() or b"")
     sys.stdout.write(look(order, frames).model_dump_json())

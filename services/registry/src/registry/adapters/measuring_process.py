@@ -12,26 +12,33 @@ from registry.adapters.frames import frame_of
 from registry.ports import MeasuringError, Picture
 from shared.contracts.insights import Measures
 
-_PROGRAM = "registry.adapters.measuring"
+PROGRAM = (sys.executable, "-m", "registry.adapters.measuring")
 _START_AND_END_S = 10.0
 
 
 class MeasuringProcess:
     """A PictureMeasures port. seconds: how long it looks at the most.
 
-    start_and_end_s: what the process may take beside its looking.
+    start_and_end_s: what the process may take beside its looking. program: its command line.
     """
 
-    def __init__(self, *, seconds: float, start_and_end_s: float = _START_AND_END_S) -> None:
+    def __init__(
+        self,
+        *,
+        seconds: float,
+        start_and_end_s: float = _START_AND_END_S,
+        program: Sequence[str] = PROGRAM,
+    ) -> None:
         self._seconds = seconds
         self._start_and_end_s = start_and_end_s
+        self._program = program
 
     async def measure(self, classes: Sequence[str], pictures: AsyncIterator[Picture]) -> Measures:
         """Measure as many as there is time for, in order; see the port."""
         order = orjson.dumps({"classes": list(classes), "seconds": self._seconds})
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", _PROGRAM, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
+                *self._program, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
             )
         except OSError as error:
             raise MeasuringError("the measuring process did not start") from error
