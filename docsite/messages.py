@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 from shared.contracts import topics
+from shared.contracts.accepted import ACCEPTED_SCHEMA
 from shared.contracts.dataset import SCHEMA as UPLOAD_SCHEMA
 from shared.contracts.dead_letters import Cause
 from shared.contracts.models import ModelPromoted, WorkerStatus
@@ -49,6 +51,13 @@ _UPLOAD: Headers = {
     "source": _header("A pseudonym of where it comes from; `upload` unless told."),
     "patient": _header("A pseudonym of the patient, where told."),
 }
+_ACCEPTED: Headers = {
+    "id": _header("The prediction's id, a UUIDv7; the record's key as well.", format="uuid"),
+    "schema": _header("Kind and version of the record.", const=ACCEPTED_SCHEMA),
+    "deadline": _header("That of the request, unix milliseconds.", pattern="^[0-9]+$"),
+    "partition": _header("Where the request is on `predict.requests`.", pattern="^[0-9]+$"),
+    "offset": _header("At which offset; -1 if the broker did not say.", pattern="^-?[0-9]+$"),
+}
 _REQUIRED_OF_REQUESTS = ("id", "schema", "content-type", "deadline", "attempt")
 _OF_RESULTS: Headers = {
     "schema": _header("Kind and version of the record.", const=RESULT_SCHEMA),
@@ -62,7 +71,7 @@ _OF_TRAIN_EVENTS: Headers = {
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One topic. body: the type of its value; bytes: an image as it was sent.
+    """One topic. body: the type of its value; bytes: an image as it was sent; NoneType: none.
 
     tombstone: whether there are records without a value.
     """
@@ -98,6 +107,21 @@ DESCRIBED = (
         ("every gateway (no group)", "operations (audit)"),
         _OF_RESULTS,
         ("schema", "content-type"),
+    ),
+    Described(
+        topics.PREDICT_ACCEPTED,
+        "An accepted request whose id a client may hold, without its image: written before the "
+        "202 of `respond-async`, and before a 504 names a `Location`.",
+        "the prediction's id",
+        NoneType,
+        ("gateway",),
+        (
+            "gateway (look-up by id)",
+            "inference-worker (after retention deleted requests)",
+            "operations (audit)",
+        ),
+        _ACCEPTED,
+        tuple(_ACCEPTED),
     ),
     Described(
         topics.PREDICT_RETRY,

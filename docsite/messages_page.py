@@ -1,6 +1,7 @@
 """The topics as a page, out of the AsyncAPI document and the contracts."""
 
 from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 from docsite.messages import DESCRIBED, Described
@@ -51,7 +52,8 @@ def _kept(each: Described) -> str:
 def _topic(each: Described, message: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
     payload = message["payload"]
     named = schemas.get(payload.get("$ref", "").rpartition("/")[2], {})
-    body = "the image's bytes" if each.body is bytes else _payload(payload, named)
+    bodies = {bytes: "the image's bytes", NoneType: "none"}
+    body = bodies.get(each.body) or _payload(payload, named)
     parts = [
         f"## {each.topic.name}",
         each.summary,

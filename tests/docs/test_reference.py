@@ -11,6 +11,7 @@ from docsite.asyncapi import asyncapi_document
 from docsite.files import REFERENCE, stale, texts, write
 from docsite.messages import DESCRIBED
 from docsite.settings_page import unexplained
+from shared.contracts.accepted import AcceptedRequest
 from shared.contracts.dataset import UploadHeaders
 from shared.contracts.dead_letters import Attempt, Cause, DeadLetter
 from shared.contracts.headers import RequestHeaders
@@ -79,6 +80,7 @@ def test_golden_messages_are_what_the_document_says(golden):
         ("predict.requests", REQUEST.to_kafka()),
         ("predict.retry", [*RETRY.to_kafka(), ("attempts", b"[]")]),
         ("predict.dlq", LETTER.to_kafka()),
+        ("predict.accepted", AcceptedRequest(REQUEST.id, 1, 2, 3).to_kafka()),
         ("uploads.labelled", UPLOAD.encode()),
     ],
 )

@@ -15,6 +15,10 @@ class TopicUnreadableError(Exception):
     """The broker went away, or the topic is not there. Retriable."""
 
 
+class TopicMissingError(TopicUnreadableError):
+    """The cluster has no such topic."""
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A dead letter as it lies in the topic, its stack and its image included."""
@@ -29,6 +33,11 @@ class Log(Protocol[T]):
     @property
     def unreadable(self) -> int:
         """How many records were none of ours so far."""
+        ...
+
+    @property
+    def cut_ms(self) -> int:
+        """Up to when retention has deleted records of the time that was asked for; 0: none."""
         ...
 
     async def read(self) -> list[T]:

@@ -69,6 +69,29 @@ def test_a_dead_letter_is_no_outcome():
     assert (report.lost, report.dead_letters) == (("a",), 1)
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "lost", "expired"), [([told(LATE)], (), 1), ([told(OK)], (), 0), ([], ("a",), 0)]
+)
+def test_what_an_outage_has_deleted_is_judged_by_its_entry(outcomes, lost, expired):
+    entry = Accepted("a", 2_000, 12_000, is_entry=True)
+    report = audit(Seen([entry], outcomes), WINDOW)
+    assert (report.accepted, report.deleted, report.deleted_expired) == (1, 1, expired)
+    assert report.lost == lost
+    assert report.sound is not bool(lost)
+
+
+def test_a_request_that_is_there_is_not_deleted_whatever_its_entry_says():
+    entry = Accepted("a", 2_000, 12_000, is_entry=True)
+    for seen in ([entry, accepted()], [accepted(), entry]):
+        report = audit(Seen(seen, [told(OK)]), WINDOW)
+        assert (report.accepted, report.succeeded, report.deleted) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(("cut_ms", "named"), [(0, 0), (999, 0), (1_001, 1_001)])
+def test_a_window_that_retention_has_cut_is_named(cut_ms, named):
+    assert audit(Seen([], [], cut_ms=cut_ms), WINDOW).cut_ms == named
+
+
 def test_a_gap_is_measured_only_while_something_is_pending():
     requests = [accepted("a", 2_000), accepted("b", 2_100), accepted("c", 9_000)]
     outcomes = [told(OK, "a", 2_400), told(OK, "b", 3_900), told(OK, "c", 9_700)]

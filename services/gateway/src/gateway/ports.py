@@ -1,20 +1,39 @@
 """What the story needs from outside."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 from gateway.core.backlog import Mark
 from gateway.core.dicom import Rendered
 from gateway.core.faults import Fault
 from gateway.core.owners import PartitionLag
 from gateway.core.uploads import Candidate, Part, Rejected
+from shared.contracts.accepted import AcceptedRequest
 from shared.contracts.dataset import UploadHeaders
 from shared.contracts.headers import RequestHeaders
 from shared.contracts.models import ModelPromoted, ModelRecord
 from shared.contracts.predict import Expired, Failed, Succeeded
 from shared.contracts.train import Job
+from shared.kafka.publisher import Place
 
 Outcome = Succeeded | Failed | Expired
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A request that was accepted and has no outcome yet. deadline_ms: unix ms."""
+
+    id: str
+    deadline_ms: int
+
+
+Found: TypeAlias = Outcome | InFlight | None
+"""What the topics hold of an id."""
+
+
+class LookupBusyError(Exception):
+    """Too many look-ups by id wait for their turn; may pass."""
 
 
 class FaultError(Exception):
@@ -44,7 +63,15 @@ class DicomRenderer(Protocol):
 class RequestPublisher(Protocol):
     """Puts accepted requests on Kafka."""
 
-    async def publish(self, headers: RequestHeaders, image: bytes) -> None:
+    async def publish(self, headers: RequestHeaders, image: bytes) -> Place:
+        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        ...
+
+
+class AcceptedLog(Protocol):
+    """Remembers accepted requests for longer than their images are kept."""
+
+    async def note(self, accepted: AcceptedRequest) -> None:
         """Return when the broker has confirmed. Raises BrokerUnavailableError."""
         ...
 
@@ -52,15 +79,11 @@ class RequestPublisher(Protocol):
 class OutcomeLog(Protocol):
     """Outcomes and requests that are no longer, or never were, in this process's memory."""
 
-    async def find_outcome(self, id_: str) -> Outcome | None:
-        """Give the outcome of a request, if the topic still holds one.
+    async def find(self, id_: str) -> Found:
+        """Give a request's first outcome, or that it was accepted; None: no topic knows the id.
 
-        Raises BrokerUnavailableError.
+        Raises BrokerUnavailableError, LookupBusyError.
         """
-        ...
-
-    async def was_accepted(self, id_: str) -> bool:
-        """Tell whether the request is on the topic. Raises BrokerUnavailableError."""
         ...
 
 

@@ -1,6 +1,6 @@
 """What the story needs from outside, one or two methods each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inference_worker.core.handovers import Committed
 from inference_worker.core.requests import PredictRequest
 from inference_worker.core.retries import FailedAttempt, TryAgain
+from shared.contracts.accepted import AcceptedRequest
 from shared.contracts.bundle import Manifest
 from shared.contracts.dead_letters import Attempt, Cause, DeadLetter
 from shared.contracts.models import ModelRecord, RefusalCode
@@ -147,6 +148,23 @@ class OffsetSource(Protocol):
 
     async def bounds(self, partitions: Sequence[Partition]) -> dict[Partition, tuple[int, int]]:
         """Give the first offset held and the offset of the record to come."""
+        ...
+
+
+class AcceptedSource(Protocol):
+    """Accepted requests whose clients hold an id, for longer than their records are kept."""
+
+    def entries(
+        self, is_wanted: Callable[[AcceptedRequest], bool]
+    ) -> AsyncGenerator[list[AcceptedRequest], None]:
+        """Give those that are wanted, some thousands at a time. Raises BrokerUnavailableError."""
+        ...
+
+    async def answered(self, ids: Collection[str], since_ms: int) -> set[str]:
+        """Give those of the ids that have an outcome. since_ms: when the oldest was made, unix ms.
+
+        Raises BrokerUnavailableError.
+        """
         ...
 
 

@@ -47,12 +47,18 @@ _COMPACTED = {
 
 RESULTS_RETENTION_MS = _HOUR_MS
 REQUESTS_RETENTION_MS = 10 * _MINUTE_MS
+ACCEPTED_RETENTION_MS = _DAY_MS
 
 PREDICT_REQUESTS = TopicSpec(
     "predict.requests", 24, _kept_for(REQUESTS_RETENTION_MS, **_IMAGES, **_SHORT)
 )
 PREDICT_RESULTS = TopicSpec(
     "predict.results", 4, _kept_for(RESULTS_RETENTION_MS, segment_ms=str(10 * _MINUTE_MS))
+)
+# Ids and numbers, no image: kept for longer than any request, so that an outage of hours can still
+# be accounted for.
+PREDICT_ACCEPTED = TopicSpec(
+    "predict.accepted", 3, _kept_for(ACCEPTED_RETENTION_MS, segment_ms=str(_HOUR_MS))
 )
 PREDICT_RETRY = TopicSpec("predict.retry", 6, _kept_for(REQUESTS_RETENTION_MS, **_IMAGES, **_SHORT))
 PREDICT_DLQ = TopicSpec("predict.dlq", 3, _kept_for(7 * _DAY_MS, **_IMAGES))
@@ -65,6 +71,7 @@ WORKERS_STATUS = TopicSpec("workers.status", 1, _COMPACTED)
 ALL_TOPICS = (
     PREDICT_REQUESTS,
     PREDICT_RESULTS,
+    PREDICT_ACCEPTED,
     PREDICT_RETRY,
     PREDICT_DLQ,
     UPLOADS_LABELLED,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
@@ -16,12 +17,20 @@ class BrokerUnavailableError(Exception):
     """The broker did not confirm in time; the record may or may not be there. Retriable."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a confirmed record is; offset below 0: the broker did not report it."""
+
+    partition: int
+    offset: int
+
+
 class Publisher(Protocol):
     """Puts one record on a topic."""
 
     async def publish(
         self, topic: str, *, key: str, value: bytes | None, headers: Headers = ()
-    ) -> None:
+    ) -> Place:
         """Return when the broker has confirmed. Raises BrokerUnavailableError."""
         ...
 
@@ -39,7 +48,7 @@ class KafkaPublisher:
 
     async def publish(
         self, topic: str, *, key: str, value: bytes | None, headers: Headers = ()
-    ) -> None:
+    ) -> Place:
         """Return when the broker has confirmed. Raises BrokerUnavailableError."""
         renewals = self._renewals
         try:
@@ -47,7 +56,7 @@ class KafkaPublisher:
                 confirmed = await self._producer.send(
                     topic, key=key.encode(), value=value, headers=list(headers)
                 )
-                await confirmed
+                record = await confirmed
         except (OutOfOrderSequenceNumber, UnknownProducerId) as error:
             # Once for all that were sent under the same id: it will not be believed again.
             if renewals == self._renewals:
@@ -56,3 +65,4 @@ class KafkaPublisher:
             raise BrokerUnavailableError(f"{topic}: {error!r}") from error
         except (KafkaError, TimeoutError) as error:
             raise BrokerUnavailableError(f"{topic}: {error!r}") from error
+        return Place(record.partition, record.offset)

@@ -74,6 +74,10 @@ class TopicReader:
     `caught_up` is set once everything that was there at the start has been read. A consumer that
     gets nothing for `quiet_s`, though there is more, twice in a row, is given up for a new one
     that goes on where it was (aiokafka #1154: after a broker's restart a consumer may hang).
+
+    A process that was suspended for longer than the topic's retention finds that the record it
+    wants next was deleted. The consumer is then put at the oldest record that is left, which is
+    where StartAt.BEGINNING continues; StartAt.END continues at the end, as it started.
     """
 
     def __init__(
@@ -121,6 +125,9 @@ class TopicReader:
             while True:
                 batches = await consumer.getmany(timeout_ms=_POLL_MS)
                 for partition, records in batches.items():
+                    if self._missed(partition, records[0].offset):
+                        await self._skip_to_end(consumer, partition)
+                        continue
                     for record in records:
                         self._deliver(record)
                         self._next[partition] = record.offset + 1
@@ -137,6 +144,26 @@ class TopicReader:
         for partition, offset in self._next.items():
             consumer.seek(partition, offset)
         return ends
+
+    def _missed(self, partition: TopicPartition, offset: int) -> bool:
+        """Tell whether records before `offset` were deleted before this reader got them.
+
+        Only topics without compaction and transactions are read from the end: a gap in their
+        offsets has no other cause.
+        """
+        expected = self._next.get(partition)
+        return self._start_at is StartAt.END and expected is not None and offset > expected
+
+    async def _skip_to_end(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> None:
+        ends = await consumer.end_offsets([partition])
+        _log.warning(
+            "records were deleted before they were read, continuing at the end",
+            topic=self._topic,
+            partition=partition.partition,
+            skipped=ends[partition] - self._next[partition],
+        )
+        self._next[partition] = ends[partition]
+        consumer.seek(partition, ends[partition])
 
     async def _mark_caught_up(
         self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]

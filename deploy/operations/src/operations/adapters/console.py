@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 from rich.table import Table
 
@@ -24,8 +25,16 @@ def report_table(report: Report) -> Table:
     _add_ids(table, "contradicted", report.contradicted)
     for name in ("repeated", "dead_letters", "unasked", "unreadable"):
         table.add_row(name.replace("_", " "), str(getattr(report, name)))
+    table.add_row("deleted before they were read", str(report.deleted))
+    table.add_row("  of those, expired", str(report.deleted_expired))
     table.add_row("longest answer", f"{report.longest_answer_ms / 1e3:.2f} s")
     table.add_row("longest gap", f"{report.longest_gap_ms / 1e3:.2f} s")
+    if report.cut_ms:
+        cut = datetime.fromtimestamp(report.cut_ms / 1e3, UTC).isoformat(timespec="seconds")
+        table.caption = (
+            f"Retention has deleted requests of before {cut}, within the window: of those, only "
+            "ids on predict.accepted were judged."
+        )
     return table
 
 

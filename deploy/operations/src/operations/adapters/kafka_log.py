@@ -1,13 +1,13 @@
 """One topic, read from a moment on, without a group: reading leaves no trace on the broker."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from operations.ports import TopicUnreadableError
+from operations.ports import TopicMissingError, TopicUnreadableError
 from shared.clock import Clock
 from shared.kafka.clients import new_consumer, started
 from shared.kafka.settings import KafkaSettings
@@ -25,6 +25,8 @@ class KafkaLog(Generic[T]):
     """Turns each record into a small value at once; images are dropped as they come.
 
     entry_of raises ValueError for a record that is none of ours: counted, and passed over.
+    cut_ms: retention has deleted records of after the moment that was sought, up to this one,
+    unix ms; 0: none.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class KafkaLog(Generic[T]):
         self._entry_of = entry_of
         self._clock = clock
         self.unreadable = 0
+        self.cut_ms = 0
 
     async def seek(self, from_ms: int) -> None:
         """Stand at the first record of that moment or later. Raises TopicUnreadableError."""
@@ -46,12 +49,16 @@ class KafkaLog(Generic[T]):
             partitions = self._consumer.assignment()
             # The ends first: what comes between the two questions is found by the second.
             ends = await self._consumer.end_offsets(partitions)
+            begins = await self._consumer.beginning_offsets(partitions)
             found = await self._consumer.offsets_for_times(dict.fromkeys(partitions, from_ms))
         except KafkaError as error:
             raise TopicUnreadableError(f"{self._topic}: {error!r}") from error
         for partition in partitions:
             at = found[partition]
             self._consumer.seek(partition, ends[partition] if at is None else at.offset)
+            if at is not None and 0 < begins[partition] == at.offset:
+                # The first record that is left is of the window: there may have been earlier ones.
+                self.cut_ms = max(self.cut_ms, at.timestamp)
 
     async def read(self) -> list[T]:
         """Give what came since the last call, up to what was there when this one began.
@@ -88,6 +95,37 @@ class KafkaLog(Generic[T]):
             self.unreadable += 1
 
 
+class EmptyLog(Generic[T]):
+    """Stands for a topic that the cluster does not have yet."""
+
+    unreadable = 0
+    cut_ms = 0
+
+    async def read(self) -> list[T]:
+        """Give nothing."""
+        return []
+
+
+@asynccontextmanager
+async def kafka_log_if_there(
+    settings: KafkaSettings,
+    topic: str,
+    entry_of: Callable[[Record], T],
+    *,
+    from_ms: int,
+    clock: Clock,
+) -> AsyncIterator[KafkaLog[T] | EmptyLog[T]]:
+    """Open a log as `kafka_log` does; an empty one where there is no such topic."""
+    async with AsyncExitStack() as stack:
+        opening = kafka_log(settings, topic, entry_of, from_ms=from_ms, clock=clock)
+        log: KafkaLog[T] | EmptyLog[T]
+        try:
+            log = await stack.enter_async_context(opening)
+        except TopicMissingError:
+            log = EmptyLog()
+        yield log
+
+
 @asynccontextmanager
 async def kafka_log(
     settings: KafkaSettings,
@@ -107,6 +145,6 @@ async def kafka_log(
             await log.seek(from_ms)
             yield log
     except UnknownTopicOrPartitionError as error:
-        raise TopicUnreadableError(f"there is no topic {topic}") from error
+        raise TopicMissingError(f"there is no topic {topic}") from error
     except KafkaError as error:
         raise TopicUnreadableError(f"{topic}: {error!r}") from error

@@ -10,7 +10,7 @@ from operations.cli.ending import AsJson, kafka_settings, one_sentence, say, spa
 from operations.core.audit import Report
 from operations.main.audit import new_auditor
 from shared.clock import SystemClock
-from shared.contracts.topics import REQUESTS_RETENTION_MS
+from shared.contracts.topics import RESULTS_RETENTION_MS
 from shared.kafka.settings import KafkaSettings
 
 
@@ -29,8 +29,8 @@ def audit(
     """
     settings = kafka_settings()
     span, grace_ms, follow_ms = span_ms(since), span_ms(grace), span_ms(follow)
-    if span > REQUESTS_RETENTION_MS:
-        raise typer.BadParameter("--since: requests are kept for 10m; --follow sees more")
+    if span > RESULTS_RETENTION_MS:
+        raise typer.BadParameter("--since: outcomes are kept for 1h; --follow sees more")
     with one_sentence(settings):
         reading = _audit(settings, span, grace_ms=grace_ms, follow_s=follow_ms / 1e3, wait=wait)
         report = asyncio.run(reading)

@@ -10,11 +10,16 @@ SUCCEEDED = "succeeded"
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A request whose record is on `predict.requests`. at_ms: the record's time, unix ms."""
+    """A request whose record was confirmed on `predict.requests`.
+
+    at_ms: the time of its record, or of its id, unix ms. is_entry: known from an entry on
+    `predict.accepted`, which is kept for longer than the record.
+    """
 
     id: str
     at_ms: int
     deadline_ms: int
+    is_entry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +42,14 @@ class Seen:
     """What was read: accepted in any order, told in the order of its partitions.
 
     dead_letters: ids on `predict.dlq`. unreadable: records that are no message of ours.
+    cut_ms: requests of before this moment, unix ms, were deleted by retention; 0: none.
     """
 
     accepted: Sequence[Accepted]
     told: Sequence[Told]
     dead_letters: Sequence[str] = ()
     unreadable: int = 0
+    cut_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,10 @@ class Report:
 
     contradicted: ids told twice, and differently; repeated: outcomes beyond each first.
     unasked: outcomes of ids that were made in the window but have no request there any more.
+    deleted: accepted requests of the window whose record retention has deleted: those that clients
+    hold an id of, by `predict.accepted`; deleted_expired: those of them that ended as expired.
+    cut_ms: where the window reaches back beyond the requests that are left, unix ms, else 0: what
+    was accepted before that and has no entry on `predict.accepted` cannot be judged.
     longest_answer_ms: from acceptance to the first outcome. longest_gap_ms: without any outcome
     while something was pending.
     """
@@ -80,6 +91,9 @@ class Report:
     unreadable: int
     longest_answer_ms: int
     longest_gap_ms: int
+    deleted: int = 0
+    deleted_expired: int = 0
+    cut_ms: int = 0
 
     @property
     def sound(self) -> bool:
@@ -99,11 +113,14 @@ def audit(seen: Seen, window: Window) -> Report:
 
     What has none is pending until its deadline and the grace have passed, and lost from then on.
     """
-    accepted = {one.id: one for one in reversed(seen.accepted) if one.at_ms >= window.since_ms}
+    # A request's own record is the better witness: when it was accepted, and that it is there.
+    known = sorted(reversed(seen.accepted), key=lambda one: not one.is_entry)
+    accepted = {one.id: one for one in known if one.at_ms >= window.since_ms}
     repeats = _sort_out([one for one in seen.told if one.id in accepted])
     open_ = [one for one in accepted.values() if one.id not in repeats.first]
     lost = tuple(one.id for one in open_ if _is_due(one, window))
     statuses = Counter(one.status for one in repeats.first.values())
+    deleted = [one.id for one in accepted.values() if one.is_entry]
     failed = Counter(one.what for one in repeats.first.values() if one.status == "failed")
     return Report(
         accepted=len(accepted),
@@ -121,6 +138,11 @@ def audit(seen: Seen, window: Window) -> Report:
             (told.at_ms - accepted[id_].at_ms for id_, told in repeats.first.items()), default=0
         ),
         longest_gap_ms=_longest_gap_ms(accepted, repeats.first, window),
+        deleted=len(deleted),
+        deleted_expired=sum(
+            id_ in repeats.first and repeats.first[id_].status == EXPIRED for id_ in deleted
+        ),
+        cut_ms=seen.cut_ms if seen.cut_ms > window.since_ms else 0,
     )
 
 

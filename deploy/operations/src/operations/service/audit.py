@@ -18,6 +18,7 @@ class Auditor:
     """
 
     requests: Log[Accepted]
+    entries: Log[Accepted]
     results: Log[Told]
     dead_letters: Log[str]
     clock: Clock
@@ -31,12 +32,12 @@ class Auditor:
         """Read what is new and judge. Raises TopicUnreadableError."""
         # Requests first: the outcome of whatever is read here is on its topic before the second
         # reading ends, or it is pending.
-        self._accepted += await self.requests.read()
+        self._accepted += await self.requests.read() + await self.entries.read()
         now_ms = self.clock.now_ms()
         self._dead += await self.dead_letters.read()
         self._told += await self.results.read()
-        unreadable = self.requests.unreadable + self.results.unreadable
-        seen = Seen(self._accepted, self._told, self._dead, unreadable)
+        unreadable = sum(log.unreadable for log in (self.requests, self.entries, self.results))
+        seen = Seen(self._accepted, self._told, self._dead, unreadable, self.requests.cut_ms)
         return audit(seen, Window(self.since_ms, now_ms, self.grace_ms))
 
     async def look_until_settled(self) -> Report:
@@ -51,7 +52,7 @@ class Auditor:
         """Read on for so long, so that nothing is missed that the topics drop meanwhile."""
         end_s = self.clock.monotonic_s() + for_s
         while (left_s := end_s - self.clock.monotonic_s()) > 0:
-            self._accepted += await self.requests.read()
+            self._accepted += await self.requests.read() + await self.entries.read()
             self._dead += await self.dead_letters.read()
             self._told += await self.results.read()
             await asyncio.sleep(min(_LOOK_EVERY_S, left_s))

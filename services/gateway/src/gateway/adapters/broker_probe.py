@@ -19,11 +19,16 @@ class KafkaProbe:
         self._interval_s = interval_s
         self._timeout_s = timeout_s
         self._reachable = False
+        self._topics: frozenset[str] = frozenset()
 
     @property
     def reachable(self) -> bool:
         """Whether the last look found the broker."""
         return self._reachable
+
+    def has_topic(self, name: str) -> bool:
+        """Whether the last look that found the broker found this topic on it."""
+        return name in self._topics
 
     async def run(self) -> None:
         """Look until cancelled; the consumer is started, and only asks for metadata."""
@@ -37,7 +42,7 @@ class KafkaProbe:
     async def _look(self) -> bool:
         try:
             async with asyncio.timeout(self._timeout_s):
-                await self._consumer.topics()
+                self._topics = frozenset(await self._consumer.topics())
         except (KafkaError, TimeoutError):
             return False
         return True

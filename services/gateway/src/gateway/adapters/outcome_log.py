@@ -1,29 +1,56 @@
 """Finding by id what only the topics remember.
 
 An id is a UUIDv7, so it says when it was made; the key says which partition. A look-up therefore
-reads one partition from that moment on, for as long as an answer could have taken. The topics are
-the store; a gateway that boots can answer ids of before, and none has to keep an hour in memory.
+reads one partition of each topic from that moment on, for as long as an answer could have taken.
+The topics are the store; a gateway that boots can answer ids of before, and none has to keep an
+hour in memory.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
-from gateway.ports import Outcome
-from shared.clock import created_at_ms
+from gateway.adapters.reader_pool import ReaderPool
+from gateway.ports import Found, InFlight, Outcome
+from shared.clock import Clock, created_at_ms
+from shared.contracts.accepted import parse_accepted
+from shared.contracts.headers import parse_request_headers
 from shared.contracts.predict import parse_result
-from shared.contracts.topics import REQUESTS_RETENTION_MS
-from shared.kafka.clients import started
+from shared.contracts.topics import REQUESTS_RETENTION_MS, RESULTS_RETENTION_MS
 from shared.kafka.publisher import BrokerUnavailableError
 from shared.kafka.topic_reader import Record
 
 CLOCK_SKEW_MS = 5_000
 """How far the clocks of gateways and workers may be apart."""
 
+_ANSWERED_WITHIN_MS = REQUESTS_RETENTION_MS + CLOCK_SKEW_MS
+"""A request whose deadline has passed is answered when a worker reaches its record, which the topic
+keeps for its retention and no longer. Only what an outage has taken is answered later."""
+
 _POLL_MS = 200
+_SEGMENT_MS = 120_000
+"""Kafka deletes whole segments, and looks for them every few minutes at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookupTopics:
+    """results: outcomes. requests: images. accepted: ids that clients hold."""
+
+    results: str
+    requests: str
+    accepted: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Records of these times, unix ms; None: up to the partition's end."""
+
+    from_ms: int
+    until_ms: int | None
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -32,74 +59,142 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 class KafkaOutcomeLog:
-    """Reads single records back from `predict.results` and `predict.requests`."""
+    """Reads single records back from `predict.results`, `predict.accepted`, `predict.requests`.
+
+    Look-ups of one id that overlap are one look-up.
+    """
 
     def __init__(
         self,
-        new_reader: Callable[[], AIOKafkaConsumer],
+        readers: ReaderPool,
         producer: AIOKafkaProducer,
+        clock: Clock,
+        topics: LookupTopics,
         *,
-        results_topic: str,
-        requests_topic: str,
+        has_topic: Callable[[str], bool],
         max_wait_ms: int,
         timeout_s: float = 5.0,
-        concurrency: int = 4,
     ) -> None:
-        self._new_reader = new_reader
+        """producer: asked for the topics' partitions. timeout_s: of one look-up, queue included."""
+        self._readers = readers
         self._producer = producer
-        self._results_topic = results_topic
-        self._requests_topic = requests_topic
+        self._clock = clock
+        self._topics = topics
+        self._has_topic = has_topic
         self._max_wait_ms = max_wait_ms
         self._timeout_s = timeout_s
-        self._slots = asyncio.Semaphore(concurrency)
+        self._under_way: dict[str, asyncio.Task[Found]] = {}
 
-    async def find_outcome(self, id_: str) -> Outcome | None:
-        """Give the first outcome of a request, if the topic still holds one.
+    async def find(self, id_: str) -> Found:
+        """Give a request's first outcome, or that it was accepted; None: no topic knows the id.
 
-        Raises BrokerUnavailableError.
+        Raises BrokerUnavailableError, LookupBusyError.
         """
-        # A request whose deadline has passed is answered when a worker reaches its record,
-        # which the topic keeps for its retention and no longer.
-        window_ms = REQUESTS_RETENTION_MS + CLOCK_SKEW_MS
-        record = await self._find(self._results_topic, id_, window_ms=window_ms)
-        return None if record is None or record.value is None else parse_result(record.value)
+        task = self._under_way.get(id_)
+        if task is None:
+            task = self._under_way[id_] = asyncio.create_task(self._look_up(id_))
+            task.add_done_callback(lambda done: self._end(id_, done))
+        # One client that leaves must not end the look-up of the others.
+        return await asyncio.shield(task)
 
-    async def was_accepted(self, id_: str) -> bool:
-        """Tell whether the request is on the topic. Raises BrokerUnavailableError."""
-        window_ms = self._max_wait_ms + CLOCK_SKEW_MS
-        return await self._find(self._requests_topic, id_, window_ms=window_ms) is not None
+    def _end(self, id_: str, task: "asyncio.Task[Found]") -> None:
+        self._under_way.pop(id_, None)
+        if not task.cancelled():
+            task.exception()  # seen, also where every client has left
 
-    async def _find(self, topic: str, id_: str, *, window_ms: int) -> Record | None:
+    async def close(self) -> None:
+        """End what is under way."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look_up(self, id_: str) -> Found:
         made_ms = created_at_ms(id_)
         if made_ms is None:
             return None
         try:
-            async with (
-                self._slots,
-                asyncio.timeout(self._timeout_s),
-                started(self._new_reader()) as consumer,
-            ):
-                partitions = await self._producer.partitions_for(topic)
-                where = TopicPartition(topic, partition_of(id_.encode(), len(partitions)))
-                return await _scan(consumer, where, id_.encode(), made_ms, window_ms)
+            async with asyncio.timeout(self._timeout_s), self._readers.reader() as consumer:
+                return await self._find(consumer, id_, made_ms)
         except (KafkaError, TimeoutError) as error:
-            raise BrokerUnavailableError(f"{topic}: {error!r}") from error
+            raise BrokerUnavailableError(f"look-up by id: {error!r}") from error
+
+    async def _find(self, consumer: AIOKafkaConsumer, id_: str, made_ms: int) -> Found:
+        key, age_ms = id_.encode(), self._clock.now_ms() - made_ms
+        since_ms = made_ms - CLOCK_SKEW_MS
+        accepted_until_ms = made_ms + self._max_wait_ms + 2 * CLOCK_SKEW_MS
+        windows = {self._topics.results: _Window(since_ms, made_ms + _ANSWERED_WITHIN_MS)}
+        if self._has_topic(self._topics.accepted):
+            windows[self._topics.accepted] = _Window(since_ms, accepted_until_ms)
+        found = await self._scan(consumer, key, windows)
+        if (outcome := _outcome(found.get(self._topics.results))) is not None:
+            return outcome
+        in_flight = _in_flight(found.get(self._topics.accepted))
+        if in_flight is None and age_ms <= REQUESTS_RETENTION_MS + _SEGMENT_MS:
+            # Accepted by a gateway that writes no entries. Its images are read only then.
+            window = {self._topics.requests: _Window(since_ms, accepted_until_ms)}
+            found = await self._scan(consumer, key, window)
+            in_flight = _requested(found.get(self._topics.requests))
+        if in_flight is None or age_ms <= _ANSWERED_WITHIN_MS:
+            return in_flight
+        late = {self._topics.results: _Window(made_ms + _ANSWERED_WITHIN_MS, None)}
+        found = await self._scan(consumer, key, late)
+        outcome = _outcome(found.get(self._topics.results))
+        # Without an outcome after an hour: it had one, and that is past its retention.
+        return in_flight if outcome is None and age_ms <= RESULTS_RETENTION_MS else outcome
+
+    async def _scan(
+        self, consumer: AIOKafkaConsumer, key: bytes, windows: Mapping[str, _Window]
+    ) -> dict[str, Record]:
+        """Give the first record under `key` of each topic, if there is one in its window."""
+        places = {}
+        for topic, window in windows.items():
+            partitions = await self._producer.partitions_for(topic)
+            places[TopicPartition(topic, partition_of(key, len(partitions)))] = window
+        starts = await consumer.offsets_for_times({p: w.from_ms for p, w in places.items()})
+        ends = await consumer.end_offsets(list(places))
+        # Where no record is as new as the window, there is nothing to read.
+        left = {p: w for p, w in places.items() if starts[p] is not None}
+        if not left:
+            return {}
+        consumer.assign(list(left))
+        for place in left:
+            consumer.seek(place, starts[place].offset)
+        found: dict[str, Record] = {}
+        while left := {p: w for p, w in left.items() if await consumer.position(p) < ends[p]}:
+            batches = await consumer.getmany(*left, timeout_ms=_POLL_MS)
+            for place, records in batches.items():
+                hit, is_past = _search(records, key, left[place])
+                if hit is not None:
+                    found[place.topic] = hit
+                if hit is not None or is_past:
+                    del left[place]
+                    consumer.pause(place)
+        return found
 
 
-async def _scan(
-    consumer: AIOKafkaConsumer, where: TopicPartition, key: bytes, made_ms: int, window_ms: int
-) -> Record | None:
-    start = (await consumer.offsets_for_times({where: made_ms - CLOCK_SKEW_MS}))[where]
-    if start is None:
-        return None  # nothing as new as the id
-    consumer.assign([where])
-    consumer.seek(where, start.offset)
-    end = (await consumer.end_offsets([where]))[where]
-    while await consumer.position(where) < end:
-        batches = await consumer.getmany(where, timeout_ms=_POLL_MS)
-        for record in batches.get(where, ()):
-            if record.key == key:
-                return record
-            if record.timestamp > made_ms + window_ms:
-                return None
-    return None
+def _search(records: list[Record], key: bytes, window: _Window) -> tuple[Record | None, bool]:
+    for record in records:
+        if record.key == key:
+            return record, False
+        if window.until_ms is not None and record.timestamp > window.until_ms:
+            return None, True
+    return None, False
+
+
+def _outcome(record: Record | None) -> Outcome | None:
+    return None if record is None or record.value is None else parse_result(record.value)
+
+
+def _in_flight(record: Record | None) -> InFlight | None:
+    if record is None:
+        return None
+    entry = parse_accepted(record.headers)
+    return InFlight(entry.id, entry.deadline_ms)
+
+
+def _requested(record: Record | None) -> InFlight | None:
+    if record is None:
+        return None
+    headers = parse_request_headers(record.headers)
+    return InFlight(headers.id, headers.deadline_ms)

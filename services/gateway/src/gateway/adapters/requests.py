@@ -1,7 +1,7 @@
 """Accepted requests onto `predict.requests`."""
 
 from shared.contracts.headers import RequestHeaders
-from shared.kafka.publisher import Publisher
+from shared.kafka.publisher import Place, Publisher
 
 
 class KafkaRequests:
@@ -11,8 +11,8 @@ class KafkaRequests:
         self._publisher = publisher
         self._topic = topic
 
-    async def publish(self, headers: RequestHeaders, image: bytes) -> None:
+    async def publish(self, headers: RequestHeaders, image: bytes) -> Place:
         """Return when the broker has confirmed. Raises BrokerUnavailableError."""
-        await self._publisher.publish(
+        return await self._publisher.publish(
             self._topic, key=headers.id, value=image, headers=headers.to_kafka()
         )

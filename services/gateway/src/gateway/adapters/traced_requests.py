@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gateway.ports import RequestPublisher
 from shared.contracts.headers import RequestHeaders
-from shared.kafka.publisher import BrokerUnavailableError
+from shared.kafka.publisher import BrokerUnavailableError, Place
 from shared.observability.tracing import Tracer
 
 
@@ -20,7 +20,7 @@ class TracedRequests:
         self._tracer = tracer
         self._topic = topic
 
-    async def publish(self, headers: RequestHeaders, image: bytes) -> None:
+    async def publish(self, headers: RequestHeaders, image: bytes) -> Place:
         """Return when the broker has confirmed. Raises BrokerUnavailableError."""
         span = self._tracer.start(
             f"send {self._topic}",
@@ -37,10 +37,12 @@ class TracedRequests:
         )
         error: str | None = "cancelled"
         try:
-            await self._requests.publish(replace(headers, traceparent=span.traceparent), image)
+            traced = replace(headers, traceparent=span.traceparent)
+            place = await self._requests.publish(traced, image)
             error = None
         except BrokerUnavailableError:
             error = "broker_unavailable"
             raise
         finally:
             span.end(error=error)
+        return place

@@ -26,14 +26,13 @@ from gateway.http.image_body import FIELD, Upload
 from gateway.http.limits import HttpLimits
 from gateway.http.problems import ProblemError, Responses, problem, problem_responses
 from gateway.http.timing import AnswerTimer
-from gateway.ports import DicomRenderer
+from gateway.ports import DicomRenderer, LookupBusyError
+from gateway.service.outcomes import Pending, Unknown
 from gateway.service.predictions import (
     Answered,
     DeadlineExceededError,
     NoRoomError,
-    Pending,
     PredictionService,
-    Unknown,
 )
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import CAM, Succeeded
@@ -263,6 +262,8 @@ async def _read(service: PredictionService, id_: str, form: str) -> Response:
         found = await service.find(id_)
     except BrokerUnavailableError:
         return _broker_away()
+    except LookupBusyError:
+        return problem(ErrorCode.OVERLOADED, "Too many look-ups by id.", headers=RETRY_SOON)
     match found:
         case Pending():
             body = {"id": found.id, "status": "pending"}

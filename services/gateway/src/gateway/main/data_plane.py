@@ -1,18 +1,30 @@
 """The parts that serve predictions; none of them knows the registry."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gateway.adapters.accepted_log import KafkaAcceptedLog
+from gateway.adapters.broker_probe import KafkaProbe
 from gateway.adapters.dicom_processes import DecoderLimits
 from gateway.adapters.group_lag import Followed, KafkaGroupLag
-from gateway.adapters.outcome_log import KafkaOutcomeLog
+from gateway.adapters.outcome_log import KafkaOutcomeLog, LookupTopics
+from gateway.adapters.reader_pool import ReaderPool
 from gateway.adapters.requests import KafkaRequests
 from gateway.adapters.traced_requests import TracedRequests
 from gateway.core.admission import Limits
 from gateway.core.outcome_cache import OutcomeCache
 from gateway.main.clients import Clients
-from gateway.ports import BrokerProbe, LagWatcher, RequestPublisher
+from gateway.ports import LagWatcher, OutcomeLog, RequestPublisher
+from gateway.service.outcomes import OutcomeFinder
 from gateway.service.predictions import PredictionService
 from gateway.settings import Settings
 from shared.clock import Clock
-from shared.contracts.topics import PREDICT_REQUESTS, PREDICT_RESULTS, PREDICT_RETRY
+from shared.contracts.topics import (
+    PREDICT_ACCEPTED,
+    PREDICT_REQUESTS,
+    PREDICT_RESULTS,
+    PREDICT_RETRY,
+)
 from shared.kafka.clients import new_consumer
 from shared.kafka.publisher import KafkaPublisher
 from shared.observability.tracing import Tracer
@@ -20,6 +32,11 @@ from shared.preprocessing import MAX_PIXELS
 
 _WORKERS = "inference-worker"
 _RETRIES = "inference-worker-retry"
+_LOOKUPS = 4
+"""Look-ups by id at once, each with a consumer of its own."""
+_MAX_WAITING_LOOKUPS = 64
+_LOOKUP_FETCH_WAIT_MS = 20
+"""A consumer whose last fetch still waits on the broker cannot send its next one."""
 
 
 def new_group_lag(settings: Settings, clients: Clients, watcher: LagWatcher) -> KafkaGroupLag:
@@ -47,8 +64,47 @@ def new_decoder_limits(settings: Settings) -> DecoderLimits:
     )
 
 
+@asynccontextmanager
+async def open_outcome_log(
+    settings: Settings, clients: Clients, probe: KafkaProbe, clock: Clock
+) -> AsyncIterator[KafkaOutcomeLog]:
+    """Have look-ups by id; their consumers connect when they are first needed."""
+    prefix = settings.kafka.topic_prefix
+    readers = ReaderPool(
+        lambda: new_consumer(
+            settings.kafka,
+            client_id=f"{settings.id}-lookup",
+            fetch_max_wait_ms=_LOOKUP_FETCH_WAIT_MS,
+        ),
+        size=_LOOKUPS,
+        max_waiting=_MAX_WAITING_LOOKUPS,
+    )
+    log = KafkaOutcomeLog(
+        readers,
+        clients.requests,
+        clock,
+        LookupTopics(
+            results=PREDICT_RESULTS.prefixed(prefix).name,
+            requests=PREDICT_REQUESTS.prefixed(prefix).name,
+            accepted=PREDICT_ACCEPTED.prefixed(prefix).name,
+        ),
+        has_topic=probe.has_topic,
+        max_wait_ms=int(settings.max_wait_s * 1000),
+    )
+    try:
+        yield log
+    finally:
+        await log.close()
+        await readers.close()
+
+
 def new_prediction_service(
-    settings: Settings, clients: Clients, probe: BrokerProbe, clock: Clock, tracer: Tracer | None
+    settings: Settings,
+    clients: Clients,
+    outcome_log: OutcomeLog,
+    probe: KafkaProbe,
+    clock: Clock,
+    tracer: Tracer | None,
 ) -> PredictionService:
     """Make the service over its own producer. tracer: None without traces."""
     prefix = settings.kafka.topic_prefix
@@ -57,18 +113,12 @@ def new_prediction_service(
     requests: RequestPublisher = KafkaRequests(publisher, requests_topic)
     if tracer is not None:
         requests = TracedRequests(requests, tracer, requests_topic)
-    outcome_log = KafkaOutcomeLog(
-        lambda: new_consumer(settings.kafka, client_id=f"{settings.id}-lookup"),
-        clients.requests,
-        results_topic=PREDICT_RESULTS.prefixed(prefix).name,
-        requests_topic=requests_topic,
-        max_wait_ms=int(settings.max_wait_s * 1000),
-    )
+    cache = OutcomeCache(settings.outcome_cache, settings.outcome_cache_bytes)
     return PredictionService(
         requests,
-        outcome_log,
+        KafkaAcceptedLog(publisher, PREDICT_ACCEPTED.prefixed(prefix).name, probe.has_topic),
+        OutcomeFinder(outcome_log, probe, clock, cache),
         probe,
         clock,
         Limits(settings.max_in_flight, settings.max_in_flight_bytes),
-        OutcomeCache(settings.outcome_cache, settings.outcome_cache_bytes),
     )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp
@@ -17,6 +17,7 @@ from gateway.main.data_plane import (
     new_decoder_limits,
     new_group_lag,
     new_prediction_service,
+    open_outcome_log,
 )
 from gateway.main.following import new_readers
 from gateway.main.gate import new_connection_limits, refuse_unsafe_start
@@ -69,24 +70,25 @@ class Gateway:
 async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Gateway]:
     """Connect to Kafka and make a gateway; leaves by closing everything in reverse order."""
     clock = clock or SystemClock()
-    # One thread: an upload may take its time, a prediction may not.
-    with ThreadPoolExecutor(1, thread_name_prefix="uploads") as compute:
-        async with (
-            open_tracing(settings.tracing, service="gateway", instance=settings.id) as tracer,
-            open_clients(settings) as clients,
-            open_decoders(new_decoder_limits(settings)) as decoders,
-        ):
-            probe = KafkaProbe(clients.lookout)
-            predictions = new_prediction_service(settings, clients, probe, clock, tracer)
-            cluster = ClusterView()
-            images = new_labelled_images(settings, clients)
-            control = new_control_plane(
-                settings, clients.control, images, cluster, decoders, compute
-            )
-            readers = new_readers(settings, predictions, control, cluster)
-            lag = new_group_lag(settings, clients, predictions)
-            parts = Parts(predictions, control, cluster, probe, lag, decoders, readers, tracer)
-            yield Gateway(new_http_side(settings, parts, clock), parts)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        # One thread: an upload may take its time, a prediction may not.
+        compute = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="uploads"))
+        tracer = await enter(
+            open_tracing(settings.tracing, service="gateway", instance=settings.id)
+        )
+        clients = await enter(open_clients(settings))
+        decoders = await enter(open_decoders(new_decoder_limits(settings)))
+        probe = KafkaProbe(clients.lookout)
+        outcome_log = await enter(open_outcome_log(settings, clients, probe, clock))
+        predictions = new_prediction_service(settings, clients, outcome_log, probe, clock, tracer)
+        cluster = ClusterView()
+        images = new_labelled_images(settings, clients)
+        control = new_control_plane(settings, clients.control, images, cluster, decoders, compute)
+        readers = new_readers(settings, predictions, control, cluster)
+        lag = new_group_lag(settings, clients, predictions)
+        parts = Parts(predictions, control, cluster, probe, lag, decoders, readers, tracer)
+        yield Gateway(new_http_side(settings, parts, clock), parts)
 
 
 async def serve_gateway(settings: Settings, stop: asyncio.Event) -> None:

@@ -10,16 +10,21 @@ from structlog.contextvars import bind_contextvars
 
 from gateway.core.admission import Admit, Limits, Load, Reason, Refuse, admit, full
 from gateway.core.backlog import Mark
-from gateway.core.outcome_cache import OutcomeCache
 from gateway.core.owners import PartitionLag
 from gateway.core.waiters import Waiters, Wake
 from gateway.core.workload import LoadReport, Workload
-from gateway.ports import BrokerProbe, Outcome, OutcomeLog, RequestPublisher
+from gateway.ports import AcceptedLog, BrokerProbe, Outcome, RequestPublisher
+from gateway.service.last_chance import LastChance, notice_of
+from gateway.service.outcomes import OutcomeFinder, Pending, Unknown
 from shared.clock import Clock, created_at_ms, new_id
+from shared.contracts.accepted import AcceptedRequest
 from shared.contracts.headers import RequestHeaders
 from shared.contracts.predict import Expired, Succeeded
-from shared.contracts.topics import RESULTS_RETENTION_MS
-from shared.kafka.publisher import BrokerUnavailableError
+from shared.kafka.publisher import BrokerUnavailableError, Place
+
+_NEWS_MS = 30_000
+"""An outcome older than this was held up, here or on the broker: its arrival does not measure how
+fast the workers are now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,38 +59,25 @@ class NoRoomError(Exception):
         self.refused = refused
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """Accepted, not answered yet."""
-
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """No such request, or its outcome is past retention."""
-
-    id: str
-
-
 class PredictionService:
     """Accepts images, waits for their outcomes, finds outcomes by id."""
 
     def __init__(
         self,
         publisher: RequestPublisher,
-        outcome_log: OutcomeLog,
+        accepted: AcceptedLog,
+        outcomes: OutcomeFinder,
         broker: BrokerProbe,
         clock: Clock,
         limits: Limits,
-        cache: OutcomeCache,
     ) -> None:
         self._publisher = publisher
-        self._outcome_log = outcome_log
+        self._accepted = accepted
+        self._outcomes = outcomes
         self._broker = broker
         self._clock = clock
         self._limits = limits
-        self._cache = cache
+        self._last_chance = LastChance(accepted, outcomes)
         self._waiters: Waiters[asyncio.Future[Outcome]] = Waiters()
         self._workload = Workload(clock.monotonic_s())
         self._in_flight_bytes = 0
@@ -137,8 +129,8 @@ class PredictionService:
 
         traceparent: of the trace that this is a part of, as W3C Trace Context has it. explain: how
         the answer is to be explained, None: not at all. warnings: to be among those of the answer.
-        Raises DeadlineExceededError after `wait_s`, BrokerUnavailableError if it could not be
-        accepted.
+        Raises DeadlineExceededError after `wait_s` if it was accepted and may be found by id,
+        BrokerUnavailableError if the broker did not confirm that.
         """
         admitted = self._admit(len(image), wait_s)
         if isinstance(admitted, Refuse):
@@ -147,9 +139,11 @@ class PredictionService:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         # The waiter stands before the record does: a fast worker must find it.
         self._waiters.expect(id_, future)
+        place: Place | None = None
+        notice_s = notice_of(wait_s)
         try:
             with self._holding(image):
-                async with asyncio.timeout(wait_s):
+                async with asyncio.timeout(wait_s - notice_s):
                     headers = RequestHeaders(
                         id_,
                         admitted.deadline_ms,
@@ -158,12 +152,19 @@ class PredictionService:
                         explain=explain,
                         warnings=warnings,
                     )
-                    await self._publish(headers, image)
+                    place = await self._publish(headers, image)
                     accepted_s = self._clock.monotonic_s()
-                    return Answered(_told(await future), accepted_s)
+                    # Shielded: after the time-out it is waited for once more.
+                    return Answered(_told(await asyncio.shield(future)), accepted_s)
         except TimeoutError as error:
-            self._late["no_answer"] += 1
-            raise DeadlineExceededError(id_) from error
+            if place is None:
+                raise BrokerUnavailableError("not confirmed while the client waited") from error
+            late = AcceptedRequest(id_, admitted.deadline_ms, place.partition, place.offset)
+            outcome = await self._last_chance.wait(late, future, notice_s)
+            if outcome is None:
+                self._late["no_answer"] += 1
+                raise DeadlineExceededError(id_) from error
+            return Answered(_told(outcome), accepted_s)
         finally:
             self._waiters.give_up(id_)
             self._workload.give_up(id_)
@@ -190,35 +191,37 @@ class PredictionService:
             explain=explain,
             warnings=warnings,
         )
+        # Before its record, as the waiter of one that waits.
+        self._outcomes.expect(id_, admitted.deadline_ms)
         try:
             with self._holding(image):
-                await self._publish(headers, image)
+                place = await self._publish(headers, image)
+            await self._accepted.note(
+                AcceptedRequest(id_, admitted.deadline_ms, place.partition, place.offset)
+            )
         except BrokerUnavailableError:
+            self._outcomes.forget(id_)
             self._workload.give_up(id_)
             raise
         return Accepted(id_, admitted.deadline_ms)
 
     async def find(self, id_: str) -> Outcome | Pending | Unknown:
-        """Give what is known of a request. Raises BrokerUnavailableError."""
-        outcome = self._cache.get(id_)
-        if outcome is not None:
-            return outcome
-        made_ms = created_at_ms(id_)
-        if made_ms is None or self._clock.now_ms() - made_ms > RESULTS_RETENTION_MS:
-            return Unknown(id_)
-        _named(id_)
-        if not self._broker.reachable:
-            raise BrokerUnavailableError("known to be away")
-        found = await self._outcome_log.find_outcome(id_)
-        if found is not None:
-            return found
-        return Pending(id_) if await self._outcome_log.was_accepted(id_) else Unknown(id_)
+        """Give what is known of a request. Raises BrokerUnavailableError, LookupBusyError."""
+        if created_at_ms(id_) is not None:
+            _named(id_)
+        return await self._outcomes.find(id_)
 
-    def settle(self, outcome: Outcome) -> None:
-        """Take in an outcome from the results topic, whoever made the request."""
+    def settle(self, outcome: Outcome, at_ms: int) -> None:
+        """Take in an outcome from the results topic, whoever made the request.
+
+        at_ms: when a worker published it, unix ms.
+        """
         expired = isinstance(outcome, Expired)
-        self._cache.add(outcome)
-        self._workload.answer(outcome.id, self._clock.monotonic_s(), inferred=not expired)
+        self._outcomes.settle(outcome)
+        if self._clock.now_ms() - at_ms > _NEWS_MS:
+            self._workload.give_up(outcome.id)
+        else:
+            self._workload.answer(outcome.id, self._clock.monotonic_s(), inferred=not expired)
         self.predictions += outcome.status == "succeeded"
         decision = self._waiters.settle(outcome.id)
         if isinstance(decision, Wake) and not decision.waiter.done():
@@ -261,9 +264,9 @@ class PredictionService:
             self._rejected[admitted.reason] += 1
         return admitted
 
-    async def _publish(self, headers: RequestHeaders, image: bytes) -> None:
+    async def _publish(self, headers: RequestHeaders, image: bytes) -> Place:
         self._workload.accept(headers.id, headers.deadline_ms)
-        await self._publisher.publish(headers, image)
+        return await self._publisher.publish(headers, image)
 
     @contextmanager
     def _holding(self, image: bytes) -> Iterator[None]:

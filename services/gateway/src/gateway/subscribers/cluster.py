@@ -30,9 +30,16 @@ class ClusterView:
             rate.add(status.at_ms, status.predictions)
 
     def on_model_promoted(self, record: Record) -> None:
-        """Take in a promotion. Raises ValueError on a foreign record."""
-        if record.value is not None:
-            event = ModelPromoted.model_validate_json(record.value)
+        """Take in a promotion, unless a later one is known. Raises ValueError on a foreign record.
+
+        A registry that was frozen or has lost the lease may announce an older promotion last, and
+        compaction keeps the last record: `promoted_at_ms` decides, as it does in the workers.
+        """
+        if record.value is None:
+            return
+        event = ModelPromoted.model_validate_json(record.value)
+        known = self._models.get(event.name)
+        if known is None or event.promoted_at_ms >= known.promoted_at_ms:
             self._models[event.name] = event
 
     def on_train_event(self, record: Record) -> None:

@@ -26,6 +26,7 @@ class Committed:
 class Zone:
     """Offsets [start, until) to be taken with care.
 
+    start: where the last owner stood; retention may have deleted records from there on.
     condemned: the offset of the record that the last owner died of, not to be tried again.
     tried_by: who died of it.
     """
@@ -52,8 +53,12 @@ def is_orderly(committed: Committed, mark: str) -> bool:
 
 
 def first_offset(committed: Committed, beginning: int) -> int:
-    """Give the offset to read on from; beginning: of what the partition still holds."""
-    return max(committed.offset, beginning)
+    """Give the offset to continue at; beginning: of what the partition still holds.
+
+    Where retention has deleted what was committed last, this stays before the beginning: records
+    in between were never answered, and whoever takes the partition over must notice.
+    """
+    return beginning if committed.offset < 0 else committed.offset
 
 
 def decide_zone(committed: Committed, mark: str, *, beginning: int, end: int) -> Zone | None:
@@ -62,8 +67,8 @@ def decide_zone(committed: Committed, mark: str, *, beginning: int, end: int) ->
     end: of the partition, now: what came later was in nobody's hands.
     """
     start = first_offset(committed, beginning)
-    until = min(end, start + MAX_CAREFUL)
-    if is_orderly(committed, mark) or start >= until:
+    until = min(end, max(start, beginning) + MAX_CAREFUL)
+    if is_orderly(committed, mark) or max(start, beginning) >= until:
         return None
     word, _, by = committed.metadata.partition(" ")
     if word != _TRYING or by == mark:

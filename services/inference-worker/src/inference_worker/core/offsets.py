@@ -22,15 +22,29 @@ class OffsetLedger(Generic[P]):
     def __init__(self) -> None:
         self._pending: dict[P, dict[int, _State]] = {}
         self._next: dict[P, int] = {}
+        self._expected: dict[P, int] = {}
 
     def begin(self, partition: P, offset: int) -> None:
         """Note a partition that is owned from now on, and what it is read from."""
         self._pending[partition] = {}
         self._next[partition] = offset
+        self._expected[partition] = offset
 
     def take(self, partition: P, offset: int) -> None:
         """Note a record handed to the service; offsets of a partition come in order."""
         self._pending[partition][offset] = _State.TAKEN
+        self._expected[partition] = offset + 1
+
+    def expected(self, partition: P) -> int | None:
+        """Give the offset behind the last one taken; None: the partition is not owned."""
+        return self._expected.get(partition)
+
+    def skip(self, partition: P, offset: int) -> None:
+        """Note that nothing is left before `offset` but what was taken."""
+        if partition in self._pending:
+            self._expected[partition] = offset
+            if not self._pending[partition]:
+                self._next[partition] = offset
 
     def settle(self, partition: P, offset: int) -> None:
         """Note that a record's outcome is confirmed. Unknown offsets (revoked) are ignored."""
@@ -79,3 +93,4 @@ class OffsetLedger(Generic[P]):
         """Drop every partition: each may now belong to another worker."""
         self._pending.clear()
         self._next.clear()
+        self._expected.clear()

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
+from inference_worker.adapters.accepted import KafkaAccepted
 from inference_worker.adapters.letters import KafkaLetters
 from inference_worker.adapters.metrics import WorkerMetrics
 from inference_worker.adapters.model_health import ModelHealth
@@ -12,14 +13,17 @@ from inference_worker.adapters.offsets import KafkaOffsets
 from inference_worker.adapters.outcomes import KafkaOutcomes
 from inference_worker.adapters.status import StatusReporter
 from inference_worker.adapters.traces import AttemptTracer
+from inference_worker.core.deletions import lost_request, lost_retry
 from inference_worker.core.handovers import new_mark
 from inference_worker.ports import Outcome
 from inference_worker.service import InferenceService
 from inference_worker.settings import Settings
 from inference_worker.subscribers.answering import Answering
+from inference_worker.subscribers.deletions import DeletedRequests, IsLost
 from inference_worker.subscribers.predictions import Pace, PredictionConsumer
 from shared.clock import Clock, new_id
 from shared.contracts.topics import (
+    PREDICT_ACCEPTED,
     PREDICT_DLQ,
     PREDICT_REQUESTS,
     PREDICT_RESULTS,
@@ -65,7 +69,9 @@ class Consuming:
         answering, alone = self._new_answering(), asyncio.Lock()
         mark = new_mark(self.settings.id, new_id())
 
-        def new(topic: TopicSpec, group: str, pace: Pace, **options: int) -> PredictionConsumer:
+        def new(
+            topic: TopicSpec, group: str, pace: Pace, is_lost: IsLost, **options: int
+        ) -> PredictionConsumer:
             settings, client_id = self.settings.kafka, self.settings.id
             consumer = new_consumer(settings, client_id=client_id, group_id=group, **options)
             # Joins the group when it runs, which may never be.
@@ -80,12 +86,24 @@ class Consuming:
                 pace,
                 mark=mark,
                 alone=alone,
+                expire=self._new_deleted(is_lost).expire,
             )
 
         return (
-            new(PREDICT_REQUESTS, _GROUP, pace, fetch_max_wait_ms=_FETCH_MAX_WAIT_MS),
-            new(PREDICT_RETRY, _RETRY_GROUP, patient),
+            new(PREDICT_REQUESTS, _GROUP, pace, lost_request, fetch_max_wait_ms=_FETCH_MAX_WAIT_MS),
+            new(PREDICT_RETRY, _RETRY_GROUP, patient, lost_retry),
         )
+
+    def _new_deleted(self, is_lost: IsLost) -> DeletedRequests:
+        results = self._name(PREDICT_RESULTS)
+        accepted = KafkaAccepted(
+            self.settings.kafka,
+            client_id=f"{self.settings.id}-deleted",
+            topic=self._name(PREDICT_ACCEPTED),
+            results=results,
+        )
+        outcomes = KafkaOutcomes(self.publisher, results)
+        return DeletedRequests(accepted, outcomes, self.clock, is_lost, self._on_answered)
 
     def _new_answering(self) -> Answering:
         return Answering(

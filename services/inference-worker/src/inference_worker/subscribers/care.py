@@ -13,6 +13,7 @@ from inference_worker.core.requests import PredictRequest
 from inference_worker.ports import AnswerCounts
 from inference_worker.subscribers.answering import Answering, ExpelledError, Record
 from inference_worker.subscribers.commits import is_heard
+from inference_worker.subscribers.deletions import Deletions
 from inference_worker.subscribers.waiting import Waiting
 
 _log = structlog.get_logger(__name__)
@@ -34,6 +35,7 @@ class CarefulLane:
         counts: AnswerCounts,
         alone: asyncio.Lock,
         leaving: asyncio.Event,
+        deletions: Deletions,
         *,
         mark: str,
     ) -> None:
@@ -42,6 +44,7 @@ class CarefulLane:
         self._counts = counts
         self._alone = alone
         self._leaving = leaving
+        self._deletions = deletions
         self._word = trying(mark)
         self.unfinished: dict[TopicPartition, int] = {}
         """Partitions with a zone, and the next offset of each; the lane alone may poll them."""
@@ -86,13 +89,23 @@ class CarefulLane:
             polled = await self._consumer.getmany(partition, timeout_ms=_POLL_MS, max_records=1)
             for record in polled.get(partition, ()):
                 self.polls += 1
-                return record
+                return record if await self._reach(partition, record.offset) else None
             # Retention may have taken the rest of the zone.
-            self.unfinished[partition] = await self._consumer.position(partition)
+            at = await self._consumer.position(partition)
+            if await self._reach(partition, at):
+                self.unfinished[partition] = at
         except KafkaError as error:
             _log.warning("polling failed", error=repr(error))
             await asyncio.sleep(_AGAIN_S)
         return None
+
+    async def _reach(self, partition: TopicPartition, offset: int) -> bool:
+        """Make up for what was deleted before `offset`; False: we leave before that is done."""
+        start = self.unfinished[partition]
+        if offset <= start or await self._deletions.settle(partition.partition, start, offset):
+            return True
+        self._consumer.seek(partition, start)
+        return False
 
     async def _take(
         self, partition: TopicPartition, record: Record, zone: Zone, waiting: Waiting | None

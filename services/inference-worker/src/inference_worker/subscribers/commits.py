@@ -54,6 +54,14 @@ class Commits:
         for record in records:
             self._ledger.take(_partition(record), record.offset)
 
+    def expected(self, partition: TopicPartition) -> int | None:
+        """Give the offset of the record to come; None: the partition is not owned."""
+        return self._ledger.expected(partition)
+
+    def skip(self, partition: TopicPartition, offset: int) -> None:
+        """Note that the records before `offset` were deleted, and made up for."""
+        self._ledger.skip(partition, offset)
+
     def settle(self, records: Sequence[Record]) -> None:
         """Have the offsets of answered records committed soon."""
         for record in records:

@@ -12,10 +12,13 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from inference_worker.core.deletions import Gaps
 from inference_worker.ports import AnswerCounts, OffsetSource
 from inference_worker.subscribers.answering import Answering, ExpelledError, Record
 from inference_worker.subscribers.care import CarefulLane
 from inference_worker.subscribers.commits import Commits
+from inference_worker.subscribers.deletions import Deletions
+from inference_worker.subscribers.gaps import GapWatch
 from inference_worker.subscribers.progress import SelfCheck
 from inference_worker.subscribers.takeover import Takeover, survey
 from inference_worker.subscribers.waiting import Waiting
@@ -64,8 +67,9 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         *,
         mark: str,
         alone: asyncio.Lock,
+        expire: Callable[[Gaps], Awaitable[None]],
     ) -> None:
-        """mark: of this process, on its commits. alone: see CarefulLane."""
+        """mark: of this process, on its commits. alone: see CarefulLane. expire: see Deletions."""
         self._consumer = consumer
         self._topic = topic
         self._answering = answering
@@ -76,9 +80,13 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._growing = asyncio.Lock()
         self._leaving = asyncio.Event()
         self._commits = Commits(consumer, mark, self._leaving)
-        self._lane = CarefulLane(consumer, answering, counts, alone, self._leaving, mark=mark)
+        self._deletions = Deletions(expire, self._leaving)
+        self._lane = CarefulLane(
+            consumer, answering, counts, alone, self._leaving, self._deletions, mark=mark
+        )
         self._waiting = Waiting(clock, counts, self._leaving) if pace.waits else None
         self._fast: set[TopicPartition] = set()
+        self._gaps = GapWatch(consumer, self._commits, self._deletions, self._finish)
         self._work: set[asyncio.Task[None]] = set()
         self._takeover: asyncio.Task[None] | None = None
         self._broken = asyncio.Event()
@@ -101,7 +109,8 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._leave()
             finally:
                 self.assigned = 0
-                for task in self._work:
+                self._deletions.stop()
+                for task in (*self._work, *self._gaps.held.values()):
                     task.cancel()
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
@@ -113,6 +122,7 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """Take nothing of these before it is known how their last owner ended."""
         # Before the first await: nothing of the new assignment can have been fetched yet.
         self._consumer.pause(*assigned)
+        self._fast = set()
         if self._stopping:
             return
         self._leaving.clear()
@@ -124,7 +134,7 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._offsets,
             every_s=self._pace.stuck_after_s,
             polls=lambda: self._polls + self._lane.polls,
-            is_free=lambda: self._polling and not self._lane.busy,
+            is_free=lambda: self._polling and not self._lane.busy and not self._gaps.held,
         )
         forever = (self._take_batches(), check.run(), self._until_broken(), stop.wait())
         tasks = [asyncio.ensure_future(coroutine) for coroutine in forever]
@@ -211,6 +221,10 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         for partition in self._lane.unfinished.keys() & polled.keys():
             # This poll began before the partition was found to need care.
             self._consumer.seek(partition, polled.pop(partition)[0].offset)
+        if polled:
+            self._gaps.hold_back(polled)
+        else:
+            await self._gaps.look(self._fast - self._lane.unfinished.keys())
         return [record for records in polled.values() for record in records]
 
     def _took(self, records: Sequence[Record]) -> None:
