@@ -12,14 +12,12 @@ from gateway.ports import BrokerProbe, LagWatcher, RequestPublisher
 from gateway.service.predictions import PredictionService
 from gateway.settings import Settings
 from shared.clock import Clock
+from shared.contracts.groups import RETRIES_GROUP, WORKERS_GROUP, prefixed_group
 from shared.contracts.topics import PREDICT_REQUESTS, PREDICT_RESULTS, PREDICT_RETRY
 from shared.kafka.clients import new_consumer
 from shared.kafka.publisher import KafkaPublisher
 from shared.observability.tracing import Tracer
 from shared.preprocessing import MAX_PIXELS
-
-_WORKERS = "inference-worker"
-_RETRIES = "inference-worker-retry"
 
 
 def new_group_lag(settings: Settings, clients: Clients, watcher: LagWatcher) -> KafkaGroupLag:
@@ -30,8 +28,8 @@ def new_group_lag(settings: Settings, clients: Clients, watcher: LagWatcher) -> 
         clients.lookout,
         clients.groups,
         watcher,
-        Followed(PREDICT_REQUESTS.prefixed(prefix).name, _WORKERS),
-        Followed(PREDICT_RETRY.prefixed(prefix).name, _RETRIES),
+        Followed(PREDICT_REQUESTS.prefixed(prefix).name, prefixed_group(WORKERS_GROUP, prefix)),
+        Followed(PREDICT_RETRY.prefixed(prefix).name, prefixed_group(RETRIES_GROUP, prefix)),
     )
 
 

@@ -19,6 +19,7 @@ from inference_worker.settings import Settings
 from inference_worker.subscribers.answering import Answering
 from inference_worker.subscribers.predictions import Pace, PredictionConsumer
 from shared.clock import Clock, new_id
+from shared.contracts.groups import RETRIES_GROUP, WORKERS_GROUP, prefixed_group
 from shared.contracts.topics import (
     PREDICT_DLQ,
     PREDICT_REQUESTS,
@@ -30,8 +31,6 @@ from shared.kafka.clients import new_consumer, stop_client
 from shared.kafka.publisher import Publisher
 from shared.observability.tracing import Tracer
 
-_GROUP = "inference-worker"
-_RETRY_GROUP = "inference-worker-retry"
 _MAX_WAITING = 64
 """Retries that a worker holds at once, each until it is due."""
 _FETCH_MAX_WAIT_MS = 50
@@ -67,6 +66,7 @@ class Consuming:
 
         def new(topic: TopicSpec, group: str, pace: Pace, **options: int) -> PredictionConsumer:
             settings, client_id = self.settings.kafka, self.settings.id
+            group = prefixed_group(group, settings.topic_prefix)
             consumer = new_consumer(settings, client_id=client_id, group_id=group, **options)
             # Joins the group when it runs, which may never be.
             self.stack.push_async_callback(stop_client, consumer)
@@ -83,8 +83,8 @@ class Consuming:
             )
 
         return (
-            new(PREDICT_REQUESTS, _GROUP, pace, fetch_max_wait_ms=_FETCH_MAX_WAIT_MS),
-            new(PREDICT_RETRY, _RETRY_GROUP, patient),
+            new(PREDICT_REQUESTS, WORKERS_GROUP, pace, fetch_max_wait_ms=_FETCH_MAX_WAIT_MS),
+            new(PREDICT_RETRY, RETRIES_GROUP, patient),
         )
 
     def _new_answering(self) -> Answering:
