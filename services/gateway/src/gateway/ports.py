@@ -43,7 +43,10 @@ class RequestPublisher(Protocol):
     """Puts accepted requests on Kafka."""
 
     async def publish(self, headers: RequestHeaders, image: bytes) -> None:
-        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         ...
 
 
@@ -111,7 +114,10 @@ class UploadPublisher(Protocol):
     """Puts labelled images on Kafka."""
 
     async def publish(self, sha256: str, headers: UploadHeaders, image: bytes) -> None:
-        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         ...
 
 

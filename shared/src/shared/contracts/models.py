@@ -34,7 +34,10 @@ class ModelPromoted(Message):
 
 
 class WorkerStatus(Message):
-    """A worker's word on `workers.status` (key: worker id); a tombstone when it leaves."""
+    """A worker's word on `workers.status` (key: worker id); a tombstone when it leaves.
+
+    paused: why it consumes nothing for now: `run` or `ratio` of dead letters (decision 0010).
+    """
 
     schema_: Literal["worker.status/1"] = "worker.status/1"
     id: str
@@ -45,4 +48,5 @@ class WorkerStatus(Message):
     predictions: int = 0
     refused_version: Version | None = None
     refusal: str | None = None
+    paused: str | None = None
     at_ms: int

@@ -45,13 +45,17 @@ class ModelList(BaseModel):
 
 
 class WorkerModel(BaseModel):
-    """What one worker has loaded; refused_version and refusal only while it refuses one."""
+    """What one worker has loaded; refused_version and refusal only while it refuses one.
+
+    paused: only while it consumes nothing, because too many requests became dead letters.
+    """
 
     id: str
     version: str | None
     ready: bool
     refused_version: str | None = None
     refusal: str | None = None
+    paused: str | None = None
 
 
 class CurrentModelAnswer(BaseModel):
@@ -146,5 +150,6 @@ def _summary(record: ModelRecord) -> dict[str, Any]:
 
 def _loaded(status: WorkerStatus) -> dict[str, Any]:
     loaded = {"id": status.id, "version": status.version, "ready": status.ready}
-    refused = {"refused_version": status.refused_version, "refusal": status.refusal}
-    return loaded | {name: value for name, value in refused.items() if value is not None}
+    only_if = ("refused_version", "refusal", "paused")
+    named = status.model_dump(include=set(only_if))
+    return loaded | {name: named[name] for name in only_if if named[name] is not None}

@@ -18,7 +18,7 @@ from shared.clock import Clock, created_at_ms, new_id
 from shared.contracts.headers import RequestHeaders
 from shared.contracts.predict import Expired, Succeeded
 from shared.contracts.topics import RESULTS_RETENTION_MS
-from shared.kafka.publisher import BrokerUnavailableError
+from shared.kafka.publisher import BrokerUnavailableError, RecordRefusedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,8 @@ class PredictionService:
 
         traceparent: of the trace that this is a part of, as W3C Trace Context has it. explain: how
         the answer is to be explained, None: not at all. warnings: to be among those of the answer.
-        Raises DeadlineExceededError after `wait_s`, BrokerUnavailableError if it could not be
-        accepted.
+        Raises DeadlineExceededError after `wait_s`, BrokerUnavailableError or RecordRefusedError
+        if it could not be accepted.
         """
         admitted = self._admit(len(image), wait_s)
         if isinstance(admitted, Refuse):
@@ -176,7 +176,10 @@ class PredictionService:
         explain: str | None = None,
         warnings: tuple[str, ...] = (),
     ) -> Accepted | Refuse:
-        """Accept one encoded image and do not wait. Raises BrokerUnavailableError."""
+        """Accept one encoded image and do not wait.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         admitted = self._admit(len(image), wait_s)
         if isinstance(admitted, Refuse):
             return admitted
@@ -192,7 +195,7 @@ class PredictionService:
         try:
             with self._holding(image):
                 await self._publish(headers, image)
-        except BrokerUnavailableError:
+        except (BrokerUnavailableError, RecordRefusedError):
             self._workload.give_up(id_)
             raise
         return Accepted(id_, admitted.deadline_ms)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
+from inference_worker.adapters.compute import ComputeThread
 from inference_worker.adapters.letters import KafkaLetters
 from inference_worker.adapters.metrics import WorkerMetrics
 from inference_worker.adapters.model_health import ModelHealth
@@ -12,11 +13,14 @@ from inference_worker.adapters.offsets import KafkaOffsets
 from inference_worker.adapters.outcomes import KafkaOutcomes
 from inference_worker.adapters.status import StatusReporter
 from inference_worker.adapters.traces import AttemptTracer
+from inference_worker.core.dead_letter_budget import BudgetLimits, DeadLetterBudget
 from inference_worker.core.handovers import new_mark
 from inference_worker.ports import Outcome
 from inference_worker.service import InferenceService
 from inference_worker.settings import Settings
 from inference_worker.subscribers.answering import Answering
+from inference_worker.subscribers.budget import BudgetWatch
+from inference_worker.subscribers.intake import Consumers, Intake
 from inference_worker.subscribers.predictions import Pace, PredictionConsumer
 from shared.clock import Clock, new_id
 from shared.contracts.groups import RETRIES_GROUP, WORKERS_GROUP, prefixed_group
@@ -40,7 +44,10 @@ comes to it then waits for that fetch to end: half a second with the default."""
 
 @dataclass(frozen=True, slots=True)
 class Consuming:
-    """What both consumers share. tracer: None without traces. stack: closes what they open."""
+    """What both consumers share. tracer: None without traces. stack: closes what they open.
+
+    compute: with its event that a thread is stuck.
+    """
 
     settings: Settings
     service: InferenceService
@@ -51,9 +58,18 @@ class Consuming:
     clock: Clock
     tracer: Tracer | None
     stack: AsyncExitStack
+    compute: ComputeThread
 
-    def new_consumers(self) -> tuple[PredictionConsumer, PredictionConsumer]:
-        """Make the consumers of requests and of retries; they join their groups when they run."""
+    def new_intake(self) -> Intake:
+        """Make what runs the consumers of requests and of retries."""
+        budget = BudgetWatch(DeadLetterBudget(_budget_limits(self.settings)), self.clock)
+        answering = self._new_answering(budget)
+        return Intake(
+            lambda: self._new_consumers(answering), budget, self.metrics, self.compute.stuck
+        )
+
+    def _new_consumers(self, answering: Answering) -> Consumers:
+        """Make both consumers; they join their groups when they run."""
         pace = Pace(
             max_batch=self.settings.max_batch,
             max_batches_in_flight=self.settings.max_batches_in_flight,
@@ -61,7 +77,7 @@ class Consuming:
             stuck_after_s=self.settings.stuck_after_s,
         )
         patient = replace(pace, max_batch=1, max_batches_in_flight=_MAX_WAITING, waits=True)
-        answering, alone = self._new_answering(), asyncio.Lock()
+        alone = asyncio.Lock()
         mark = new_mark(self.settings.id, new_id())
 
         def new(topic: TopicSpec, group: str, pace: Pace, **options: int) -> PredictionConsumer:
@@ -87,7 +103,7 @@ class Consuming:
             new(PREDICT_RETRY, RETRIES_GROUP, patient),
         )
 
-    def _new_answering(self) -> Answering:
+    def _new_answering(self, budget: BudgetWatch) -> Answering:
         return Answering(
             self.service,
             KafkaOutcomes(self.publisher, self._name(PREDICT_RESULTS)),
@@ -98,6 +114,7 @@ class Consuming:
             ),
             self.clock,
             self.metrics,
+            budget,
             worker_id=self.settings.id,
             max_attempts=self.settings.max_attempts,
             on_answered=self._on_answered,
@@ -117,3 +134,14 @@ class Consuming:
 
     def _name(self, topic: TopicSpec) -> str:
         return topic.prefixed(self.settings.kafka.topic_prefix).name
+
+
+def _budget_limits(settings: Settings) -> BudgetLimits:
+    return BudgetLimits(
+        max_run=settings.dead_letter_run,
+        max_ratio=settings.dead_letter_ratio,
+        window_s=settings.dead_letter_window_s,
+        min_requests=settings.dead_letter_min_requests,
+        first_pause_s=settings.dead_letter_pause_s,
+        max_pause_s=settings.dead_letter_max_pause_s,
+    )
