@@ -19,7 +19,7 @@ from bench.compare.systems import REPOSITORY, Places, new_this_system
 from embedded.ports import LOOPBACK
 
 BUNDLE = REPOSITORY / "models" / "baseline"
-GROUP = "inference-worker"
+GROUP = "inference-worker"  # the stack has no KAFKA_TOPIC_PREFIX
 _PATIENCE_S = 120.0
 _POLL_S = 0.1
 

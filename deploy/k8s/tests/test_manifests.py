@@ -21,7 +21,7 @@ import inference_worker.settings
 import registry.settings
 import trainer.settings
 import ui.settings
-from inference_worker.main import consuming
+from shared.contracts.groups import WORKERS_GROUP
 from shared.contracts.topics import PREDICT_REQUESTS
 from shared.kafka.settings import KafkaSettings
 
@@ -194,7 +194,7 @@ def test_every_service_is_asked_whether_it_lives_and_is_ready(name):
 def test_workers_scale_by_the_lag_of_their_own_group():
     (scaled,) = of_kind(rendered("production"), "ScaledObject").values()
     (lag,) = (each for each in scaled["spec"]["triggers"] if each["type"] == "kafka")
-    assert lag["metadata"]["consumerGroup"] == consuming._GROUP
+    assert lag["metadata"]["consumerGroup"] == WORKERS_GROUP
     assert lag["metadata"]["topic"] == PREDICT_REQUESTS.name
     assert scaled["spec"]["maxReplicaCount"] == PREDICT_REQUESTS.partitions
     assert scaled["spec"]["scaleTargetRef"]["name"] in of_kind(rendered("production"), "Deployment")

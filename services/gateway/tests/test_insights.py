@@ -160,7 +160,8 @@ async def test_status_tells_who_is_how_fast_what_went_wrong_and_how_training_end
         False,
         "2",
     )
-    assert {one["group"] for one in status["lag"]} == {"inference-worker", "inference-worker-retry"}
+    groups = {one["group"].removeprefix(kafka_settings.topic_prefix) for one in status["lag"]}
+    assert groups == {"inference-worker", "inference-worker-retry"}
     assert status["load"]["in_flight"] == 0
     unmatched, refused = status["errors"]
     assert (unmatched["code"], unmatched["route"]) == ("not_found", "unmatched")

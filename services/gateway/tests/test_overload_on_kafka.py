@@ -37,7 +37,8 @@ async def working(kafka_settings, *, pause_s, outcome=answer_of):
     """Answer one request after the other, and commit as the workers' group."""
     topic = f"{kafka_settings.topic_prefix}predict.requests"
     producer = new_producer(kafka_settings, client_id="stand-in")
-    consumer = new_consumer(kafka_settings, client_id="stand-in", group_id="inference-worker")
+    group = f"{kafka_settings.topic_prefix}inference-worker"
+    consumer = new_consumer(kafka_settings, client_id="stand-in", group_id=group)
     consumer.assign([TopicPartition(topic, n) for n in range(24)])
     results = f"{kafka_settings.topic_prefix}predict.results"
 
@@ -92,7 +93,7 @@ async def until(client, pattern, holds):
 async def test_who_would_wait_too_long_is_refused_and_gets_in_when_told_to(
     kafka_settings, run_gateway
 ):
-    lag = r'pneumo_consumer_lag\{group="inference-worker",topic="\S+predict.requests"\}'
+    lag = r'pneumo_consumer_lag\{group="\S+inference-worker",topic="\S+predict.requests"\}'
     async with run_gateway() as first, run_gateway() as second:
         await submit(first, 150)
         await until(second, lag, lambda records: records == 150)

@@ -128,6 +128,9 @@ class Stage:
         """How many records a topic holds now."""
         return sum((await self._ends(topic)).values())
 
+    def group(self, name):
+        return f"{self.settings.topic_prefix}{name}"
+
     async def uncommitted(self, topic="predict.requests", group="inference-worker"):
         """Records beyond the group's committed offsets."""
         ends, commits = await self._ends(topic), await self.commits(topic, group)
@@ -145,7 +148,7 @@ class Stage:
         await admin.start()
         try:
             found = await admin.list_consumer_group_offsets(
-                group, partitions=self._partitions(topic)
+                self.group(group), partitions=self._partitions(topic)
             )
         finally:
             await admin.close()
@@ -153,7 +156,7 @@ class Stage:
 
     async def commit(self, words, *, topic="predict.requests", group="inference-worker"):
         """Commit as an owner would that is no more: partition → (offset, metadata)."""
-        consumer = new_consumer(self.settings, client_id="test", group_id=group)
+        consumer = new_consumer(self.settings, client_id="test", group_id=self.group(group))
         async with started(consumer):
             partitions = {TopicPartition(self.topic(topic), p): w for p, w in words.items()}
             consumer.assign(list(partitions))

@@ -1,7 +1,7 @@
 """Images in, drift index out: real decoding, the shipped bundle's reference, the worker's parts."""
 
 import io
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from prometheus_client import CollectorRegistry
 
+from inference_worker.adapters.compute import ComputeThread
 from inference_worker.adapters.engine_noop import NoOpLoader
 from inference_worker.adapters.input_drift import InputDrift
 from inference_worker.core.drift import Limits
@@ -57,7 +58,7 @@ class Worker:
 
 @pytest.fixture
 def compute():
-    with ThreadPoolExecutor(1) as pool:
+    with closing(ComputeThread(0)) as pool:
         yield pool
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from inference_worker.adapters.compute import ComputeThread
 from inference_worker.ports import CacheFailedError, ModelRefusedError, ModelUnavailableError
 from inference_worker.service import InferenceService
 from inference_worker.subscribers.models import ModelFollower
@@ -118,7 +119,7 @@ def announce(version, at_ms=10):
 @asynccontextmanager
 async def following(world, reconcile_every_s=60.0, retry_refused_s=60.0):
     with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
-        service = InferenceService(pool, SystemClock())
+        service = InferenceService(ComputeThread(0), SystemClock())
         follower = ModelFollower(
             "pneumonia",
             world,

@@ -1,11 +1,12 @@
 """N requests in, N outcomes out, whatever the images and the engine do."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
 import pytest
 
+from inference_worker.adapters.compute import ComputeThread
 from inference_worker.core import decoding
 from inference_worker.core.requests import PredictRequest
 from inference_worker.ports import Scores
@@ -53,7 +54,7 @@ class FixedClock(SystemClock):
 
 @pytest.fixture
 def service():
-    with ThreadPoolExecutor(1) as pool:
+    with closing(ComputeThread(0)) as pool:
         yield InferenceService(pool, FixedClock())
 
 
@@ -144,7 +145,7 @@ async def test_a_bug_in_decoding_stays_with_its_image():
             raise KeyError("a bug")
         return decoding.decode(image, spec)
 
-    with ThreadPoolExecutor(1) as pool:
+    with closing(ComputeThread(0)) as pool:
         service = InferenceService(pool, FixedClock(), decode=decode)
         service.swap(CountingEngine())
         failed, good = await service.answer([request("trap", b"trap"), request("b", new_jpeg())])

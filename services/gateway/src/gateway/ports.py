@@ -64,7 +64,10 @@ class RequestPublisher(Protocol):
     """Puts accepted requests on Kafka."""
 
     async def publish(self, headers: RequestHeaders, image: bytes) -> Place:
-        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         ...
 
 
@@ -72,7 +75,10 @@ class AcceptedLog(Protocol):
     """Remembers accepted requests for longer than their images are kept."""
 
     async def note(self, accepted: AcceptedRequest) -> None:
-        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         ...
 
 
@@ -136,7 +142,10 @@ class UploadPublisher(Protocol):
     """Puts labelled images on Kafka."""
 
     async def publish(self, sha256: str, headers: UploadHeaders, image: bytes) -> None:
-        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         ...
 
 

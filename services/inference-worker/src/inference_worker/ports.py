@@ -3,11 +3,12 @@
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_worker.core.dead_letter_budget import Exhausted
 from inference_worker.core.handovers import Committed
 from inference_worker.core.requests import PredictRequest
 from inference_worker.core.retries import FailedAttempt, TryAgain
@@ -19,6 +20,8 @@ from shared.contracts.predict import Expired, Failed, Succeeded
 
 Pixels = NDArray[np.float32]
 Outcome = Succeeded | Failed | Expired
+T = TypeVar("T")
+RecordKind = Literal["retry", "dead_letter", "outcome"]
 Partition = tuple[str, int]
 """Topic and number, as aiokafka's TopicPartition, which is such a tuple."""
 
@@ -38,12 +41,46 @@ class StuckConsumerError(Exception):
     """A consumer gets nothing although there is more; only a fresh process is known to help."""
 
 
+class StepOverdueError(Exception):
+    """A step on these requests took longer than `bound_s`; its thread is given up.
+
+    in_engine: the engine is held by that thread for ever.
+    """
+
+    def __init__(
+        self, requests: tuple[PredictRequest, ...], bound_s: float, *, in_engine: bool
+    ) -> None:
+        super().__init__(f"no result within {bound_s:g} s")
+        self.requests = requests
+        self.in_engine = in_engine
+
+
+class StuckEngineError(Exception):
+    """The engine does not return from a batch of several images; the process must end."""
+
+
 class ModelUnavailableError(Exception):
     """The registry did not name a model or did not deliver its bundle; may pass."""
 
 
 class CacheFailedError(Exception):
     """The disk of the cache did not take or give a file; what is served is not affected."""
+
+
+class BeginStep(Protocol):
+    """Called in the computing thread before each step."""
+
+    def __call__(self, requests: Sequence[PredictRequest], *, in_engine: bool) -> None:
+        """Name the requests whose images the step works on."""
+        ...
+
+
+class Compute(Protocol):
+    """Runs what decodes and infers, off the loop, one job after the other."""
+
+    async def run(self, work: Callable[[BeginStep], T]) -> T:
+        """Give what `work` returns. Raises StepOverdueError, and what `work` raises."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +155,10 @@ class OutcomePublisher(Protocol):
     """Tells the world how requests ended."""
 
     async def publish(self, outcomes: Sequence[Outcome]) -> None:
-        """Return when the broker has confirmed each. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed each.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         ...
 
 
@@ -128,11 +168,17 @@ class LetterPublisher(Protocol):
     async def try_again(
         self, request: PredictRequest, fate: TryAgain, attempts: Sequence[Attempt]
     ) -> None:
-        """Return when the broker has confirmed it. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed it.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         ...
 
     async def give_up(self, letter: DeadLetter, image: bytes) -> None:
-        """Return when the broker has confirmed it. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed as much of it as it takes.
+
+        Raises BrokerUnavailableError; RecordRefusedError if it takes nothing of it.
+        """
         ...
 
 
@@ -197,6 +243,14 @@ class AnswerCounts(Protocol):
 
     def dead_lettered(self, cause: Cause) -> None:
         """Count a request given up."""
+        ...
+
+    def record_refused(self, kind: RecordKind) -> None:
+        """Count a record that the broker refuses for good."""
+        ...
+
+    def budget_exhausted(self, reason: Exhausted) -> None:
+        """Count a pause because too many requests became dead letters."""
         ...
 
     def tried_with_care(self) -> None:

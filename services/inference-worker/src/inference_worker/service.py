@@ -1,9 +1,7 @@
 """The story of a batch: who is still waiting, what the engine says, what they are told."""
 
 import asyncio
-import contextvars
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from functools import partial
 from traceback import format_exception
 from typing import TypeAlias, TypeVar
@@ -12,12 +10,22 @@ import numpy as np
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from inference_worker.core.attempts import split_overdue
 from inference_worker.core.decoding import Decoded, decode
 from inference_worker.core.explanations import explain
 from inference_worker.core.requests import PredictRequest, queue_ms, triage
 from inference_worker.core.retries import FailedAttempt, one_line
 from inference_worker.core.verdicts import Verdict, decide_verdict
-from inference_worker.ports import Engine, Outcome, Pixels, Scores
+from inference_worker.ports import (
+    BeginStep,
+    Compute,
+    Engine,
+    Outcome,
+    Pixels,
+    Scores,
+    StepOverdueError,
+    StuckEngineError,
+)
 from shared.clock import Clock
 from shared.contracts.bundle import Manifest, PreprocessingSpec
 from shared.contracts.dead_letters import Cause
@@ -49,20 +57,16 @@ OnSeen = Callable[[str, Sequence[Features]], None]
 """Told, on the loop, the model version and what the images decoded for it look like."""
 
 
-def _forget(version: str, images: Sequence[Features]) -> None:
-    del version, images
-
-
 class InferenceService:
     """Turns N requests into N results; the engine can be exchanged between two batches."""
 
     def __init__(
         self,
-        compute: Executor,
+        compute: Compute,
         clock: Clock,
         *,
         decode: Decode = decode,
-        on_seen: OnSeen = _forget,
+        on_seen: OnSeen = lambda _version, _images: None,
     ) -> None:
         self._compute = compute
         self._clock = clock
@@ -121,16 +125,27 @@ class InferenceService:
         # Under load every core has a batch of its own; a lone image would leave the others idle.
         alone = self._in_flight == 1
         try:
-            results, seen = await asyncio.get_running_loop().run_in_executor(
-                self._compute,
-                # A thread has no context: what the log lines of this batch must say goes along.
-                contextvars.copy_context().run,
-                partial(classify, engine, live, self._clock, decode=self._decode, alone=alone),
-            )
+            return await self._classified(engine, live, alone=alone)
         finally:
             self._in_flight -= len(live)
             if not self._in_flight:
                 self._free.set()
+
+    async def _classified(
+        self, engine: Engine, live: Sequence[PredictRequest], *, alone: bool
+    ) -> list[Result]:
+        try:
+            results, seen = await self._compute.run(
+                partial(classify, engine, live, self._clock, decode=self._decode, alone=alone)
+            )
+        except StepOverdueError as error:
+            split = split_overdue(live, error.requests, one_line(error), in_engine=error.in_engine)
+            if split is None:
+                raise StuckEngineError(str(error)) from error
+            quarantined, others = split
+            # In a new thread: the stuck one keeps its image.
+            answered = await self._classified(engine, others, alone=False) if others else []
+            return [quarantined, *answered]
         self._on_seen(engine.manifest.version, seen)
         return results
 
@@ -139,6 +154,7 @@ def classify(
     engine: Engine,
     requests: Sequence[PredictRequest],
     clock: Clock,
+    begin_step: BeginStep,
     *,
     decode: Decode,
     alone: bool = False,
@@ -146,17 +162,17 @@ def classify(
     """Decode and infer one batch; whatever is wrong with one image stays with that image.
 
     Gives the results, and the features of every image that was decoded. alone: see Engine.predict.
+    begin_step: called before each step.
     """
     started_s, started_ms = clock.monotonic_s(), clock.now_ms()
     read = []
     for request in requests:
-        with bound_contextvars(request_id=request.headers.id):
-            read.append((request, _decode(request, engine, decode)))
+        begin_step((request,), in_engine=False)
+        read.append((request, _decode(request, engine, decode)))
     decoded = [(request, *image) for request, image in read if isinstance(image, tuple)]
     decoded_s = clock.monotonic_s()
-    explained = any(request.headers.explain == CAM for request, _, _ in decoded)
-    images = [pixels for _, pixels, _ in decoded]
-    said = _infer(engine, images, alone=alone, explained=explained)
+    images = [(request, pixels) for request, pixels, _ in decoded]
+    said = _infer(engine, images, begin_step, alone=alone)
     infer_ms = round((clock.monotonic_s() - decoded_s) * 1e3, 3)
     decode_ms = round((decoded_s - started_s) * 1e3, 3)
 
@@ -169,19 +185,19 @@ def classify(
         for request, result in read
         if not isinstance(result, tuple)
     ]
-    results += [
-        _conclude(request, one, engine, spent(request, infer_ms), clock)
-        for (request, _, _), one in zip(decoded, said, strict=True)
-    ]
+    for (request, _, _), one in zip(decoded, said, strict=True):
+        begin_step((request,), in_engine=False)
+        results.append(_conclude(request, one, engine, spent(request, infer_ms), clock))
     return results, [features for _, _, features in decoded if features is not None]
 
 
 def _decode(
     request: PredictRequest, engine: Engine, decode: Decode
 ) -> Decoded | Failed | FailedAttempt:
-    image = _caught(partial(decode, request.image, engine.manifest.preprocessing))
+    with bound_contextvars(request_id=request.headers.id):
+        image = _caught(partial(decode, request.image, engine.manifest.preprocessing))
     if isinstance(image, ImageError):
-        _log.info("image failed", code=image.code)
+        _log.info("image failed", request_id=request.headers.id, code=image.code)
         return Failed(id=request.headers.id, code=image.code, detail=image.detail)
     return _failed(request, Cause.INTERNAL, image) if isinstance(image, Exception) else image
 
@@ -193,17 +209,24 @@ def _timed(result: Failed | FailedAttempt, timings: Timings) -> Result:
 
 
 def _infer(
-    engine: Engine, images: Sequence[Pixels], *, alone: bool = False, explained: bool
+    engine: Engine,
+    images: Sequence[tuple[PredictRequest, Pixels]],
+    begin_step: BeginStep,
+    *,
+    alone: bool = False,
 ) -> list[Said | Exception]:
     if not images:
         return []
-    said = _caught(partial(_said, engine, images, alone=alone, explained=explained))
+    begin_step([request for request, _ in images], in_engine=True)
+    explained = any(request.headers.explain == CAM for request, _ in images)
+    pixels = [one for _, one in images]
+    said = _caught(partial(_said, engine, pixels, alone=alone, explained=explained))
     if not isinstance(said, Exception):
         return [*said]
     if len(images) == 1:
         return [said]
     # Which one was it? Each alone: the others still get their answer.
-    return [row for image in images for row in _infer(engine, [image], explained=explained)]
+    return [row for image in images for row in _infer(engine, [image], begin_step)]
 
 
 def _said(engine: Engine, images: Sequence[Pixels], *, alone: bool, explained: bool) -> list[Said]:

@@ -38,6 +38,23 @@ class Settings(BaseSettings):
     """Threads for an image that is alone in its worker; 0: all CPUs of the container, at most 4."""
     max_attempts: int = Field(default=3, ge=1, le=8)
     """Attempts on one request, the first included, before it becomes a dead letter."""
+    attempt_timeout_s: float = Field(default=10.0, ge=0)
+    """Maximum time to decode one image, or for one call of the engine, in seconds; the image then
+    becomes a dead letter, and the worker ends once its other requests are answered. Time in which
+    the process is stopped does not count; a thread that gets no CPU has four times as long. 0: no
+    bound."""
+    dead_letter_run: int = Field(default=32, ge=1)
+    """Dead letters in a row after which the worker stops consuming for a while."""
+    dead_letter_ratio: float = Field(default=0.5, gt=0, le=1)
+    """Share of dead letters among a window's requests above which it does the same; 1: never."""
+    dead_letter_window_s: float = Field(default=60.0, gt=0)
+    """Length of that window, in seconds."""
+    dead_letter_min_requests: int = Field(default=64, ge=1)
+    """Requests that a window must hold for its share to count."""
+    dead_letter_pause_s: float = Field(default=5.0, gt=0)
+    """First pause, in seconds; doubled while the worker has to stop again within a window."""
+    dead_letter_max_pause_s: float = Field(default=60.0, gt=0)
+    """Longest pause, in seconds."""
     stuck_after_s: float = Field(default=10.0, gt=0)
     """A consumer that gets nothing for twice this long, although there is more, ends the worker."""
     loop_stuck_after_s: float = Field(default=30.0, ge=0)

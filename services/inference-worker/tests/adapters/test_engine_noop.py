@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
+from inference_worker.adapters.compute import ComputeThread
 from inference_worker.adapters.engine_noop import NoOpLoader, leave_encoded
 from inference_worker.core.requests import PredictRequest
 from inference_worker.ports import ModelRefusedError
@@ -16,7 +17,7 @@ from shared.testing.bundles import write_bundle
 
 
 async def answers(loader, bundle, *images):
-    with ThreadPoolExecutor(1) as pool:
+    with closing(ComputeThread(0)) as pool:
         service = InferenceService(pool, SystemClock(), decode=leave_encoded)
         service.swap(loader.load(bundle))
         deadline = SystemClock().now_ms() + 60_000

@@ -4,11 +4,12 @@ import asyncio
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
 import pytest
 
+from inference_worker.adapters.compute import ComputeThread
 from inference_worker.adapters.faults import Faults
 from inference_worker.core.decoding import decode
 from inference_worker.core.requests import PredictRequest
@@ -37,7 +38,7 @@ class SureLoader:
 
 
 async def answers(faults, *images):
-    with ThreadPoolExecutor(1) as pool:
+    with closing(ComputeThread(0)) as pool:
         service = InferenceService(pool, SystemClock(), decode=faults.decode)
         service.swap(faults.wrap(SureLoader()).load(None))
         deadline = SystemClock().now_ms() + 60_000

@@ -29,7 +29,7 @@ WORDS = st.sampled_from(["", CLEAN, MINE, DEAD, "trying", trying(MINE), trying(D
         ("", Zone(10, 30)),
         ("set by a foreign tool", Zone(10, 30)),
         (trying(MINE), Zone(10, 30)),
-        (trying(DEAD), Zone(10, 30, condemned=10, tried_by="worker-0")),
+        (trying(DEAD), Zone(10, 30, condemned=10, tried_mark=DEAD)),
         ("trying", Zone(10, 30, condemned=10)),
     ],
 )
@@ -46,7 +46,7 @@ def test_the_metadata_tells_how_the_last_owner_ended(metadata, zone):
         (Committed(10, DEAD), 0, 500, Zone(10, 10 + MAX_CAREFUL)),
         (Committed(10, DEAD), 100, 105, Zone(10, 105)),  # retention took some: to be noticed
         (Committed(10, DEAD), 100, 100, None),
-        (Committed(10, trying(DEAD)), 100, 105, Zone(10, 105, condemned=10, tried_by="worker-0")),
+        (Committed(10, trying(DEAD)), 100, 105, Zone(10, 105, condemned=10, tried_mark=DEAD)),
     ],
 )
 def test_the_zone_is_what_may_have_been_in_dead_hands(committed, beginning, end, zone):

@@ -16,7 +16,6 @@ from shared.kafka.clients import new_consumer, new_producer, started
 from shared.kafka.settings import KafkaSettings
 from trainer.main.serving import Trainer, build
 from trainer.settings import Settings
-from trainer.subscribers.commands import GROUP
 
 pytestmark = pytest.mark.kafka
 TIMEOUT_S = 20
@@ -66,7 +65,8 @@ async def send(kafka: KafkaSettings, *records: tuple[bytes, list[tuple[str, byte
 
 
 async def committed(kafka: KafkaSettings) -> int | None:
-    consumer: AIOKafkaConsumer = new_consumer(kafka, client_id="test", group_id=GROUP)
+    group = f"{kafka.topic_prefix}trainer"
+    consumer: AIOKafkaConsumer = new_consumer(kafka, client_id="test", group_id=group)
     async with started(consumer):
         offset: int | None = await consumer.committed(
             TopicPartition(f"{kafka.topic_prefix}{TRAIN_COMMANDS.name}", 0)

@@ -1,7 +1,7 @@
 """What a failed attempt leaves behind, and how a request given up lies in `predict.dlq`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,6 +11,9 @@ from shared.contracts.message import Message
 
 MAX_STACK_CHARS = 8_000
 """The end of a stack trace, which names the fault, is kept; its beginning is cut."""
+
+STACK, IMAGE = "stack", "image"
+"""Parts of a dead letter that may be left out."""
 
 
 class Cause(StrEnum):
@@ -38,7 +41,8 @@ class DeadLetter:
     """The headers of a record of `predict.dlq`; its value is the image as it was sent.
 
     request: as of the last attempt. stack: of the last error, at most MAX_STACK_CHARS.
-    dead_at_ms: unix ms.
+    dead_at_ms: unix ms. omitted: what was left out because the broker refused a larger record:
+    STACK, IMAGE (the value is empty then, and a redrive impossible).
     """
 
     request: RequestHeaders
@@ -46,16 +50,23 @@ class DeadLetter:
     stack: str
     attempts: tuple[Attempt, ...]
     dead_at_ms: int
+    omitted: tuple[str, ...] = ()
 
     def to_kafka(self) -> list[tuple[str, bytes]]:
         """Encode for `AIOKafkaProducer.send(headers=...)`."""
+        omitted = [("omitted", ",".join(self.omitted).encode())] if self.omitted else []
         return [
             *self.request.to_kafka(),
             ("cause", self.cause.encode()),
             ("stack", self.stack[-MAX_STACK_CHARS:].encode(errors="replace")),
             ("attempts", encode_attempts(self.attempts)),
             ("dead-at", str(self.dead_at_ms).encode()),
+            *omitted,
         ]
+
+    def without(self, *parts: str) -> "DeadLetter":
+        """Give the same letter without its STACK, or without STACK and IMAGE."""
+        return replace(self, stack="", omitted=parts)
 
 
 _ATTEMPTS: TypeAdapter[tuple[Attempt, ...]] = TypeAdapter(tuple[Attempt, ...])
@@ -89,6 +100,7 @@ def parse_dead_letter(raw: RawHeaders) -> DeadLetter:
             stack=values.get("stack", ""),
             attempts=attempts,
             dead_at_ms=int(values["dead-at"]),
+            omitted=tuple(filter(None, values.get("omitted", "").split(","))),
         )
     except KeyError as error:
         raise HeaderError(f"dead letter's header {error} is missing") from None

@@ -8,6 +8,9 @@ from shared.contracts.predict import REQUEST_SCHEMA
 
 RawHeaders = Sequence[tuple[str, bytes]]
 
+MAX_CONTENT_TYPE_BYTES = 255
+"""Of the header `content-type`. A media type is shorter (RFC 6838: 127 characters a name)."""
+
 _WARNINGS = re.compile(r"[a-z_]{1,64}(,[a-z_]{1,64}){0,15}")
 
 _NAMES = frozenset(
@@ -53,7 +56,7 @@ class RequestHeaders:
         pairs = [
             ("id", self.id),
             ("schema", REQUEST_SCHEMA),
-            ("content-type", self.content_type),
+            ("content-type", bounded_content_type(self.content_type)),
             ("deadline", str(self.deadline_ms)),
             ("attempt", str(self.attempt)),
         ]
@@ -68,6 +71,11 @@ class RequestHeaders:
         if self.warnings:
             pairs.append(("warnings", ",".join(self.warnings)))
         return [(name, value.encode()) for name, value in pairs]
+
+
+def bounded_content_type(content_type: str) -> str:
+    """Cut a media type to MAX_CONTENT_TYPE_BYTES of UTF-8: a record must leave room for others."""
+    return content_type.encode()[:MAX_CONTENT_TYPE_BYTES].decode(errors="ignore")
 
 
 def parse_request_headers(raw: RawHeaders) -> RequestHeaders:

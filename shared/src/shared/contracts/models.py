@@ -53,6 +53,7 @@ class WorkerStatus(Message):
 
     refusal_code: a RefusalCode, or one that a newer worker knows; absent from workers before 0.2.
     refusal: one sentence per code; it names no path and quotes no error.
+    paused: why it consumes nothing for now: `run` or `ratio` of dead letters (decision 0010).
     """
 
     schema_: Literal["worker.status/1"] = "worker.status/1"
@@ -65,4 +66,5 @@ class WorkerStatus(Message):
     refused_version: Version | None = None
     refusal_code: str | None = None
     refusal: str | None = None
+    paused: str | None = None
     at_ms: int

@@ -10,7 +10,14 @@ MAX_IMAGE_BYTES = 8 * 1024 * 1024
 """Largest image accepted inline, bytes. Holds any radiograph; larger is HTTP 413."""
 
 MAX_RECORD_BYTES = MAX_IMAGE_BYTES + 64 * 1024
-"""Largest Kafka record: an image plus its headers, bytes."""
+"""Largest record of a request or an upload: an image plus its headers, bytes."""
+
+MAX_DEAD_LETTER_BYTES = MAX_IMAGE_BYTES + 256 * 1024
+"""Largest record of `predict.retry` and `predict.dlq`, bytes.
+
+Whatever fits on `predict.requests` fits here with what workers add: at most 32 kB of stack and some
+16 kB of attempts (tests/hostile/test_dead_letters.py).
+"""
 
 _MINUTE_MS = 60_000
 _HOUR_MS = 60 * _MINUTE_MS
@@ -36,6 +43,7 @@ def _kept_for(retention_ms: int, **config: str) -> dict[str, str]:
 
 
 _IMAGES = {"max_message_bytes": str(MAX_RECORD_BYTES)}
+_FAILED = {"max_message_bytes": str(MAX_DEAD_LETTER_BYTES)}
 # A segment is only deleted once it is closed: ten minutes of retention need short segments.
 _SHORT = {"segment_ms": str(_MINUTE_MS)}
 _COMPACTED = {
@@ -60,8 +68,8 @@ PREDICT_RESULTS = TopicSpec(
 PREDICT_ACCEPTED = TopicSpec(
     "predict.accepted", 3, _kept_for(ACCEPTED_RETENTION_MS, segment_ms=str(_HOUR_MS))
 )
-PREDICT_RETRY = TopicSpec("predict.retry", 6, _kept_for(REQUESTS_RETENTION_MS, **_IMAGES, **_SHORT))
-PREDICT_DLQ = TopicSpec("predict.dlq", 3, _kept_for(7 * _DAY_MS, **_IMAGES))
+PREDICT_RETRY = TopicSpec("predict.retry", 6, _kept_for(REQUESTS_RETENTION_MS, **_FAILED, **_SHORT))
+PREDICT_DLQ = TopicSpec("predict.dlq", 3, _kept_for(7 * _DAY_MS, **_FAILED))
 UPLOADS_LABELLED = TopicSpec("uploads.labelled", 6, _kept_for(7 * _DAY_MS, **_IMAGES))
 TRAIN_COMMANDS = TopicSpec("train.commands", 1, _kept_for(7 * _DAY_MS))
 TRAIN_EVENTS = TopicSpec("train.events", 1, _kept_for(7 * _DAY_MS))

@@ -20,7 +20,7 @@ from aiokafka.producer.transaction_manager import (
 )
 from aiokafka.util import create_future
 
-from shared.contracts.topics import MAX_RECORD_BYTES
+from shared.contracts.topics import MAX_DEAD_LETTER_BYTES, MAX_RECORD_BYTES
 from shared.kafka.settings import KafkaSettings
 
 _log = structlog.get_logger(__name__)
@@ -36,15 +36,20 @@ _FETCH_MAX_BYTES = 32 * 1024 * 1024
 Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer)
 
 
-def new_producer(settings: KafkaSettings, *, client_id: str) -> AIOKafkaProducer:
-    """Make a producer whose confirmed sends survive any single broker."""
+def new_producer(
+    settings: KafkaSettings, *, client_id: str, max_record_bytes: int = MAX_RECORD_BYTES
+) -> AIOKafkaProducer:
+    """Make a producer whose confirmed sends survive any single broker.
+
+    max_record_bytes: of one record, headers included; larger ones are refused without being sent.
+    """
     return AIOKafkaProducer(
         **settings.client_options(),
         client_id=client_id,
         acks="all",
         enable_idempotence=True,
         linger_ms=0,
-        max_request_size=MAX_RECORD_BYTES,
+        max_request_size=max_record_bytes,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
     )
 
@@ -62,7 +67,7 @@ def new_consumer(
         partition_assignment_strategy=(StickyPartitionAssignor,),
         session_timeout_ms=SESSION_TIMEOUT_MS,
         heartbeat_interval_ms=HEARTBEAT_MS,
-        max_partition_fetch_bytes=MAX_RECORD_BYTES,
+        max_partition_fetch_bytes=MAX_DEAD_LETTER_BYTES,
         fetch_max_bytes=_FETCH_MAX_BYTES,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
         **options,
@@ -112,6 +117,8 @@ def renew_identity(producer: AIOKafkaProducer) -> None:
     What is under way keeps the old id; a record sent again may be there twice, once under each.
     """
     manager = producer._txn_manager  # noqa: SLF001
+    if manager is None:  # not idempotent: there is no id
+        return
     manager._pid_and_epoch = PidAndEpoch(NO_PRODUCER_ID, NO_PRODUCER_EPOCH)  # noqa: SLF001
     manager._pid_waiter = create_future()  # noqa: SLF001
     manager._sequence_numbers.clear()  # noqa: SLF001

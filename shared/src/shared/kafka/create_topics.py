@@ -22,6 +22,10 @@ def main() -> int:
     print(f"topics: {len(report.created)} created")
     for name, partitions in report.too_few_partitions.items():
         print(f"topics: {name} has only {partitions} partitions", file=sys.stderr)
+    for name in report.raised:
+        print(f"topics: {name} now takes larger records")
+    for name, limit in report.too_small.items():
+        print(f"topics: {name} takes records of {limit} bytes only", file=sys.stderr)
     return 0
 
 

@@ -6,11 +6,41 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, OutOfOrderSequenceNumber, UnknownProducerId
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    InvalidRequiredAcksError,
+    InvalidTimestampError,
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    PolicyViolationError,
+    RecordListTooLargeError,
+    RecordTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownProducerId,
+    UnsupportedForMessageFormatError,
+    UnsupportedVersionError,
+)
 
 from shared.kafka.clients import renew_identity
 
 Headers = Sequence[tuple[str, bytes]]
+
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
+# Named one by one: aiokafka's `retriable` is False for passing errors too (a timeout, a producer
+# that lost its id), and an error that is not known must not cost a record.
+_PERMANENT = (
+    *_TOO_LARGE,
+    ClusterAuthorizationFailedError,
+    InvalidRequiredAcksError,
+    InvalidTimestampError,
+    InvalidTopicError,
+    PolicyViolationError,
+    TopicAuthorizationFailedError,
+    UnsupportedForMessageFormatError,
+    UnsupportedVersionError,
+)
 
 
 class BrokerUnavailableError(Exception):
@@ -25,13 +55,28 @@ class Place:
     offset: int
 
 
+class RecordRefusedError(Exception):
+    """The record is not written, and sending the same record again does not help.
+
+    too_large: a smaller record may be accepted. Otherwise the client lacks a permission, or topic
+    and record do not fit together: an operator has to act.
+    """
+
+    def __init__(self, reason: str, *, too_large: bool) -> None:
+        super().__init__(reason)
+        self.too_large = too_large
+
+
 class Publisher(Protocol):
     """Puts one record on a topic."""
 
     async def publish(
         self, topic: str, *, key: str, value: bytes | None, headers: Headers = ()
     ) -> Place:
-        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         ...
 
 
@@ -49,20 +94,34 @@ class KafkaPublisher:
     async def publish(
         self, topic: str, *, key: str, value: bytes | None, headers: Headers = ()
     ) -> Place:
-        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         renewals = self._renewals
+        sent = False
         try:
             async with asyncio.timeout(self._timeout_s):
                 confirmed = await self._producer.send(
                     topic, key=key.encode(), value=value, headers=list(headers)
                 )
+                sent = True
                 record = await confirmed
         except (OutOfOrderSequenceNumber, UnknownProducerId) as error:
-            # Once for all that were sent under the same id: it will not be believed again.
-            if renewals == self._renewals:
-                self._renewals += 1
-                renew_identity(self._producer)
+            self._renew(renewals)
             raise BrokerUnavailableError(f"{topic}: {error!r}") from error
+        except _PERMANENT as error:
+            if sent:
+                # The refused batch used up sequence numbers that the broker never saw.
+                self._renew(renewals)
+            too_large = isinstance(error, _TOO_LARGE)
+            raise RecordRefusedError(f"{topic}: {error!r}", too_large=too_large) from error
         except (KafkaError, TimeoutError) as error:
             raise BrokerUnavailableError(f"{topic}: {error!r}") from error
         return Place(record.partition, record.offset)
+
+    def _renew(self, renewals: int) -> None:
+        # Once for all that were sent under the same id: it will not be believed again.
+        if renewals == self._renewals:
+            self._renewals += 1
+            renew_identity(self._producer)

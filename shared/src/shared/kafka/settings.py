@@ -29,7 +29,7 @@ class KafkaSettings(BaseSettings):
     ssl_keyfile: str | None = None
     """That certificate's key."""
     topic_prefix: str = Field(default="", pattern=r"^[0-9A-Za-z.-]{0,64}$")
-    """Before the name of every topic: to keep to itself on a shared cluster."""
+    """Before the name of every topic and consumer group: to keep to itself on a shared cluster."""
     replication_factor: int = Field(default=1, ge=1)
     """Copies of each topic that is made: 3 on a cluster of three or more."""
 

@@ -40,6 +40,8 @@ MetricName = Literal[
     "pneumo_retries_total",  # counter: requests put back to be tried again
     "pneumo_retries_waiting",  # gauge: requests held until their next attempt
     "pneumo_dead_letters_total",  # counter: requests given up
+    "pneumo_records_refused_total",  # counter: records that the broker refuses for good
+    "pneumo_dead_letter_budget_exhausted_total",  # counter: pauses for too many dead letters
     "pneumo_careful_records_total",  # counter: records tried alone after a worker's death
     # Registry
     "pneumo_registry_leader",  # gauge: 1 for the registry that does the background work

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import NoReturn
 
 EXIT_STATUS = 70
 """sysexits.h: an internal software error."""
@@ -55,11 +56,12 @@ def _watch(beat: threading.Event, ended: threading.Event, slice_s: float) -> Non
         missed = 0 if beat.wait(slice_s) else missed + 1
         beat.clear()
         if missed >= _SLICES:
-            _end_process(missed * slice_s)
+            end_process(f"the event loop has not turned for {missed * slice_s:g} s")
 
 
-def _end_process(after_s: float) -> None:
-    sys.stderr.write(f"watchdog: the event loop has not turned for {after_s:g} s; every stack:\n")
+def end_process(reason: str) -> NoReturn:
+    """Write why, and the stacks of all threads, to stderr; exit at once with EXIT_STATUS."""
+    sys.stderr.write(f"watchdog: {reason}; every stack:\n")
     faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
     sys.stderr.flush()
     os._exit(EXIT_STATUS)

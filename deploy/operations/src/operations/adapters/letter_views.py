@@ -78,6 +78,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "deadline": _moment(request.deadline_ms),
         "content_type": request.content_type,
         "size_bytes": entry.size_bytes,
+        "omitted": list(letter.omitted),
         "redrive_of": request.redrive_of,
         "redriven_as": list(entry.redriven_as),
         "attempts": [one.model_dump() for one in letter.attempts],

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from operations.core.spans import parse_span_ms
 from operations.ports import TopicUnreadableError
-from operations.service.dead_letters import UnknownDeadLetterError
-from shared.kafka.publisher import BrokerUnavailableError
+from operations.service.dead_letters import ImagelessError, UnknownDeadLetterError
+from shared.kafka.publisher import BrokerUnavailableError, RecordRefusedError
 from shared.kafka.settings import KafkaSettings
 
 _PIPE_WIDTH = 160
@@ -42,8 +42,10 @@ def one_sentence(settings: KafkaSettings) -> Iterator[None]:
     """End with 1 and a sentence where the broker cannot be read or written."""
     try:
         yield
-    except UnknownDeadLetterError as error:
+    except (UnknownDeadLetterError, ImagelessError) as error:
         raise fail(str(error)) from error
+    except RecordRefusedError as error:
+        raise fail(f"Kafka refuses the record: {error}") from error
     except (TopicUnreadableError, BrokerUnavailableError, OSError) as error:
         raise fail(f"cannot reach Kafka at {settings.bootstrap_servers}: {error}") from error
 

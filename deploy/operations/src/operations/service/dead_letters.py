@@ -8,6 +8,7 @@ from operations.core.audit import Told
 from operations.core.dead_letters import Entry, Mark, Note, Selection, deletable, shelve
 from operations.ports import DeadLetters, Letter, Log, Requests
 from shared.clock import Clock
+from shared.contracts.dead_letters import IMAGE
 from shared.contracts.headers import RequestHeaders
 
 _LOOK_EVERY_S = 0.2
@@ -18,6 +19,13 @@ class UnknownDeadLetterError(Exception):
 
     def __init__(self, id_: str) -> None:
         super().__init__(f"there is no dead letter {id_}")
+
+
+class ImagelessError(Exception):
+    """A dead letter whose image did not fit on the topic cannot be redriven."""
+
+    def __init__(self, id_: str) -> None:
+        super().__init__(f"dead letter {id_} has no image: it was larger than the broker takes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,11 @@ class DeadLetterDesk:
         """Make a new request of each dead letter and wait for what it is told.
 
         One that was redriven before is refused unless `again`.
+        Raises ImagelessError before any is made, if one of them has no image.
         """
+        for entry in entries:
+            if IMAGE in entry.letter.omitted:
+                raise ImagelessError(entry.id)
         sent: dict[str, Entry] = {}
         refused = [e for e in entries if e.redriven_as and not again]
         for entry in entries:

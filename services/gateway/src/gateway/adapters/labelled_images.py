@@ -12,7 +12,10 @@ class KafkaLabelledImages:
         self._topic = topic
 
     async def publish(self, sha256: str, headers: UploadHeaders, image: bytes) -> None:
-        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         await self._publisher.publish(
             self._topic, key=sha256, value=image, headers=headers.encode()
         )

@@ -12,7 +12,10 @@ class KafkaRequests:
         self._topic = topic
 
     async def publish(self, headers: RequestHeaders, image: bytes) -> Place:
-        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         return await self._publisher.publish(
             self._topic, key=headers.id, value=image, headers=headers.to_kafka()
         )

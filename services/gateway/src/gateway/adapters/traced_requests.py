@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gateway.ports import RequestPublisher
 from shared.contracts.headers import RequestHeaders
-from shared.kafka.publisher import BrokerUnavailableError, Place
+from shared.kafka.publisher import BrokerUnavailableError, Place, RecordRefusedError
 from shared.observability.tracing import Tracer
 
 
@@ -21,7 +21,10 @@ class TracedRequests:
         self._topic = topic
 
     async def publish(self, headers: RequestHeaders, image: bytes) -> Place:
-        """Return when the broker has confirmed. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         span = self._tracer.start(
             f"send {self._topic}",
             "producer",
@@ -42,6 +45,9 @@ class TracedRequests:
             error = None
         except BrokerUnavailableError:
             error = "broker_unavailable"
+            raise
+        except RecordRefusedError:
+            error = "record_refused"
             raise
         finally:
             span.end(error=error)

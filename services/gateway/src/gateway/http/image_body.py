@@ -13,6 +13,7 @@ from gateway.http.limits import HttpLimits
 from gateway.http.part_headers import PartHeaders, file_name_of
 from gateway.http.problems import ProblemError
 from shared.contracts.errors import ErrorCode
+from shared.contracts.headers import MAX_CONTENT_TYPE_BYTES
 from shared.preprocessing import ImageError, check_header
 
 FIELD = "file"
@@ -53,7 +54,7 @@ async def read_image(request: Request, limits: HttpLimits) -> Upload:
             raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The multipart boundary is missing.")
         upload = await _read_multipart(request, boundary, limits)
     elif kind.startswith(b"image/") or kind in _BARE:
-        upload = await _read_body(request, kind.decode("latin-1"), limits)
+        upload = await _read_body(request, _bounded(kind.decode("latin-1")), limits)
     else:
         raise ProblemError(
             ErrorCode.UNSUPPORTED_MEDIA_TYPE,
@@ -66,6 +67,16 @@ async def read_image(request: Request, limits: HttpLimits) -> Upload:
     except ImageError as error:
         raise ProblemError(error.code, error.detail) from error
     return upload
+
+
+def _bounded(content_type: str) -> str:
+    # It travels beside the image in a record whose size is bounded.
+    if len(content_type.encode()) > MAX_CONTENT_TYPE_BYTES:
+        raise ProblemError(
+            ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+            f"The media type is longer than {MAX_CONTENT_TYPE_BYTES} bytes.",
+        )
+    return content_type
 
 
 def _kind_of(content_type: str) -> str:

@@ -45,7 +45,10 @@ class ModelList(BaseModel):
 
 
 class WorkerModel(BaseModel):
-    """What one worker has loaded; the fields of a refusal only while it refuses a version."""
+    """What one worker has loaded; the fields of a refusal only while it refuses a version.
+
+    paused: only while it consumes nothing, because too many requests became dead letters.
+    """
 
     id: str
     version: str | None
@@ -53,6 +56,7 @@ class WorkerModel(BaseModel):
     refused_version: str | None = None
     refusal_code: str | None = None
     refusal: str | None = None
+    paused: str | None = None
 
 
 class CurrentModelAnswer(BaseModel):
@@ -150,5 +154,6 @@ def _summary(record: ModelRecord) -> dict[str, Any]:
 
 def _loaded(status: WorkerStatus) -> dict[str, Any]:
     loaded = {"id": status.id, "version": status.version, "ready": status.ready}
-    refused = status.model_dump(include={"refused_version", "refusal_code", "refusal"})
-    return loaded | {name: value for name, value in refused.items() if value is not None}
+    only_if = ("refused_version", "refusal_code", "refusal", "paused")
+    named = status.model_dump(include=set(only_if))
+    return loaded | {name: named[name] for name in only_if if named[name] is not None}

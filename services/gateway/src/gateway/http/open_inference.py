@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, Request, Response
 
 from gateway.core.admission import Refuse
@@ -16,7 +17,13 @@ from gateway.http.bodies import bounded
 from gateway.http.door import preferences_of, refused_at_the_door, traceparent_of
 from gateway.http.limits import InferLimits
 from gateway.http.open_inference_models import ServedModel
-from gateway.http.problems import ProblemError, Responses, problem, problem_responses
+from gateway.http.problems import (
+    ProblemError,
+    Responses,
+    problem,
+    problem_responses,
+    told_of_refused,
+)
 from gateway.http.timing import AnswerTimer, server_timing
 from gateway.service.batches import (
     Classified,
@@ -28,7 +35,9 @@ from gateway.service.batches import (
 from gateway.service.predictions import DeadlineExceededError, NoRoomError, PredictionService
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import Expired, Failed
-from shared.kafka.publisher import BrokerUnavailableError
+from shared.kafka.publisher import BrokerUnavailableError, RecordRefusedError
+
+_log = structlog.get_logger(__name__)
 
 JSON_BYTES = "Inference-Header-Content-Length"
 """How much of a body is JSON, where binary tensors follow."""
@@ -214,6 +223,9 @@ def _failure(error: ImageFailedError) -> Response:
             detail = "The message broker did not confirm in time."
             code, headers = ErrorCode.BROKER_UNAVAILABLE, {"Retry-After": "5"}
             return _problem(code, detail, error.index, headers=headers)
+        case RecordRefusedError() as refused:
+            _log.error("record refused by the broker", reason=str(refused))
+            return _problem(*told_of_refused(refused), error.index)
 
 
 def _problem(

@@ -6,6 +6,7 @@ from python_multipart.multipart import parse_options_header
 
 from gateway.http.problems import ProblemError
 from shared.contracts.errors import ErrorCode
+from shared.contracts.headers import bounded_content_type
 
 MAX_PART_HEADER_BYTES = 8 * 1024
 MAX_FILE_NAME_CHARS = 255
@@ -51,7 +52,7 @@ class PartHeaders:
     def content_type(self) -> str:
         """What the client says it is, bounded."""
         kind = self._headers.get(b"content-type", b"application/octet-stream")
-        return kind.decode("latin-1")[:MAX_FILE_NAME_CHARS]
+        return bounded_content_type(kind.decode("latin-1"))
 
     def _count(self, size_bytes: int) -> None:
         self._seen_bytes += size_bytes

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.ports import FaultError
 from shared.contracts.errors import ErrorCode
 from shared.control_client import NO_CODE, ControlRefusedError, RegistryUnavailableError
+from shared.kafka.publisher import RecordRefusedError
 
 _log = structlog.get_logger(__name__)
 
@@ -171,8 +172,16 @@ def answers_with(model: type[BaseModel], status: int = 200, description: str = "
     return {status: {"model": model} | ({"description": description} if description else {})}
 
 
+def told_of_refused(error: RecordRefusedError) -> tuple[ErrorCode, str]:
+    """Give code and detail for a record that the broker will never take."""
+    if error.too_large:
+        return ErrorCode.TOO_LARGE, "The image is larger than the message broker takes."
+    return ErrorCode.INTERNAL, "The message broker refuses the image: its operator has to act."
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     """Let the framework's own refusals speak the same language."""
+    _install_broker_handler(app)
 
     @app.exception_handler(ProblemError)
     async def refused(_: Request, error: ProblemError) -> Response:
@@ -205,3 +214,11 @@ def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def bug(_request: Request, _error: Exception) -> Response:
         return problem(ErrorCode.INTERNAL, "The gateway failed unexpectedly.")
+
+
+def _install_broker_handler(app: FastAPI) -> None:
+    @app.exception_handler(RecordRefusedError)
+    async def refused_by_broker(_: Request, error: RecordRefusedError) -> Response:
+        _log.error("record refused by the broker", reason=str(error))
+        code, detail = told_of_refused(error)
+        return problem(code, detail)

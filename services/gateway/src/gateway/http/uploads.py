@@ -5,17 +5,25 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from gateway.core.uploads import UploadReport, summarise
 from gateway.http.answers import RETRY_SOON, json_response
 from gateway.http.limits import UploadBodyLimits
-from gateway.http.problems import answers_with, problem, problem_responses
+from gateway.http.problems import (
+    answers_with,
+    problem,
+    problem_responses,
+    told_of_refused,
+)
 from gateway.http.upload_forms import read_upload_form
 from gateway.ports import Spool, SpoolFullError
 from gateway.service.uploads import UploadInterruptedError, UploadsBusyError, UploadService
 from shared.contracts.errors import ErrorCode
+
+_log = structlog.get_logger(__name__)
 
 NewSpool = Callable[[], AbstractContextManager[Spool]]
 
@@ -146,14 +154,19 @@ async def _take(
         detail = "As many uploads as the gateway takes are under way."
         return problem(ErrorCode.OVERLOADED, detail, headers=RETRY_SOON)
     except UploadInterruptedError as error:
-        return _interrupted(error.report)
+        return _interrupted(error)
     if report.accepted:
         return report
     fault = summarise(report.rejected)
     return problem(fault.code, fault.detail, extra=_lists(report))
 
 
-def _interrupted(report: UploadReport) -> Response:
+def _interrupted(error: UploadInterruptedError) -> Response:
+    report = error.report
+    if error.refused is not None:
+        _log.error("upload refused by the broker", reason=str(error.refused))
+        code, detail = told_of_refused(error.refused)
+        return problem(code, detail, extra=_lists(report))
     detail = (
         f"The message broker stopped confirming; {len(report.accepted)} images are safe, see "
         "`accepted`. Send the whole request again: what is stored already is not stored twice."

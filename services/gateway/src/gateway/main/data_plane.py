@@ -19,6 +19,7 @@ from gateway.service.outcomes import OutcomeFinder
 from gateway.service.predictions import PredictionService
 from gateway.settings import Settings
 from shared.clock import Clock
+from shared.contracts.groups import RETRIES_GROUP, WORKERS_GROUP, prefixed_group
 from shared.contracts.topics import (
     PREDICT_ACCEPTED,
     PREDICT_REQUESTS,
@@ -30,8 +31,6 @@ from shared.kafka.publisher import KafkaPublisher
 from shared.observability.tracing import Tracer
 from shared.preprocessing import MAX_PIXELS
 
-_WORKERS = "inference-worker"
-_RETRIES = "inference-worker-retry"
 _LOOKUPS = 4
 """Look-ups by id at once, each with a consumer of its own."""
 _MAX_WAITING_LOOKUPS = 64
@@ -47,8 +46,8 @@ def new_group_lag(settings: Settings, clients: Clients, watcher: LagWatcher) -> 
         clients.lookout,
         clients.groups,
         watcher,
-        Followed(PREDICT_REQUESTS.prefixed(prefix).name, _WORKERS),
-        Followed(PREDICT_RETRY.prefixed(prefix).name, _RETRIES),
+        Followed(PREDICT_REQUESTS.prefixed(prefix).name, prefixed_group(WORKERS_GROUP, prefix)),
+        Followed(PREDICT_RETRY.prefixed(prefix).name, prefixed_group(RETRIES_GROUP, prefix)),
     )
 
 

@@ -13,10 +13,12 @@ from gateway.core.tensors import TensorError
 from gateway.service.predictions import Answered, DeadlineExceededError, PredictionService
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import Expired, Failed, Succeeded
-from shared.kafka.publisher import BrokerUnavailableError
+from shared.kafka.publisher import BrokerUnavailableError, RecordRefusedError
 from shared.preprocessing import ImageError, check_header
 
-Why = Refuse | Failed | Expired | DeadlineExceededError | BrokerUnavailableError
+Why = (
+    Refuse | Failed | Expired | DeadlineExceededError | BrokerUnavailableError | RecordRefusedError
+)
 
 _MODES = {1: "L", 3: "RGB"}
 _FAST = 1
@@ -71,7 +73,7 @@ async def predict_all(
     async def classify(index: int, image: EncodedImage) -> Classified:
         try:
             answered = await service.predict(image.data, image.content_type, wait_s, traceparent)
-        except (DeadlineExceededError, BrokerUnavailableError) as error:
+        except (DeadlineExceededError, BrokerUnavailableError, RecordRefusedError) as error:
             raise ImageFailedError(index, error) from error
         if isinstance(answered, Refuse):
             raise ImageFailedError(index, answered)

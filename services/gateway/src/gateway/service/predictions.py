@@ -20,7 +20,7 @@ from shared.clock import Clock, created_at_ms, new_id
 from shared.contracts.accepted import AcceptedRequest
 from shared.contracts.headers import RequestHeaders
 from shared.contracts.predict import Expired, Succeeded
-from shared.kafka.publisher import BrokerUnavailableError, Place
+from shared.kafka.publisher import BrokerUnavailableError, Place, RecordRefusedError
 
 _NEWS_MS = 30_000
 """An outcome older than this was held up, here or on the broker: its arrival does not measure how
@@ -130,7 +130,8 @@ class PredictionService:
         traceparent: of the trace that this is a part of, as W3C Trace Context has it. explain: how
         the answer is to be explained, None: not at all. warnings: to be among those of the answer.
         Raises DeadlineExceededError after `wait_s` if it was accepted and may be found by id,
-        BrokerUnavailableError if the broker did not confirm that.
+        BrokerUnavailableError if the broker did not confirm that, RecordRefusedError if the broker
+        does not take its record.
         """
         admitted = self._admit(len(image), wait_s)
         if isinstance(admitted, Refuse):
@@ -178,7 +179,10 @@ class PredictionService:
         explain: str | None = None,
         warnings: tuple[str, ...] = (),
     ) -> Accepted | Refuse:
-        """Accept one encoded image and do not wait. Raises BrokerUnavailableError."""
+        """Accept one encoded image and do not wait.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         admitted = self._admit(len(image), wait_s)
         if isinstance(admitted, Refuse):
             return admitted
@@ -199,7 +203,7 @@ class PredictionService:
             await self._accepted.note(
                 AcceptedRequest(id_, admitted.deadline_ms, place.partition, place.offset)
             )
-        except BrokerUnavailableError:
+        except (BrokerUnavailableError, RecordRefusedError):
             self._outcomes.forget(id_)
             self._workload.give_up(id_)
             raise

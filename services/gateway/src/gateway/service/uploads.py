@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
+import structlog
+
 from gateway.core.dicom import is_dicom
 from gateway.core.faults import Fault
 from gateway.core.labelling import Labelling, find_label_fault
@@ -35,11 +37,14 @@ from gateway.service.models import CurrentModel
 from shared.clock import new_id
 from shared.contracts.dataset import UploadHeaders
 from shared.contracts.errors import ErrorCode
-from shared.kafka.publisher import BrokerUnavailableError
+from shared.kafka.publisher import BrokerUnavailableError, RecordRefusedError
 
 _HEAD_BYTES = 4
 _DECODER_WAIT_S = 60.0
 _DECODERS_BUSY = Fault(ErrorCode.OVERLOADED, "Too many DICOM files wait to be decoded.")
+
+_log = structlog.get_logger(__name__)
+_TOO_LARGE = "The image is larger than the message broker takes."
 
 T = TypeVar("T")
 
@@ -52,11 +57,13 @@ class UploadInterruptedError(Exception):
     """The broker stopped confirming. report: what it had confirmed, and what was refused, so far.
 
     To send the whole request again is harmless: an image is stored once, by its sha256.
+    refused: why that would not help; None: it may.
     """
 
-    def __init__(self, report: UploadReport) -> None:
+    def __init__(self, report: UploadReport, refused: RecordRefusedError | None = None) -> None:
         super().__init__(f"{len(report.accepted)} images were confirmed")
         self.report = report
+        self.refused = refused
 
 
 class UploadService:
@@ -109,9 +116,10 @@ class UploadService:
         for candidate in found:
             try:
                 verdict = await self._take_one(candidate, labelling, classes)
-            except BrokerUnavailableError as error:
+            except (BrokerUnavailableError, RecordRefusedError) as error:
                 report = UploadReport(tuple(accepted), tuple(rejected))
-                raise UploadInterruptedError(report) from error
+                refused = error if isinstance(error, RecordRefusedError) else None
+                raise UploadInterruptedError(report, refused) from error
             if isinstance(verdict, Accepted):
                 accepted.append(verdict)
             else:
@@ -165,7 +173,7 @@ class UploadService:
 
     async def _publish(
         self, candidate: Candidate, image: Inspected, labelling: Labelling
-    ) -> Accepted:
+    ) -> Accepted | Rejected:
         headers = UploadHeaders(
             id=new_id(),
             label=candidate.label,
@@ -173,7 +181,13 @@ class UploadService:
             patient=labelling.patient,
             source=labelling.source,
         )
-        await self._publisher.publish(image.sha256, headers, image.content)
+        try:
+            await self._publisher.publish(image.sha256, headers, image.content)
+        except RecordRefusedError as error:
+            if not error.too_large:
+                raise
+            _log.error("upload refused by the broker", reason=str(error))
+            return Rejected(candidate.filename, ErrorCode.TOO_LARGE, _TOO_LARGE)
         return Accepted(headers.id, image.sha256, candidate.filename, candidate.label)
 
     async def _off_loop(self, work: Callable[[], T]) -> T:

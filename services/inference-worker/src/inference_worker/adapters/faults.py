@@ -4,6 +4,7 @@ An image asks for its fault by holding a marker anywhere in its bytes, e.g. as a
 """
 
 import asyncio
+import hashlib
 import os
 import re
 import signal
@@ -20,7 +21,8 @@ from shared.contracts.bundle import Manifest, PreprocessingSpec
 
 _log = structlog.get_logger(__name__)
 _QUOTED_BYTES = 200
-_MARKER = re.compile(rb"pneumo-fault:(?:(crash|raise|bug)|block=([0-9.]{1,8}))")
+_SPUN = bytes(1024 * 1024)
+_MARKER = re.compile(rb"pneumo-fault:(?:(crash|raise|bug)|(block|spin)=([0-9.]{1,8}))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Faults:
     `pneumo-fault:crash`: the process dies of SIGKILL while it decodes the image.
     `pneumo-fault:raise`: the engine fails on every batch that holds it.
     `pneumo-fault:bug`: decoding raises what nobody expects, and quotes the image in it.
+    `pneumo-fault:spin=N`: decoding takes N seconds of a CPU; then the image is answered.
     `pneumo-fault:block=N`: the event loop stands still for N seconds; then the image is answered.
     """
 
@@ -40,12 +43,14 @@ class Faults:
         marker = _MARKER.search(image)
         if marker is None:
             return decode(image, spec)
-        fault, seconds = marker.groups()
+        fault, slow, seconds = marker.groups()
         if fault == b"crash":
             os.kill(os.getpid(), signal.SIGKILL)
         if fault == b"bug":
             raise KeyError("a bug on purpose", image[:_QUOTED_BYTES])
-        if seconds is not None:
+        if slow == b"spin":
+            _spin(float(seconds))
+        if slow == b"block":
             self.loop.call_soon_threadsafe(time.sleep, float(seconds))
         decoded = decode(image, spec)
         if fault == b"raise":
@@ -56,6 +61,12 @@ class Faults:
         """Give a loader whose engines fail on marked images."""
         _log.warning("FAULTS ARE ON: marked images may kill this worker; never so in production")
         return _FaultyLoader(loader)
+
+
+def _spin(seconds: float) -> None:
+    end_s = time.thread_time() + seconds
+    while time.thread_time() < end_s:
+        hashlib.sha256(_SPUN).digest()  # without the interpreter's lock, as decoders are
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import structlog
+
 from inference_worker.core.requests import PredictRequest
 from inference_worker.core.retries import TryAgain
-from shared.contracts.dead_letters import Attempt, DeadLetter, encode_attempts
-from shared.kafka.publisher import Publisher
+from shared.contracts.dead_letters import IMAGE, STACK, Attempt, DeadLetter, encode_attempts
+from shared.kafka.publisher import Publisher, RecordRefusedError
+
+_log = structlog.get_logger(__name__)
 
 
 class KafkaLetters:
@@ -21,7 +25,10 @@ class KafkaLetters:
     async def try_again(
         self, request: PredictRequest, fate: TryAgain, attempts: Sequence[Attempt]
     ) -> None:
-        """Return when the broker has confirmed it. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed it.
+
+        Raises BrokerUnavailableError, RecordRefusedError.
+        """
         headers = replace(
             request.headers, attempt=fate.attempt, not_before_ms=fate.not_before_ms
         ).to_kafka()
@@ -33,7 +40,27 @@ class KafkaLetters:
         )
 
     async def give_up(self, letter: DeadLetter, image: bytes) -> None:
-        """Return when the broker has confirmed it. Raises BrokerUnavailableError."""
+        """Return when the broker has confirmed as much of it as it takes.
+
+        Raises BrokerUnavailableError; RecordRefusedError if it takes nothing of it.
+        """
+        try:
+            await self._put(letter, image)
+        except RecordRefusedError as error:
+            if not error.too_large:
+                raise
+            await self._put_smaller(letter, image)
+
+    async def _put_smaller(self, letter: DeadLetter, image: bytes) -> None:
+        # Topics of an earlier release, or of a cluster with limits of its own.
+        try:
+            await self._put(letter.without(STACK), image)
+            _log.warning("dead letter written without its stack: the record was too large")
+        except RecordRefusedError:
+            await self._put(letter.without(STACK, IMAGE), b"")
+            _log.error("dead letter written without its image: the record was too large")
+
+    async def _put(self, letter: DeadLetter, image: bytes) -> None:
         await self._publisher.publish(
             self._dead_letters, key=letter.request.id, value=image, headers=letter.to_kafka()
         )

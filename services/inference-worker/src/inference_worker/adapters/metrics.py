@@ -1,10 +1,12 @@
 """What the worker counts."""
 
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from inference_worker.ports import Outcome
+from inference_worker.core.dead_letter_budget import Exhausted
+from inference_worker.ports import Outcome, RecordKind
 from shared.contracts.dead_letters import Cause
 from shared.contracts.errors import ErrorCode
 from shared.contracts.models import RefusalCode
@@ -72,6 +74,8 @@ class WorkerMetrics:
         )
         for cause in Cause:
             self._dead_letters.labels(cause)
+        self._refused = _new_refused(registry)
+        self._exhausted = _new_exhausted(registry)
         self._careful = Counter(
             "pneumo_careful_records_total",
             "Records tried alone, because the last owner of their partition died.",
@@ -105,6 +109,14 @@ class WorkerMetrics:
     def dead_lettered(self, cause: Cause) -> None:
         """Count a request given up."""
         self._dead_letters.labels(cause).inc()
+
+    def record_refused(self, kind: RecordKind) -> None:
+        """Count a record that the broker refuses for good."""
+        self._refused.labels(kind).inc()
+
+    def budget_exhausted(self, reason: Exhausted) -> None:
+        """Count a pause because too many requests became dead letters."""
+        self._exhausted.labels(reason).inc()
 
     def tried_with_care(self) -> None:
         """Count a record taken alone because its partition's last owner died."""
@@ -156,6 +168,30 @@ def _new_failures(registry: CollectorRegistry) -> Counter:
     for reason in (*FAILURE_REASONS, _OTHER):
         failures.labels(reason)
     return failures
+
+
+def _new_refused(registry: CollectorRegistry) -> Counter:
+    refused = Counter(
+        "pneumo_records_refused_total",
+        "Records that the broker refuses for good.",
+        ["record"],
+        registry=registry,
+    )
+    for kind in get_args(RecordKind):
+        refused.labels(kind)
+    return refused
+
+
+def _new_exhausted(registry: CollectorRegistry) -> Counter:
+    exhausted = Counter(
+        "pneumo_dead_letter_budget_exhausted_total",
+        "Pauses because too many requests became dead letters.",
+        ["reason"],
+        registry=registry,
+    )
+    for reason in Exhausted:
+        exhausted.labels(reason)
+    return exhausted
 
 
 def _new_swaps(registry: CollectorRegistry) -> Counter:

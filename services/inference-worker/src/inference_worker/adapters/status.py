@@ -7,7 +7,7 @@ import structlog
 from inference_worker.core.swaps import REFUSALS
 from shared.clock import Clock
 from shared.contracts.models import ModelRecord, RefusalCode, WorkerStatus
-from shared.kafka.publisher import BrokerUnavailableError, Publisher
+from shared.kafka.publisher import BrokerUnavailableError, Publisher, RecordRefusedError
 
 _log = structlog.get_logger(__name__)
 
@@ -71,3 +71,6 @@ class StatusReporter:
             await self._publisher.publish(self._topic, key=self._status.id, value=body)
         except BrokerUnavailableError as error:
             _log.warning("status not published", error=str(error))
+        except RecordRefusedError as error:
+            # Predictions do not need it.
+            _log.error("status refused by the broker", error=str(error))

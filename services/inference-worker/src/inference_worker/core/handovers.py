@@ -28,13 +28,18 @@ class Zone:
 
     start: where the last owner stood; retention may have deleted records from there on.
     condemned: the offset of the record that the last owner died of, not to be tried again.
-    tried_by: who died of it.
+    tried_mark: the mark of that owner.
     """
 
     start: int
     until: int
     condemned: int | None = None
-    tried_by: str = ""
+    tried_mark: str = ""
+
+    @property
+    def tried_by(self) -> str:
+        """The id of the worker that died of the condemned record."""
+        return self.tried_mark.partition("@")[0]
 
 
 def new_mark(worker_id: str, life: str) -> str:
@@ -73,4 +78,4 @@ def decide_zone(committed: Committed, mark: str, *, beginning: int, end: int) ->
     word, _, by = committed.metadata.partition(" ")
     if word != _TRYING or by == mark:
         return Zone(start, until)
-    return Zone(start, until, condemned=committed.offset, tried_by=by.partition("@")[0])
+    return Zone(start, until, condemned=committed.offset, tried_mark=by)

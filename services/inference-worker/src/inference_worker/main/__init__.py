@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from inference_worker.adapters.bundles import CachedBundles
+from inference_worker.adapters.compute import watched_compute
 from inference_worker.adapters.cpus import available_cpus
 from inference_worker.adapters.engine_noop import NoOpLoader, leave_encoded
 from inference_worker.adapters.faults import Faults
@@ -27,7 +28,12 @@ from inference_worker.settings import Settings
 from inference_worker.subscribers.models import ModelFollower
 from shared.clock import Clock, SystemClock
 from shared.contracts.models import ModelRecord, RefusalCode
-from shared.contracts.topics import MODELS_EVENTS, WORKERS_STATUS, TopicSpec
+from shared.contracts.topics import (
+    MAX_DEAD_LETTER_BYTES,
+    MODELS_EVENTS,
+    WORKERS_STATUS,
+    TopicSpec,
+)
 from shared.kafka.clients import new_consumer, new_producer, started
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.topic_reader import StartAt, TopicReader
@@ -35,7 +41,7 @@ from shared.observability.logs import configure_logs
 from shared.observability.process import run_service
 from shared.observability.serving import serve
 from shared.observability.tracing import open_tracing
-from shared.observability.watchdog import watched_loop
+from shared.observability.watchdog import end_process, watched_loop
 from shared.registry_client import new_registry_client
 
 __all__ = ["Worker", "build", "run", "serve_worker"]
@@ -84,11 +90,15 @@ async def build(
         tracer = await stack.enter_async_context(
             open_tracing(settings.tracing, service="inference-worker", instance=settings.id)
         )
-        compute = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="compute"))
+        compute = await stack.enter_async_context(watched_compute(settings.attempt_timeout_s))
         loading = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
         registry = await stack.enter_async_context(new_registry_client(settings.registry_url))
         producer = await stack.enter_async_context(
-            started(new_producer(settings.kafka, client_id=settings.id))
+            started(
+                new_producer(
+                    settings.kafka, client_id=settings.id, max_record_bytes=MAX_DEAD_LETTER_BYTES
+                )
+            )
         )
         publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
         metrics_registry = CollectorRegistry()
@@ -109,11 +119,11 @@ async def build(
             step_back=step_back,
         )
         consuming = Consuming(
-            settings, service, publisher, metrics, health, status, clock, tracer, stack
+            settings, service, publisher, metrics, health, status, clock, tracer, stack, compute
         )
-        predictions, retries = consuming.new_consumers()
         reader = _new_models_reader(settings, models)
-        yield Worker(service, predictions, retries, models, reader, status, metrics_registry)
+        intake = consuming.new_intake()
+        yield Worker(service, intake, models, reader, status, metrics_registry, compute.stuck)
 
 
 def _new_decoding(settings: Settings, loader: EngineLoader) -> tuple[Decode, EngineLoader]:
@@ -160,12 +170,23 @@ def _name(topic: TopicSpec, settings: Settings) -> str:
 
 
 async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
-    """Run a worker and its HTTP side until `stop`."""
-    async with (
-        watched_loop(settings.loop_stuck_after_s),
-        build(settings) as worker,
-        asyncio.TaskGroup() as tasks,
-    ):
+    """Run a worker and its HTTP side until `stop`.
+
+    Ends the process with EXIT_STATUS, after all else is closed, if one of its threads is stuck:
+    Python would wait for it.
+    """
+    stuck = asyncio.Event()
+    try:
+        async with watched_loop(settings.loop_stuck_after_s), build(settings) as worker:
+            stuck = worker.stuck
+            await _serve(worker, settings, stop)
+    finally:
+        if stuck.is_set():
+            end_process("a thread of it is stuck")
+
+
+async def _serve(worker: Worker, settings: Settings, stop: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as tasks:
         tasks.create_task(
             serve(worker.new_app(), host=settings.host, port=settings.port, stop=stop)
         )

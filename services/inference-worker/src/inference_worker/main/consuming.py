@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from inference_worker.adapters.accepted import KafkaAccepted
+from inference_worker.adapters.compute import ComputeThread
 from inference_worker.adapters.letters import KafkaLetters
 from inference_worker.adapters.metrics import WorkerMetrics
 from inference_worker.adapters.model_health import ModelHealth
@@ -13,15 +14,19 @@ from inference_worker.adapters.offsets import KafkaOffsets
 from inference_worker.adapters.outcomes import KafkaOutcomes
 from inference_worker.adapters.status import StatusReporter
 from inference_worker.adapters.traces import AttemptTracer
+from inference_worker.core.dead_letter_budget import BudgetLimits, DeadLetterBudget
 from inference_worker.core.deletions import lost_request, lost_retry
 from inference_worker.core.handovers import new_mark
 from inference_worker.ports import Outcome
 from inference_worker.service import InferenceService
 from inference_worker.settings import Settings
 from inference_worker.subscribers.answering import Answering
+from inference_worker.subscribers.budget import BudgetWatch
 from inference_worker.subscribers.deletions import DeletedRequests, IsLost
+from inference_worker.subscribers.intake import Consumers, Intake
 from inference_worker.subscribers.predictions import Pace, PredictionConsumer
 from shared.clock import Clock, new_id
+from shared.contracts.groups import RETRIES_GROUP, WORKERS_GROUP, prefixed_group
 from shared.contracts.topics import (
     PREDICT_ACCEPTED,
     PREDICT_DLQ,
@@ -34,8 +39,6 @@ from shared.kafka.clients import new_consumer, stop_client
 from shared.kafka.publisher import Publisher
 from shared.observability.tracing import Tracer
 
-_GROUP = "inference-worker"
-_RETRY_GROUP = "inference-worker-retry"
 _MAX_WAITING = 64
 """Retries that a worker holds at once, each until it is due."""
 _FETCH_MAX_WAIT_MS = 50
@@ -45,7 +48,10 @@ comes to it then waits for that fetch to end: half a second with the default."""
 
 @dataclass(frozen=True, slots=True)
 class Consuming:
-    """What both consumers share. tracer: None without traces. stack: closes what they open."""
+    """What both consumers share. tracer: None without traces. stack: closes what they open.
+
+    compute: with its event that a thread is stuck.
+    """
 
     settings: Settings
     service: InferenceService
@@ -56,9 +62,18 @@ class Consuming:
     clock: Clock
     tracer: Tracer | None
     stack: AsyncExitStack
+    compute: ComputeThread
 
-    def new_consumers(self) -> tuple[PredictionConsumer, PredictionConsumer]:
-        """Make the consumers of requests and of retries; they join their groups when they run."""
+    def new_intake(self) -> Intake:
+        """Make what runs the consumers of requests and of retries."""
+        budget = BudgetWatch(DeadLetterBudget(_budget_limits(self.settings)), self.clock)
+        answering = self._new_answering(budget)
+        return Intake(
+            lambda: self._new_consumers(answering), budget, self.metrics, self.compute.stuck
+        )
+
+    def _new_consumers(self, answering: Answering) -> Consumers:
+        """Make both consumers; they join their groups when they run."""
         pace = Pace(
             max_batch=self.settings.max_batch,
             max_batches_in_flight=self.settings.max_batches_in_flight,
@@ -66,13 +81,14 @@ class Consuming:
             stuck_after_s=self.settings.stuck_after_s,
         )
         patient = replace(pace, max_batch=1, max_batches_in_flight=_MAX_WAITING, waits=True)
-        answering, alone = self._new_answering(), asyncio.Lock()
+        alone = asyncio.Lock()
         mark = new_mark(self.settings.id, new_id())
 
         def new(
             topic: TopicSpec, group: str, pace: Pace, is_lost: IsLost, **options: int
         ) -> PredictionConsumer:
             settings, client_id = self.settings.kafka, self.settings.id
+            group = prefixed_group(group, settings.topic_prefix)
             consumer = new_consumer(settings, client_id=client_id, group_id=group, **options)
             # Joins the group when it runs, which may never be.
             self.stack.push_async_callback(stop_client, consumer)
@@ -90,8 +106,14 @@ class Consuming:
             )
 
         return (
-            new(PREDICT_REQUESTS, _GROUP, pace, lost_request, fetch_max_wait_ms=_FETCH_MAX_WAIT_MS),
-            new(PREDICT_RETRY, _RETRY_GROUP, patient, lost_retry),
+            new(
+                PREDICT_REQUESTS,
+                WORKERS_GROUP,
+                pace,
+                lost_request,
+                fetch_max_wait_ms=_FETCH_MAX_WAIT_MS,
+            ),
+            new(PREDICT_RETRY, RETRIES_GROUP, patient, lost_retry),
         )
 
     def _new_deleted(self, is_lost: IsLost) -> DeletedRequests:
@@ -105,7 +127,7 @@ class Consuming:
         outcomes = KafkaOutcomes(self.publisher, results)
         return DeletedRequests(accepted, outcomes, self.clock, is_lost, self._on_answered)
 
-    def _new_answering(self) -> Answering:
+    def _new_answering(self, budget: BudgetWatch) -> Answering:
         return Answering(
             self.service,
             KafkaOutcomes(self.publisher, self._name(PREDICT_RESULTS)),
@@ -116,6 +138,7 @@ class Consuming:
             ),
             self.clock,
             self.metrics,
+            budget,
             worker_id=self.settings.id,
             max_attempts=self.settings.max_attempts,
             on_answered=self._on_answered,
@@ -135,3 +158,14 @@ class Consuming:
 
     def _name(self, topic: TopicSpec) -> str:
         return topic.prefixed(self.settings.kafka.topic_prefix).name
+
+
+def _budget_limits(settings: Settings) -> BudgetLimits:
+    return BudgetLimits(
+        max_run=settings.dead_letter_run,
+        max_ratio=settings.dead_letter_ratio,
+        window_s=settings.dead_letter_window_s,
+        min_requests=settings.dead_letter_min_requests,
+        first_pause_s=settings.dead_letter_pause_s,
+        max_pause_s=settings.dead_letter_max_pause_s,
+    )

@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 
 from inference_worker.adapters.status import StatusReporter
 from inference_worker.service import InferenceService
+from inference_worker.subscribers.intake import Intake
 from inference_worker.subscribers.models import ModelFollower
 from inference_worker.subscribers.predictions import PredictionConsumer
 from shared.kafka.topic_reader import TopicReader
@@ -21,18 +22,33 @@ class Worker:
     """A worker whose parts are made and connected; `run` sets it to work."""
 
     service: InferenceService
-    predictions: PredictionConsumer
-    retries: PredictionConsumer
+    intake: Intake
     models: ModelFollower
     models_reader: TopicReader
     status: StatusReporter
     metrics_registry: CollectorRegistry
+    stuck: asyncio.Event
+    """Set once a thread of this process is stuck: it must end."""
+
+    @property
+    def predictions(self) -> PredictionConsumer:
+        """The consumer of requests, as it is now: each pause ends with a new one."""
+        return self.intake.predictions
+
+    @property
+    def retries(self) -> PredictionConsumer:
+        """The consumer of retries, as it is now."""
+        return self.intake.retries
 
     def readiness(self) -> dict[str, bool]:
-        """Ready when a model is loaded and warmed and partitions are assigned."""
+        """Ready when a model is loaded and warmed, and partitions are assigned.
+
+        A worker whose dead-letter budget is exhausted has none: its own check says why.
+        """
         return {
             "model": self.service.engine is not None,
             "partitions": self.predictions.assigned > 0,
+            "dead_letter_budget": self.intake.paused is None,
         }
 
     def new_app(self) -> Starlette:
@@ -52,9 +68,7 @@ class Worker:
             await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
             aside.append(tasks.create_task(self.models.follow()))
             if not stop.is_set():
-                async with asyncio.TaskGroup() as consuming:
-                    consuming.create_task(self.predictions.run(stop))
-                    consuming.create_task(self.retries.run(stop))
+                await self.intake.run(stop)
             for task in (*aside, loading, stopping):
                 task.cancel()
         await self.status.leave()
@@ -62,6 +76,8 @@ class Worker:
     async def _watch_readiness(self) -> None:
         while True:
             self.status.update(
-                ready=all(self.readiness().values()), partitions=self.predictions.assigned
+                ready=all(self.readiness().values()),
+                partitions=self.predictions.assigned,
+                paused=self.intake.paused,
             )
             await asyncio.sleep(_READY_POLL_S)

@@ -23,16 +23,19 @@ from inference_worker.ports import (
     Outcome,
     OutcomePublisher,
 )
-from inference_worker.service import InferenceService
+from inference_worker.service import InferenceService, Result
+from inference_worker.subscribers.budget import BudgetWatch
 from shared.clock import Clock
-from shared.contracts.dead_letters import Cause, DeadLetter, parse_attempts
+from shared.contracts.dead_letters import Attempt, Cause, DeadLetter, parse_attempts
 from shared.contracts.headers import HeaderError, parse_request_headers
 from shared.kafka.clients import SESSION_TIMEOUT_MS
-from shared.kafka.publisher import BrokerUnavailableError
+from shared.kafka.publisher import BrokerUnavailableError, RecordRefusedError
 
 _log = structlog.get_logger(__name__)
 _PUBLISH_AGAIN_S = 0.5
+_REFUSED_AGAIN_S = 5.0
 _SURE_S = SESSION_TIMEOUT_MS / 1e3 / 2
+"""The group waits twice this long for a sign of life before it gives a partition to another."""
 _CRASH = "the worker ended while it tried this image alone"
 
 Record: TypeAlias = ConsumerRecord[bytes, bytes]
@@ -40,6 +43,27 @@ Record: TypeAlias = ConsumerRecord[bytes, bytes]
 
 class ExpelledError(Exception):
     """The group took this worker for dead and gave its requests to another."""
+
+
+class UnconfirmedError(Exception):
+    """The broker did not confirm within the caller's patience; the attempt has to be repeated."""
+
+
+class _Ownership:
+    """Whether the requests of an attempt are still this worker's to answer."""
+
+    def __init__(self, still_own: Callable[[], Awaitable[bool]], clock: Clock) -> None:
+        self._still_own = still_own
+        self._clock = clock
+        self._sure_s = clock.monotonic_s()
+
+    async def check(self) -> None:
+        """Ask the group, if the last answer is too old. Raises ExpelledError."""
+        if self._clock.monotonic_s() - self._sure_s <= _SURE_S:
+            return
+        if not await self._still_own():
+            raise ExpelledError
+        self._sure_s = self._clock.monotonic_s()
 
 
 class Answering:
@@ -56,6 +80,7 @@ class Answering:
         letters: LetterPublisher,
         clock: Clock,
         counts: AnswerCounts,
+        budget: BudgetWatch,
         *,
         worker_id: str,
         max_attempts: int,
@@ -68,6 +93,7 @@ class Answering:
         self._letters = letters
         self._clock = clock
         self._counts = counts
+        self._budget = budget
         self._worker_id = worker_id
         self._max_attempts = max_attempts
         self._on_answered = on_answered
@@ -82,41 +108,62 @@ class Answering:
         return [request for request in map(self._read, records) if request is not None]
 
     async def answer(
-        self, requests: Sequence[PredictRequest], still_own: Callable[[], Awaitable[bool]]
+        self,
+        requests: Sequence[PredictRequest],
+        still_own: Callable[[], Awaitable[bool]],
+        *,
+        patience_s: float | None = None,
     ) -> None:
         """Try these requests once, together.
 
         still_own: asked if it took so long that the group may have given them to another.
-        Raises ExpelledError if it has: what was found out here must not be told.
+        patience_s: for the broker's confirmation; None: without end.
+        Raises ExpelledError if it has: what was found out here must not be told. UnconfirmedError.
         """
         if not requests:
             return
         # No await comes before the service looks which engine it has: it is this one's.
         with bound_contextvars(model_version=self._service.version):
-            await self._answer(requests, still_own)
+            ownership, began_ms = _Ownership(still_own, self._clock), self._clock.now_ms()
+            results = await self._service.answer(requests)
+            try:
+                async with asyncio.timeout(patience_s):
+                    await self._settle(requests, results, ownership, began_ms)
+            except TimeoutError as error:
+                raise UnconfirmedError(f"not confirmed within {patience_s} s") from error
 
-    async def _answer(
-        self, requests: Sequence[PredictRequest], still_own: Callable[[], Awaitable[bool]]
+    async def _settle(
+        self,
+        requests: Sequence[PredictRequest],
+        results: Sequence[Result],
+        ownership: _Ownership,
+        began_ms: int,
     ) -> None:
-        began_s, began_ms = self._clock.monotonic_s(), self._clock.now_ms()
-        results = await self._service.answer(requests)
-        if self._clock.monotonic_s() - began_s > _SURE_S and not await still_own():
-            raise ExpelledError
         outcomes = [result for result in results if not isinstance(result, FailedAttempt)]
-        await self._tell(outcomes)
+        await self._tell(outcomes, ownership)
         # Afterwards: no answer waits for its trace.
         traces = self._traces.attempted(requests, results, began_ms) if self._traces else {}
         self._count(outcomes, traces)
         failed = [result for result in results if isinstance(result, FailedAttempt)]
         if failed:
-            await asyncio.gather(*(self._decide(attempt, self._worker_id) for attempt in failed))
+            decisions = (self._decide(attempt, self._worker_id, ownership) for attempt in failed)
+            await asyncio.gather(*decisions)
 
-    async def condemn(self, requests: Sequence[PredictRequest], tried_by: str) -> None:
-        """Give up, untried, what another worker died of. tried_by: that worker's id."""
+    async def condemn(
+        self,
+        requests: Sequence[PredictRequest],
+        tried_by: str,
+        still_own: Callable[[], Awaitable[bool]],
+    ) -> None:
+        """Give up, untried, what another worker died of. tried_by: that worker's id.
+
+        Raises ExpelledError, see `answer`.
+        """
+        ownership = _Ownership(still_own, self._clock)
         for request in requests:
             crash = FailedAttempt(request, Cause.WORKER_CRASHED, _CRASH)
             _log.error("an image ended its worker", request_id=request.headers.id, worker=tried_by)
-            await self._decide(crash, tried_by or "unknown")
+            await self._decide(crash, tried_by or "unknown", ownership)
 
     def _read(self, record: Record) -> PredictRequest | None:
         try:
@@ -134,36 +181,71 @@ class Answering:
             return None
         return PredictRequest(headers, record.value or b"", record.timestamp, attempts)
 
-    async def _decide(self, failed: FailedAttempt, worker: str) -> None:
+    async def _decide(self, failed: FailedAttempt, worker: str, ownership: _Ownership) -> None:
         with bound_contextvars(request_id=failed.request.headers.id):
-            await self._end(failed, worker)
+            request, now_ms = failed.request, self._clock.now_ms()
+            attempts = attempts_with(failed, worker=worker, at_ms=now_ms)
+            fate = decide_fate(
+                request.headers, failed.cause, now_ms, max_attempts=self._max_attempts
+            )
+            if isinstance(fate, TryAgain) and await self._retry(request, fate, attempts, ownership):
+                self._counts.retried()
+                return
+            letter = DeadLetter(request.headers, failed.cause, failed.stack, attempts, now_ms)
+            await self._give_up(letter, request.image, ownership)
 
-    async def _end(self, failed: FailedAttempt, worker: str) -> None:
-        request, now_ms = failed.request, self._clock.now_ms()
-        attempts = attempts_with(failed, worker=worker, at_ms=now_ms)
-        fate = decide_fate(request.headers, failed.cause, now_ms, max_attempts=self._max_attempts)
-        if isinstance(fate, TryAgain):
-            await _confirmed(lambda: self._letters.try_again(request, fate, attempts))
-            self._counts.retried()
-            return
-        letter = DeadLetter(request.headers, fate.cause, failed.stack, attempts, now_ms)
-        await _confirmed(lambda: self._letters.give_up(letter, request.image))
-        self._counts.dead_lettered(fate.cause)
-        outcomes = [failed_outcome(request.headers.id, fate.cause)]
-        await self._tell(outcomes)
-        self._count(outcomes, {})
+    async def _retry(
+        self,
+        request: PredictRequest,
+        fate: TryAgain,
+        attempts: Sequence[Attempt],
+        ownership: _Ownership,
+    ) -> bool:
+        try:
+            await _confirmed(lambda: self._letters.try_again(request, fate, attempts), ownership)
+        except RecordRefusedError as error:
+            _log.error("retry refused by the broker, giving the request up", error=str(error))
+            self._counts.record_refused("retry")
+            return False
+        return True
 
-    async def _tell(self, outcomes: Sequence[Outcome]) -> None:
-        if outcomes:
-            await _confirmed(lambda: self._outcomes.publish(outcomes))
+    async def _give_up(self, letter: DeadLetter, image: bytes, ownership: _Ownership) -> None:
+        try:
+            await _confirmed(lambda: self._letters.give_up(letter, image), ownership)
+        except RecordRefusedError as error:
+            # The client still gets its outcome; the image is lost to operators.
+            _log.error("dead letter refused by the broker", error=str(error), cause=letter.cause)
+            self._counts.record_refused("dead_letter")
+        self._counts.dead_lettered(letter.cause)
+        outcomes = [failed_outcome(letter.request.id, letter.cause)]
+        await self._tell(outcomes, ownership)
+        self._on_answered(outcomes, {})
+        self._budget.note_dead_letter()
+
+    async def _tell(self, outcomes: Sequence[Outcome], ownership: _Ownership) -> None:
+        if not outcomes:
+            await ownership.check()
+        while outcomes:
+            try:
+                await _confirmed(lambda: self._outcomes.publish(outcomes), ownership)
+            except RecordRefusedError as error:
+                # Without its outcome a request is lost: an operator must give the permission.
+                _log.error("outcomes refused by the broker", error=str(error))
+                self._counts.record_refused("outcome")
+                await asyncio.sleep(_REFUSED_AGAIN_S)
+            else:
+                return
 
     def _count(self, outcomes: Sequence[Outcome], traces: Mapping[str, str]) -> None:
         if outcomes:
             self._on_answered(outcomes, traces)
+            self._budget.note_answered(outcomes)
 
 
-async def _confirmed(publish: Callable[[], Awaitable[None]]) -> None:
+async def _confirmed(publish: Callable[[], Awaitable[None]], ownership: _Ownership) -> None:
     while True:
+        # Before every attempt: what took long may be another worker's to answer by now.
+        await ownership.check()
         try:
             return await publish()
         except BrokerUnavailableError as error:

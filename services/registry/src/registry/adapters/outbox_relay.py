@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from registry.core.backoff import retry_delay_s
 from registry.ports import OpenPublisher, Store, StoreUnavailableError, UnsentEvent
 from shared.clock import Clock
-from shared.kafka.publisher import BrokerUnavailableError, Publisher
+from shared.kafka.publisher import BrokerUnavailableError, Publisher, RecordRefusedError
 
 _log = structlog.get_logger(__name__)
 
@@ -84,10 +84,15 @@ class OutboxRelay:
             try:
                 await self._drain()
                 await self._forget()
-            except (BrokerUnavailableError, StoreUnavailableError) as error:
+            except (BrokerUnavailableError, RecordRefusedError, StoreUnavailableError) as error:
                 failures += 1
                 self._failures.inc()
-                _log.warning("events wait in the outbox", attempt=failures, error=str(error))
+                # Events keep their order, so one that is refused is not passed over: an operator
+                # has to act, and the alert on unsent events says so.
+                level = "error" if isinstance(error, RecordRefusedError) else "warning"
+                getattr(_log, level)(
+                    "events wait in the outbox", attempt=failures, error=str(error)
+                )
                 await self._sleep(retry_delay_s(failures))
             else:
                 failures = 0

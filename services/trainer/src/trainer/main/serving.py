@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from shared.clock import Clock, SystemClock
+from shared.contracts.groups import TRAINERS_GROUP, prefixed_group
 from shared.contracts.topics import TRAIN_COMMANDS, TRAIN_EVENTS
 from shared.control_client import new_control_client
 from shared.kafka.brokers import new_broker
@@ -83,7 +84,8 @@ async def build(
         )
         broker = new_broker(settings.kafka, client_id=settings.id)
         topic = TRAIN_COMMANDS.prefixed(prefix).name
-        commands = Commands(broker, topic, CommandService(runner.wake))
+        group = prefixed_group(TRAINERS_GROUP, prefix)
+        commands = Commands(broker, topic, CommandService(runner.wake), group=group)
         watch = BrokerWatch(broker, interval_s=settings.broker_check_s)
 
         def readiness() -> dict[str, bool]:

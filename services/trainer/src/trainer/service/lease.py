@@ -9,7 +9,7 @@ import structlog
 from shared.clock import Clock
 from shared.contracts.train import Job, JobReport, TrainEvent
 from shared.control_client import ControlClient, ControlRefusedError, RegistryUnavailableError
-from shared.kafka.publisher import BrokerUnavailableError
+from shared.kafka.publisher import BrokerUnavailableError, RecordRefusedError
 from trainer.core.orders import JobLine
 from trainer.ports import JobEvents
 from trainer.service.phases import PhaseWatch
@@ -123,3 +123,5 @@ class Lease:
         except BrokerUnavailableError as error:
             # Progress is a courtesy; states and outcomes are the registry's to tell.
             _log.warning("progress not told", error=str(error))
+        except RecordRefusedError as error:
+            _log.error("progress refused by the broker", error=str(error))

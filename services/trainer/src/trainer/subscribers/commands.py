@@ -12,17 +12,17 @@ from faststream.kafka.annotations import KafkaMessage as Received
 from shared.kafka.clients import SESSION_TIMEOUT_MS
 from trainer.service.jobs import CommandService
 
-GROUP = "trainer"
-
 
 class Commands:
-    """The subscription to the commands topic."""
+    """The subscription to the commands topic. group: its name on the cluster."""
 
-    def __init__(self, broker: KafkaBroker, topic: str, service: CommandService) -> None:
+    def __init__(
+        self, broker: KafkaBroker, topic: str, service: CommandService, *, group: str
+    ) -> None:
         self._service = service
         self._subscriber = broker.subscriber(
             topic,
-            group_id=GROUP,
+            group_id=group,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             partition_assignment_strategy=(StickyPartitionAssignor,),

@@ -1,0 +1,229 @@
+"""Images that take too long, and images that only fail: neither takes a worker from the others."""
+
+import asyncio
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from embedded.ports import free_ports
+from shared.bundle_files import read_manifest
+from shared.clock import SystemClock, new_id
+from shared.contracts.dead_letters import Cause, parse_dead_letter
+from shared.contracts.errors import ErrorCode
+from shared.contracts.headers import RequestHeaders
+from shared.contracts.models import ModelRecord
+from shared.contracts.predict import parse_result
+from shared.contracts.topics import PREDICT_DLQ, PREDICT_REQUESTS, PREDICT_RESULTS
+from shared.kafka.clients import new_consumer, new_producer, started
+from shared.testing.images import new_jpeg, new_marked_jpeg
+from shared.testing.processes import running
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+
+BUNDLE = Path(__file__).parents[2] / "models" / "baseline"
+DIGEST = "a" * 64
+PATIENCE_S = 90
+
+
+@pytest.fixture
+def worker(kafka_settings, tmp_path):
+    """Runs a worker without an engine that does what marked images ask for."""
+    cache = tmp_path / "cache"
+    shutil.copytree(BUNDLE, cache / DIGEST)
+    manifest = read_manifest(BUNDLE)
+    record = ModelRecord(
+        name="pneumonia",
+        version=manifest.version,
+        state="current",
+        created_at_ms=0,
+        bundle_sha256=DIGEST,
+        manifest=manifest,
+    )
+    (cache / "current.json").write_bytes(record.to_bytes())
+
+    @contextmanager
+    def run(**env):
+        port, nobody = free_ports(2)
+        settings = {
+            "KAFKA_BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
+            "KAFKA_TOPIC_PREFIX": kafka_settings.topic_prefix,
+            "PNEUMO_REGISTRY_URL": f"http://127.0.0.1:{nobody}",
+            "PNEUMO_WORKER_PORT": str(port),
+            "PNEUMO_WORKER_ID": "worker-0",
+            "PNEUMO_WORKER_CACHE_DIR": str(cache),
+            "PNEUMO_WORKER_FAULTS": "1",
+            "PNEUMO_WORKER_SIMULATED_MS": "1",
+        }
+        with running("inference_worker", port, settings | env, tmp_path / "w.log") as process:
+            yield process
+
+    return run
+
+
+class Topics:
+    def __init__(self, settings):
+        self._settings = settings
+
+    def _name(self, spec):
+        return spec.prefixed(self._settings.topic_prefix).name
+
+    async def send(self, images, *, partition):
+        ids = [new_id() for _ in images]
+        deadline_ms = SystemClock().now_ms() + 600_000
+        async with started(new_producer(self._settings, client_id="test")) as producer:
+            for id_, image in zip(ids, images, strict=True):
+                await producer.send_and_wait(
+                    self._name(PREDICT_REQUESTS),
+                    key=id_.encode(),
+                    value=image,
+                    headers=RequestHeaders(id_, deadline_ms, "image/jpeg").to_kafka(),
+                    partition=partition,
+                )
+        return ids
+
+    async def records(self, spec, count):
+        consumer = new_consumer(self._settings, client_id="test")
+        consumer.subscribe([self._name(spec)])
+        found = []
+        async with started(consumer), asyncio.timeout(PATIENCE_S):
+            while len(found) < count:
+                batches = await consumer.getmany(timeout_ms=200)
+                found += [record for records in batches.values() for record in records]
+        return found
+
+    async def outcomes(self, count):
+        records = await self.records(PREDICT_RESULTS, count)
+        return {outcome.id: outcome for outcome in (parse_result(r.value) for r in records)}
+
+    async def count(self, spec):
+        partitions = [TopicPartition(self._name(spec), n) for n in range(spec.partitions)]
+        async with started(new_consumer(self._settings, client_id="test")) as consumer:
+            return sum((await consumer.end_offsets(partitions)).values())
+
+    async def words(self):
+        """What stands beside the workers' offsets."""
+        partitions = [
+            TopicPartition(self._name(PREDICT_REQUESTS), n)
+            for n in range(PREDICT_REQUESTS.partitions)
+        ]
+        admin = AIOKafkaAdminClient(**self._settings.client_options())
+        await admin.start()
+        try:
+            group = f"{self._settings.topic_prefix}inference-worker"
+            found = await admin.list_consumer_group_offsets(group, partitions=partitions)
+        finally:
+            await admin.close()
+        return {
+            partition.partition: (said.offset, said.metadata) for partition, said in found.items()
+        }
+
+
+@pytest.fixture
+def topics(kafka_settings):
+    return Topics(kafka_settings)
+
+
+async def test_an_image_that_takes_too_long_is_quarantined_and_costs_one_restart(worker, topics):
+    images = [new_jpeg(seed=n) for n in range(6)]
+    images[2] = new_marked_jpeg("spin=500")
+    with worker(PNEUMO_WORKER_ATTEMPT_TIMEOUT_S="2") as process:
+        await asyncio.to_thread(process.wait_ready)
+        ids = await topics.send(images, partition=4)
+        outcomes = await topics.outcomes(6)
+        assert await asyncio.to_thread(process._process.wait, 60) == 70
+    slow = ids.pop(2)
+    assert outcomes[slow].code is ErrorCode.WORKER_CRASHED
+    assert {outcomes[id_].status for id_ in ids} == {"succeeded"}
+    (record,) = await topics.records(PREDICT_DLQ, 1)
+    letter = parse_dead_letter(record.headers)
+    assert (letter.cause, letter.request.id) == (Cause.WORKER_CRASHED, slow)
+    assert "no result within 2 s" in letter.attempts[0].error
+    # It left in good order: its successor tries none of these again, the slow one least of all.
+    words = await topics.words()
+    assert words[4] == (6, "clean")
+    assert {word for _, word in words.values()} == {"clean"}
+    assert await topics.count(PREDICT_RESULTS) == 6
+
+
+_JOB = """
+import asyncio, hashlib, time
+from inference_worker.adapters.compute import watched_compute
+
+def spin(begin_step):
+    begin_step((), in_engine=False)
+    print("begun", flush=True)
+    end_s = time.thread_time() + 0.3
+    while time.thread_time() < end_s:
+        hashlib.sha256(bytes(1024 * 1024)).digest()
+    return "done"
+
+async def main():
+    async with watched_compute(1.5) as compute:
+        print(await compute.run(spin), compute.stuck.is_set(), flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_time_in_which_the_process_is_stopped_counts_for_nothing():
+    job = subprocess.Popen([sys.executable, "-c", _JOB], stdout=subprocess.PIPE, text=True)
+    try:
+        assert job.stdout.readline() == "begun\n"
+        job.send_signal(signal.SIGSTOP)
+        time.sleep(7)  # more than four times the bound: the subject of this test
+        job.send_signal(signal.SIGCONT)
+        assert job.stdout.readline() == "done False\n"
+        assert job.wait(30) == 0
+    finally:
+        job.kill()
+        job.wait()
+        job.stdout.close()
+
+
+async def test_a_worker_whose_requests_all_fail_does_not_empty_the_topic_into_the_dead_letters(
+    worker, topics
+):
+    env = {
+        "PNEUMO_WORKER_MAX_ATTEMPTS": "1",
+        "PNEUMO_WORKER_MAX_BATCH": "1",
+        "PNEUMO_WORKER_MAX_BATCHES_IN_FLIGHT": "1",
+        "PNEUMO_WORKER_DEAD_LETTER_RUN": "5",
+        "PNEUMO_WORKER_DEAD_LETTER_PAUSE_S": "600",
+        "PNEUMO_WORKER_DEAD_LETTER_MAX_PAUSE_S": "600",
+    }
+    with worker(**env) as process:
+        await asyncio.to_thread(process.wait_ready)
+        await topics.send([new_marked_jpeg("bug")] * 60, partition=4)
+        async with asyncio.timeout(PATIENCE_S):
+            while "consumption stops" not in process.log:
+                await asyncio.sleep(0.1)
+        # It has left its groups, for others to go on, and lives.
+        words = await topics.words()
+        assert {word for _, word in words.values()} == {"clean"}
+        assert words[4][0] == await topics.count(PREDICT_DLQ) < 10
+        assert await asyncio.to_thread(process.stop) == 0
+
+
+async def test_after_a_pause_it_tries_again_and_a_run_of_poison_costs_no_more(worker, topics):
+    env = {
+        "PNEUMO_WORKER_MAX_ATTEMPTS": "1",
+        "PNEUMO_WORKER_DEAD_LETTER_RUN": "5",
+        "PNEUMO_WORKER_DEAD_LETTER_PAUSE_S": "0.5",
+    }
+    with worker(**env) as process:
+        await asyncio.to_thread(process.wait_ready)
+        await topics.send([new_marked_jpeg("bug")] * 5, partition=4)
+        good = await topics.send([new_jpeg()] * 3, partition=5)
+        outcomes = await topics.outcomes(8)
+        await asyncio.to_thread(process.wait_ready)
+        assert "consumption stops" in process.log
+        assert await asyncio.to_thread(process.stop) == 0
+    assert {outcomes[id_].status for id_ in good} == {"succeeded"}
