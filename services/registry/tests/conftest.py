@@ -57,7 +57,7 @@ def registry(
         changed = settings.model_copy(update=changes)
         async with build(changed, open_publisher=broker.open, open_uploads=uploads.open) as app:
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://registry") as http:
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
                 yield http
 
     return run

@@ -28,6 +28,8 @@ from inference_worker.subscribers.models import ModelFollower
 from shared.clock import Clock, SystemClock
 from shared.contracts.models import ModelRecord
 from shared.contracts.topics import MODELS_EVENTS, WORKERS_STATUS, TopicSpec
+from shared.http.browser_guard import BrowserGuard
+from shared.http.browser_policy import new_browser_policy
 from shared.kafka.clients import new_consumer, new_producer, started
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.topic_reader import StartAt, TopicReader
@@ -159,9 +161,8 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
         build(settings) as worker,
         asyncio.TaskGroup() as tasks,
     ):
-        tasks.create_task(
-            serve(worker.new_app(), host=settings.host, port=settings.port, stop=stop)
-        )
+        app = BrowserGuard(worker.new_app(), new_browser_policy(settings.http.allowed_hosts))
+        tasks.create_task(serve(app, host=settings.host, port=settings.port, stop=stop))
         await worker.run(stop)
         stop.set()
 

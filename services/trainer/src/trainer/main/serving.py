@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from shared.clock import Clock, SystemClock
 from shared.contracts.topics import TRAIN_COMMANDS, TRAIN_EVENTS
 from shared.control_client import new_control_client
+from shared.http.browser_policy import new_browser_policy
 from shared.kafka.brokers import new_broker
 from shared.kafka.clients import new_producer, started
 from shared.kafka.publisher import KafkaPublisher
@@ -94,7 +95,8 @@ async def build(
         await broker.start()
         watching = asyncio.create_task(watch.run())
         stack.callback(watching.cancel)
-        yield Trainer(new_app(readiness, metrics), readiness, runner)
+        browsers = new_browser_policy(settings.http.allowed_hosts)
+        yield Trainer(new_app(readiness, metrics, browsers), readiness, runner)
 
 
 def _terms(settings: Settings, cache: Path) -> Terms:
