@@ -16,6 +16,7 @@ from embedded.stack.settings import REPOSITORY, StackSettings
 from gateway.settings import Settings as GatewaySettings
 from inference_worker.settings import Settings as WorkerSettings
 from registry.settings import Settings as RegistrySettings
+from shared.http.settings import HttpSettings
 from shared.kafka.settings import KafkaSettings
 from shared.observability.tracing import TracingSettings
 from trainer.settings import Settings as TrainerSettings
@@ -26,6 +27,7 @@ Settings are environment variables. Each has a default that is safe on one machi
 time are bounded. `make up` passes all `KAFKA_*`, `OTEL_*` and `PNEUMO_*` variables on to the services."""
 _SECTIONS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Kafka, for every service and tool", KafkaSettings),
+    ("HTTP, of every service", HttpSettings),
     ("Gateway", GatewaySettings),
     ("Inference worker", WorkerSettings),
     ("Registry", RegistrySettings),

@@ -15,6 +15,7 @@ import registry.settings
 import trainer.settings
 import ui.settings
 from embedded.kafka.properties import container_environment
+from shared.http.settings import HttpSettings
 from shared.kafka.settings import KafkaSettings
 from shared.observability.tracing import TracingSettings
 
@@ -34,7 +35,7 @@ SERVING = ("registry", "gateway", "inference-worker", "trainer", "ui")
 # Read by others than our settings: OpenTelemetry's SDK, Python's tempfile, the library for S3.
 FOREIGN = {"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "TMPDIR"}
 FOREIGN |= {"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-KEPT_BY_ALL = {"PNEUMO_REGISTRY_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+KEPT_BY_ALL = {"PNEUMO_REGISTRY_URL", "PNEUMO_HTTP_ALLOWED_HOSTS", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 LEAST_MEMORY = re.compile(r"\d+[mg]")
 PINNED = re.compile(r"[\w./-]+:v?\d[\w.-]*(@sha256:[0-9a-f]{64})?")
 
@@ -137,6 +138,7 @@ def variables(settings: type[BaseSettings]) -> set[str]:
 @pytest.mark.parametrize(("name", "service"), CHANGED)
 def test_no_variable_is_misspelt(name, service):
     known = variables(SETTINGS[name]) | variables(KafkaSettings) | variables(TracingSettings)
+    known |= variables(HttpSettings)
     unknown = set(service.get("environment", {})) - known - FOREIGN
     # Who is told all that its like are told need not read all of it.
     assert unknown <= KEPT_BY_ALL, unknown

@@ -23,6 +23,8 @@ import trainer.settings
 import ui.settings
 from shared.contracts.groups import WORKERS_GROUP
 from shared.contracts.topics import PREDICT_REQUESTS
+from shared.http.browser_policy import is_allowed_host, new_browser_policy
+from shared.http.settings import HttpSettings
 from shared.kafka.settings import KafkaSettings
 
 HERE = Path(__file__).parents[1]
@@ -36,6 +38,8 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "trainer": trainer.settings.Settings,
 }
 ALL_SETTINGS = SETTINGS | {"ui": ui.settings.Settings}
+SUFFIXES = ("", ".pneumostream", ".pneumostream.svc", ".pneumostream.svc.cluster.local")
+"""How a Service is called, from near and far."""
 OWN_RESOURCES = ("keda.sh/", "kafka.strimzi.io/", "monitoring.coreos.com/")
 
 
@@ -111,9 +115,24 @@ def test_no_variable_is_misspelt(overlay):
         named = {each["name"] for each in container(deployment)["env"]}
         assert named <= known, name
     configs = of_kind(rendered(overlay), "ConfigMap")
-    assert set(configs["pneumo"]["data"]) <= variables(KafkaSettings) | {"PNEUMO_REGISTRY_URL"}
+    assert set(configs["pneumo"]["data"]) <= variables(KafkaSettings) | variables(HttpSettings) | {
+        "PNEUMO_REGISTRY_URL"
+    }
     files = configs.get("pneumo-registry-files", {"data": {}})["data"]
     assert set(files) <= variables(SETTINGS["registry"]) | {"AWS_REGION"}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_services_may_be_called_by_their_names(overlay):
+    found = rendered(overlay)
+    data = of_kind(found, "ConfigMap")["pneumo"]["data"]
+    told = HttpSettings(allowed_hosts=data["PNEUMO_HTTP_ALLOWED_HOSTS"])
+    policy = new_browser_policy(told.allowed_hosts)
+    names = [f"{name}{suffix}" for name in ("gateway", "registry") for suffix in SUFFIXES]
+    rules = [rule for each in of_kind(found, "Ingress").values() for rule in each["spec"]["rules"]]
+    names += [rule["host"] for rule in rules]
+    assert not [name for name in names if not is_allowed_host(policy, f"{name}:8000")]
+    assert not is_allowed_host(policy, "evil.example")
 
 
 def test_the_registrys_files_lie_where_its_settings_can_read_it():

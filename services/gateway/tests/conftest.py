@@ -13,7 +13,6 @@ from fastapi.responses import JSONResponse
 
 from gateway.adapters.dicom_processes import open_decoders
 from gateway.http.app import new_app
-from gateway.http.connections import new_connections
 from gateway.main import build
 from gateway.main.control_plane import new_control_plane, new_control_routers
 from gateway.main.data_plane import new_decoder_limits
@@ -25,6 +24,7 @@ from shared.contracts.dataset import DatasetImage, DatasetSummary
 from shared.contracts.models import ModelPromoted, ModelRecord, WorkerStatus
 from shared.contracts.train import Job, NewJob
 from shared.control_client import new_control_client
+from shared.http.connections import new_connections
 from shared.kafka.publisher import BrokerUnavailableError
 from shared.observability.serving import serve
 from shared.testing.bundles import manifest_bytes, new_manifest, sha256_hex

@@ -21,7 +21,7 @@ async def test_a_silent_connection_is_closed(run_gateway):
 
 async def test_slow_headers_are_given_up(run_gateway):
     async with run_gateway(head_timeout_s=0.2) as client, connected(client) as wire:
-        await wire.send(b"GET /health/live HTTP/1.1\r\nHost: g\r\nX-Slow: ")
+        await wire.send(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
         answer = await wire.rest()
     assert status_of(answer) == 408
     assert problem_of(answer)["code"] == "request_timeout"
@@ -137,7 +137,7 @@ NO_HTTP = {
     "tls": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 500,
     "no version": b"GET /\r\n\r\n",
     "http 9": b"GET / HTTP/9.9\r\n\r\n",
-    "method": b"FOO /predict HTTP/1.1\r\nHost: g\r\n\r\n",
+    "method": b"FOO /predict HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "header without name": b"GET / HTTP/1.1\r\n: x\r\n\r\n",
     "header with space": b"GET / HTTP/1.1\r\nHo st: x\r\n\r\n",
     "folded": b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n",
@@ -150,9 +150,9 @@ NO_HTTP = {
     "negative length": head("POST /predict HTTP/1.1", "Content-Length: -1"),
     "huge length": head("POST /predict HTTP/1.1", "Content-Length: " + "9" * 30),
     "length in words": head("POST /predict HTTP/1.1", "Content-Length: four"),
-    "connect": b"CONNECT g:80 HTTP/1.1\r\nHost: g\r\n\r\n",
-    "star": b"OPTIONS * HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n",
-    "bytes in path": b"GET /v1/models/\xff\xfe HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n",
+    "connect": b"CONNECT g:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "star": b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    "bytes in path": b"GET /v1/models/\xff\xfe HTTP/1.1\r\nConnection: close\r\n\r\n",
     "bad chunk": head("POST /predict HTTP/1.1", IMAGE, "Transfer-Encoding: chunked")
     + b"zz\r\n\r\n",
     "http 2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",

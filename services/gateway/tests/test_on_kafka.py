@@ -33,7 +33,7 @@ async def running_gateway(kafka_settings, **changes):
             while not gateway.ready:
                 await asyncio.sleep(0.05)
         transport = httpx.ASGITransport(gateway.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             yield client
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

@@ -42,11 +42,11 @@ async def read_answer(reader):
 
 
 def head(*fields, path="/predict"):
-    lines = [f"POST {path} HTTP/1.1", "Host: g", "Content-Type: image/jpeg", *fields]
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: image/jpeg", *fields]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-STATUS = b"GET /status HTTP/1.1\r\nHost: g\r\n\r\n"
+STATUS = b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CHUNKED = b"5\r\nhello\r\n" * 1_000 + b"0\r\n\r\n"
 
 

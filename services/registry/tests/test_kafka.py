@@ -65,7 +65,7 @@ async def test_a_promotion_reaches_the_compacted_topic(
     real = settings.model_copy(update={"kafka": kafka_settings})
     async with build(real) as app:
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://registry") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             await add_model(http, "v1")
             promoted = (await http.post("/v1/models/v1/promote")).json()
             events = await _read(kafka_settings, 1)
@@ -203,7 +203,7 @@ async def test_events_of_an_outage_arrive_in_order_when_the_broker_is_back(
     real = settings.model_copy(update={"kafka": kafka, "publish_timeout_s": 1.0})
     async with build(real) as app:
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://registry") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             await add_model(http, "v1")
             await http.post("/v1/models/v1/promote")
             await _read(kafka, 1)

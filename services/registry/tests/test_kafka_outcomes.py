@@ -69,7 +69,7 @@ def arm(point):
 async def main():
     async with build(Settings(data_dir=Path(sys.argv[2]))) as app:
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://registry") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             while "outbox_unsent 0.0" not in (await http.get("/metrics")).text:
                 await asyncio.sleep(0.01)
             arm(sys.argv[1])
@@ -125,7 +125,7 @@ async def test_an_outcome_killed_anywhere_promotes_once(
 
     async with build(settings.model_copy(update={"kafka": kafka_settings})) as app:
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://registry") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             is_committed = point in ("after the commit", "before the mark")
             before = (await http.get(JOB)).json()["state"]
             assert before == ("succeeded" if is_committed else "running")

@@ -66,7 +66,7 @@ async def _settled(kafka: KafkaSettings, count: int) -> None:
 async def _registry(settings: Settings, kafka: KafkaSettings) -> AsyncIterator[httpx.AsyncClient]:
     async with build(settings.model_copy(update={"kafka": kafka})) as app:
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://registry") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             yield http
 
 

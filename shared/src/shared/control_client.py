@@ -22,6 +22,8 @@ _CHUNK_BYTES = 1024 * 1024
 _JOBS = TypeAdapter(dict[str, tuple[Job, ...]])
 _MODELS = TypeAdapter(dict[str, tuple[ModelRecord, ...]])
 
+_JSON = {"Content-Type": "application/json"}
+
 NO_CODE = "unknown"
 """The code of a refusal that gave none."""
 
@@ -61,7 +63,7 @@ class ControlClient:
 
     async def create_job(self, new: NewJob) -> tuple[Job, bool]:
         """Give the job of this id, and whether this request made it."""
-        response = await self._send("POST", "/v1/jobs", content=new.to_bytes())
+        response = await self._send("POST", "/v1/jobs", content=new.to_bytes(), headers=_JSON)
         return _read(Job, response), response.status_code == httpx.codes.CREATED
 
     async def job(self, id_: str) -> Job:
@@ -81,7 +83,7 @@ class ControlClient:
     async def lease_job(self, id_: str, claim: Claim) -> Job:
         """Take the job for `claim.ttl_s`."""
         path = f"/v1/jobs/{_word(id_)}/lease"
-        return _read(Job, await self._send("POST", path, content=claim.to_bytes()))
+        return _read(Job, await self._send("POST", path, content=claim.to_bytes(), headers=_JSON))
 
     async def release_job(self, id_: str, release: Release) -> Job:
         """Give the job back before a shutdown; the attempt is not counted as lost."""
@@ -91,12 +93,12 @@ class ControlClient:
     async def report_job(self, id_: str, report: JobReport) -> Job:
         """Keep the lease, and tell how far the job is; the answer may ask to cancel it."""
         path = f"/v1/jobs/{_word(id_)}/report"
-        return _read(Job, await self._send("PUT", path, content=report.to_bytes()))
+        return _read(Job, await self._send("PUT", path, content=report.to_bytes(), headers=_JSON))
 
     async def finish_job(self, id_: str, outcome: JobOutcome) -> Job:
         """Say how the job ended; the same outcome again changes nothing."""
         path = f"/v1/jobs/{_word(id_)}/outcome"
-        return _read(Job, await self._send("POST", path, content=outcome.to_bytes()))
+        return _read(Job, await self._send("POST", path, content=outcome.to_bytes(), headers=_JSON))
 
     async def dataset(self) -> DatasetSummary:
         """Count the stored images."""
@@ -173,7 +175,10 @@ class ControlClient:
 
     async def register(self, manifest_bytes: bytes) -> ModelRecord:
         """Make a candidate of a manifest whose files were uploaded; the same bytes again: same."""
-        return _read(ModelRecord, await self._send("POST", "/v1/models", content=manifest_bytes))
+        return _read(
+            ModelRecord,
+            await self._send("POST", "/v1/models", content=manifest_bytes, headers=_JSON),
+        )
 
     async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:

@@ -115,7 +115,7 @@ class LagWatcher(Protocol):
 
 
 class SpoolFullError(Exception):
-    """There is no room for a request's files; may pass."""
+    """The disk does not take, or give back, a request's files; may pass."""
 
 
 class Spool(Protocol):
@@ -126,7 +126,7 @@ class Spool(Protocol):
         ...
 
     def read(self, start: int, size_bytes: int) -> bytes:
-        """Give the bytes from `start` on, fewer at the end."""
+        """Give the bytes from `start` on, fewer at the end. Raises SpoolFullError."""
         ...
 
 

@@ -1,16 +1,20 @@
 """Every variable of the gateway: type, unit, default. Read by `main` alone."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.clock import new_id
 from shared.contracts.topics import MAX_IMAGE_BYTES
+from shared.http.settings import HttpSettings, split_list
 from shared.kafka.settings import KafkaSettings
 from shared.observability.tracing import TracingSettings
 
 _MIB = 1024 * 1024
+
+Origin = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.\[\]:_-]{1,255}$")]
 
 
 class Settings(BaseSettings):
@@ -65,6 +69,9 @@ class Settings(BaseSettings):
     """Files of one upload, at most."""
     max_uploads: int = Field(default=8, ge=1)
     """Uploads at once, at most."""
+    max_uploads_per_client: int = Field(default=4, ge=1)
+    """Maximum number of uploads of one key at once, or of one address where there are no keys;
+    further ones are refused with 429."""
     upload_timeout_s: float = Field(default=600.0, gt=0)
     """In which the body of an upload must have arrived."""
     max_job_streams: int = Field(default=64, ge=1)
@@ -83,8 +90,15 @@ class Settings(BaseSettings):
     max_in_flight_per_client: int = Field(default=256, ge=1)
     """Requests of one key that are being answered, at most; of an address where it has a rate."""
 
+    allowed_origins: Annotated[tuple[Origin, ...], NoDecode] = ()
+    """Origins of web pages that may call the API (CORS), comma-separated, such as
+    `https://viewer.example.org`; none: pages of other origins are refused."""
     max_connections: int = Field(default=900, ge=1)
-    """Open at once, at most: below the 1,024 descriptors that a process usually has."""
+    """Open at once, at most: below the 1,024 descriptors that a process usually has. Beyond them
+    32 are kept for health checks and `/metrics`."""
+    max_connections_per_address: int = Field(default=800, ge=1)
+    """Maximum number of open connections of one address; further ones get 503. Lower it where
+    strangers reach the port; behind a proxy all connections have the proxy's address."""
     max_head_bytes: int = Field(default=32 * 1024, ge=1024)
     """Path and headers of one request, at most."""
     max_headers: int = Field(default=100, ge=1)
@@ -104,5 +118,11 @@ class Settings(BaseSettings):
     """An event loop that has not turned for this long ends the gateway; 0: never."""
 
     log_level: str = "INFO"
+    http: HttpSettings = Field(default_factory=HttpSettings)
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return split_list(value)

@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.clock import new_id
+from shared.http.settings import HttpSettings
 from shared.kafka.settings import KafkaSettings
 from shared.observability.tracing import TracingSettings
 
@@ -72,5 +73,6 @@ class Settings(BaseSettings):
     simulated_ms: float = Field(default=0.0, ge=0)
     """How long each image takes without an engine. With `faults`, above 0: there is no engine."""
     log_level: str = "INFO"
+    http: HttpSettings = Field(default_factory=HttpSettings)
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     tracing: TracingSettings = Field(default_factory=TracingSettings)

@@ -7,6 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from registry.core.retraining import RetrainRules
 from shared.contracts.train import Policy
+from shared.http.settings import HttpSettings
 from shared.kafka.settings import KafkaSettings
 
 _HOUR_MS = 3_600_000
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     """How long one look at the dataset's images may take; the gateway waits 5 s for an answer."""
     publish_timeout_s: float = Field(default=10.0, gt=0)
     log_level: str = "INFO"
+    http: HttpSettings = Field(default_factory=HttpSettings)
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
 
     @property

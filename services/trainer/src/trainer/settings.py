@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.clock import new_id
+from shared.http.settings import HttpSettings
 from shared.kafka.settings import KafkaSettings
 
 
@@ -43,4 +44,5 @@ class Settings(BaseSettings):
     broker_check_s: float = Field(default=3.0, gt=0)
     """How often the broker is asked whether it is there, seconds."""
     log_level: str = "INFO"
+    http: HttpSettings = Field(default_factory=HttpSettings)
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)

@@ -103,7 +103,9 @@ async def test_a_job_is_done_and_its_candidate_handed_in(
     async with trainer(kafka_settings, registry, tmp_path / "cache") as made:
         # The folder goes after the outcome was taken: nothing of the job may be left in the end.
         await until(lambda: bool(registry.outcomes) and not list(folders.iterdir()))
-        async with AsyncClient(transport=ASGITransport(made.app), base_url="http://t") as http:
+        async with AsyncClient(
+            transport=ASGITransport(made.app), base_url="http://localhost"
+        ) as http:
             shown = (await http.get("/metrics")).text
     assert 'pneumo_trainer_jobs_total{state="succeeded"} 1.0' in shown
     for phase in ("fetching", "fitting the head", "gate", "handing in"):

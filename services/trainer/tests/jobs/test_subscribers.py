@@ -105,7 +105,7 @@ async def test_what_cannot_be_read_is_passed_by_and_committed(
 async def test_it_is_ready_once_it_has_its_partition(running: Callable[[], Any]) -> None:
     async with running() as (trainer, _):
         transport = httpx.ASGITransport(trainer.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://trainer") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             ready = await client.get("/health/ready")
             live = await client.get("/health/live")
     assert ready.json() == {"status": "ready", "checks": {"broker": True, "partitions": True}}

@@ -7,6 +7,9 @@ from typing import Any
 
 import uvicorn
 
+from shared.http.connections import new_connections
+from shared.http.limits import ConnectionLimits
+
 
 class _Server(uvicorn.Server):
     """A server that leaves the signals to the process, which has more to stop than HTTP."""
@@ -26,14 +29,14 @@ async def serve(
 ) -> None:
     """Answer HTTP on host:port until `stop` is set; open requests get 5 s to finish.
 
-    http: the class of its connections; None: uvicorn's choice.
+    http: the class of its connections; None: bounded as ConnectionLimits says.
     Raises SystemExit if the address cannot be bound (uvicorn says why on stderr).
     """
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=http or "auto",
+        http=http or new_connections(ConnectionLimits()),
         ws="none",
         proxy_headers=False,  # no client may say that it is another one
         log_config=None,

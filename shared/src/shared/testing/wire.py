@@ -88,7 +88,7 @@ def problem_of(answer: bytes) -> Any:
 
 def head(line: str, *headers: str) -> bytes:
     """Make a whole head of a request."""
-    return "\r\n".join([line, "Host: g", *headers, "", ""]).encode()
+    return "\r\n".join([line, "Host: localhost", *headers, "", ""]).encode()
 
 
 def a_post(path: str, body_bytes: int, *headers: str) -> bytes:

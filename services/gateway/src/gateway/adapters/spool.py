@@ -17,14 +17,20 @@ class FileSpool:
 
     def append(self, chunk: bytes) -> None:
         """Put bytes behind those that are there. Raises SpoolFullError."""
+        left = memoryview(chunk)
         try:
-            self._file.write(chunk)
+            while left:
+                # Unbuffered: on a disk that fills, it writes a part and reports how much.
+                left = left[self._file.write(left) :]
         except OSError as error:
             raise SpoolFullError(str(error)) from error
 
     def read(self, start: int, size_bytes: int) -> bytes:
-        """Give the bytes from `start` on, fewer at the end."""
-        return os.pread(self._file.fileno(), size_bytes, start)
+        """Give the bytes from `start` on, fewer at the end. Raises SpoolFullError."""
+        try:
+            return os.pread(self._file.fileno(), size_bytes, start)
+        except OSError as error:
+            raise SpoolFullError(str(error)) from error
 
 
 @contextmanager

@@ -30,6 +30,7 @@ class UploadLimits:
     max_dicom_bytes: int
     max_unpacked_bytes: int
     max_requests: int
+    max_requests_per_client: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from gateway.core.keys import (
 from gateway.core.permissions import Absent, Known, Public, WrongMethod, find_route
 from gateway.http.problems import problem
 from shared.contracts.errors import ErrorCode
+from shared.http.connections import KNOWN_CLIENT
 
 KEY = "pneumo.key"
 """Where a request's ApiKey lies in its scope; None on an open route."""
@@ -46,6 +47,7 @@ class KeyGate:
         route = find_route(scope["method"], scope["path"])
         need = route.need if isinstance(route, Known) else Public.ANY_KEY
         access = decide_access(need, _secret_of(scope), self._keys(), self._now_ms())
+        scope[KNOWN_CLIENT] = _is_known(access)
         if not isinstance(route, Absent):
             # For the metrics: what was asked for, also where it is refused.
             scope["route"] = route
@@ -58,6 +60,12 @@ class KeyGate:
         else:
             app = _no_route(route)
         await app(scope, receive, send)
+
+
+def _is_known(access: Allowed | Unauthenticated | Forbidden) -> bool:
+    if isinstance(access, Allowed):
+        return access.key is not None
+    return isinstance(access, Forbidden)
 
 
 def _secret_of(scope: Scope) -> str | None:

@@ -39,21 +39,6 @@ class UploadBodyLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """What a connection may have and owe, below HTTP.
-
-    max_head_bytes, max_headers: of one request, its path counted with its headers.
-    head_timeout_s: until a head is whole. stall_timeout_s: until a client reads on.
-    """
-
-    max_connections: int
-    max_head_bytes: int
-    max_headers: int
-    head_timeout_s: float
-    stall_timeout_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class BodyPace:
     """How fast a body must come: some grace, then so many bytes a second, and a time for all."""
 

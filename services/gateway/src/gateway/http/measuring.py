@@ -6,9 +6,9 @@ from http import HTTPStatus
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.http.problems import PROBLEM_CODE
 from gateway.http.timing import STARTED_S
 from gateway.http.tracing import TRACE, begin_trace
+from shared.http.problems import PROBLEM_CODE
 from shared.observability.tracing import Tracer
 
 _log = structlog.get_logger(__name__)

@@ -4,7 +4,7 @@ import orjson
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.http.problems import MEDIA_TYPE
+from shared.http.problems import MEDIA_TYPE
 
 _ROOT = "/v2"
 

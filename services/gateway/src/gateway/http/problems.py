@@ -4,17 +4,16 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
 
 from gateway.ports import FaultError
 from shared.contracts.errors import ErrorCode
 from shared.control_client import NO_CODE, ControlRefusedError, RegistryUnavailableError
+from shared.http.problems import MEDIA_TYPE, ProblemResponse
 from shared.kafka.publisher import RecordRefusedError
 
 _log = structlog.get_logger(__name__)
@@ -26,6 +25,8 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
     ErrorCode.REQUEST_TIMEOUT: HTTPStatus.REQUEST_TIMEOUT,
     ErrorCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
     ErrorCode.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    ErrorCode.HOST_NOT_ALLOWED: HTTPStatus.FORBIDDEN,
+    ErrorCode.CROSS_SITE_REQUEST: HTTPStatus.FORBIDDEN,
     ErrorCode.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
     ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     ErrorCode.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
@@ -64,8 +65,6 @@ _HEADERS = {
 
 Responses = dict[int | str, dict[str, Any]]
 """What FastAPI takes as `responses=`."""
-
-MEDIA_TYPE = "application/problem+json"
 
 PROBLEM_SCHEMA = {
     "type": "object",
@@ -107,50 +106,17 @@ def problem(
 ) -> Response:
     """Make the one kind of error response there is. extra: members of this problem alone."""
     named: Mapping[str, object] = {} if id_ is None else {"id": id_}
-    return _document(STATUS[code], code.value, detail, headers, {**named, **(extra or {})})
+    return ProblemResponse(
+        STATUS[code], code.value, detail, headers=headers, extra={**named, **(extra or {})}
+    )
 
 
 def passed_on(refused: ControlRefusedError) -> Response:
     """Give a refusal of the registry to the client as it is; what is no problem gets our words."""
     if refused.code != NO_CODE and refused.status in _KNOWN_STATUSES:
-        return _document(HTTPStatus(refused.status), refused.code, refused.detail)
+        return ProblemResponse(HTTPStatus(refused.status), refused.code, refused.detail)
     code = _FRAMEWORK_CODES.get(refused.status, ErrorCode.MALFORMED_REQUEST)
     return problem(code, "The registry refused the request.")
-
-
-PROBLEM_CODE = "pneumo.problem_code"
-"""Where a request's scope has the code of the problem that answered it."""
-
-
-class _Problem(Response):
-    """A response that tells who watches requests go by what it is."""
-
-    def __init__(self, code: str, body: bytes, status: int, headers: dict[str, str]) -> None:
-        super().__init__(body, status, headers, MEDIA_TYPE)
-        self._code = code
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request."""
-        scope[PROBLEM_CODE] = self._code
-        await super().__call__(scope, receive, send)
-
-
-def _document(
-    status: HTTPStatus,
-    code: str,
-    detail: str,
-    headers: Mapping[str, str] | None = None,
-    extra: Mapping[str, object] | None = None,
-) -> Response:
-    body = {
-        "type": f"urn:pneumostream:error:{code}",
-        "title": status.phrase,
-        "status": status.value,
-        "code": code,
-        "detail": detail,
-        **(extra or {}),
-    }
-    return _Problem(code, orjson.dumps(body), status.value, dict(headers or {}))
 
 
 def problem_responses(*codes: ErrorCode) -> Responses:

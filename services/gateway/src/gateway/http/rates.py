@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.core.keys import ApiKey
 from gateway.core.permissions import Known, Public, find_route
 from gateway.core.rate_limits import InFlight, Rate, TokenBuckets, Wait
+from gateway.http.clients import client_of
 from gateway.http.keys import KEY
 from gateway.http.problems import problem
 from shared.contracts.errors import ErrorCode
@@ -43,7 +44,7 @@ class RateGate:
             await self._app(scope, receive, send)
             return
         key: ApiKey | None = scope.get(KEY)
-        subject = _subject_of(scope, key)
+        subject = client_of(scope)
         waiting = self._wait_of(subject, key)
         if waiting is not None:
             await _refusal(waiting)(scope, receive, send)
@@ -70,12 +71,6 @@ class RateGate:
 def _is_open(scope: Scope) -> bool:
     route = find_route(scope["method"], scope["path"])
     return isinstance(route, Known) and route.need is Public.OPEN
-
-
-def _subject_of(scope: Scope, key: ApiKey | None) -> str:
-    # A key's name begins with no blank, so no address can pass for one.
-    client = scope.get("client") or ("unknown", 0)
-    return f" {client[0]}" if key is None else key.name
 
 
 def _rate_of(key: ApiKey | None, default: Rate | None) -> Rate | None:

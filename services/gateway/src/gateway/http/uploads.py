@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from gateway.core.uploads import UploadReport, summarise
 from gateway.http.answers import RETRY_SOON, json_response
+from gateway.http.clients import client_of
 from gateway.http.limits import UploadBodyLimits
 from gateway.http.problems import (
     answers_with,
@@ -20,10 +21,30 @@ from gateway.http.problems import (
 )
 from gateway.http.upload_forms import read_upload_form
 from gateway.ports import Spool, SpoolFullError
-from gateway.service.uploads import UploadInterruptedError, UploadsBusyError, UploadService
+from gateway.service.uploads import (
+    ClientUploadsBusyError,
+    UploadInterruptedError,
+    UploadsBusyError,
+    UploadService,
+)
 from shared.contracts.errors import ErrorCode
 
 _log = structlog.get_logger(__name__)
+
+_PASSING: dict[type[Exception], tuple[ErrorCode, str]] = {
+    UploadsBusyError: (
+        ErrorCode.OVERLOADED,
+        "As many uploads as the gateway takes are under way.",
+    ),
+    ClientUploadsBusyError: (
+        ErrorCode.RATE_LIMITED,
+        "As many uploads as one client may send at once are under way.",
+    ),
+    SpoolFullError: (
+        ErrorCode.OVERLOADED,
+        "The gateway's disk has no room for this upload. Try again later, or send fewer files.",
+    ),
+}
 
 NewSpool = Callable[[], AbstractContextManager[Spool]]
 
@@ -146,19 +167,26 @@ async def _take(
     limits: UploadBodyLimits,
 ) -> UploadReport | Response:
     try:
-        with service.slot(), new_spool() as spool:
+        with service.slot(client_of(request.scope)), new_spool() as spool:
             form = await read_upload_form(request, spool, limits)
             report = await service.take(form, spool)
-    except (UploadsBusyError, SpoolFullError):
-        # Too many at once, or no room on the disk for one more: both pass.
-        detail = "As many uploads as the gateway takes are under way."
-        return problem(ErrorCode.OVERLOADED, detail, headers=RETRY_SOON)
+    except tuple(_PASSING) as error:
+        return _refused_for_now(error)
     except UploadInterruptedError as error:
         return _interrupted(error)
     if report.accepted:
         return report
     fault = summarise(report.rejected)
     return problem(fault.code, fault.detail, extra=_lists(report))
+
+
+def _refused_for_now(error: Exception) -> Response:
+    code, detail = _PASSING[type(error)]
+    if isinstance(error, SpoolFullError):
+        _log.error(
+            "upload refused, the folder for temporary files cannot take it", cause=str(error)
+        )
+    return problem(code, detail, headers=RETRY_SOON)
 
 
 def _interrupted(error: UploadInterruptedError) -> Response:

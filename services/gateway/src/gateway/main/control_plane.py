@@ -83,6 +83,7 @@ def new_control_plane(
             max_dicom_bytes=settings.max_dicom_bytes,
             max_unpacked_bytes=settings.max_unpacked_bytes,
             max_requests=settings.max_uploads,
+            max_requests_per_client=settings.max_uploads_per_client,
         ),
     )
     feeds = JobFeeds(max_streams=settings.max_job_streams)

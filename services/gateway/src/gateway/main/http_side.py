@@ -21,7 +21,7 @@ from gateway.http.predictions import new_outcomes_router, new_predictions_router
 from gateway.http.status import Watched, new_status_router
 from gateway.http.timing import AnswerTimer
 from gateway.main.control_plane import new_control_routers
-from gateway.main.gate import new_gate
+from gateway.main.gate import new_browser_gate, new_gate
 from gateway.main.parts import Parts
 from gateway.settings import Settings
 from shared.clock import Clock, new_id
@@ -41,7 +41,9 @@ def new_http_side(settings: Settings, parts: Parts, clock: Clock) -> ASGIApp:
         problems.note(code, status, route, clock.now_ms())
 
     return MeasuringMiddleware(
-        OpenInferenceErrors(new_gate(DirectRoutes(app), settings, clock)),
+        new_browser_gate(
+            OpenInferenceErrors(new_gate(DirectRoutes(app), settings, clock)), settings
+        ),
         metrics.observe,
         clock.monotonic_s,
         new_id,

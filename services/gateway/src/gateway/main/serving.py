@@ -10,7 +10,6 @@ from starlette.types import ASGIApp
 
 from gateway.adapters.broker_probe import KafkaProbe
 from gateway.adapters.dicom_processes import open_decoders
-from gateway.http.connections import new_connections
 from gateway.main.clients import open_clients
 from gateway.main.control_plane import new_control_plane, new_labelled_images
 from gateway.main.data_plane import (
@@ -27,6 +26,7 @@ from gateway.service.predictions import PredictionService
 from gateway.settings import Settings
 from gateway.subscribers.cluster import ClusterView
 from shared.clock import Clock, SystemClock
+from shared.http.connections import new_connections
 from shared.observability.logs import configure_logs
 from shared.observability.process import run_service
 from shared.observability.serving import serve

@@ -12,6 +12,7 @@ import structlog
 from gateway.core.dicom import is_dicom
 from gateway.core.faults import Fault
 from gateway.core.labelling import Labelling, find_label_fault
+from gateway.core.rate_limits import InFlight, Wait
 from gateway.core.uploads import (
     Accepted,
     Candidate,
@@ -53,6 +54,10 @@ class UploadsBusyError(Exception):
     """As many uploads as the gateway takes at once are under way."""
 
 
+class ClientUploadsBusyError(Exception):
+    """As many uploads as one client may send at once are under way."""
+
+
 class UploadInterruptedError(Exception):
     """The broker stopped confirming. report: what it had confirmed, and what was refused, so far.
 
@@ -87,17 +92,24 @@ class UploadService:
         # However many requests there are, one file of theirs is in memory.
         self._turn = asyncio.Lock()
         self._requests = 0
+        self._by_client = InFlight(limits.max_requests_per_client)
 
     @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Hold one of the places for requests. Raises UploadsBusyError."""
+    def slot(self, client: str) -> Iterator[None]:
+        """Hold one of the places for requests. client: whose request it is.
+
+        Raises UploadsBusyError, ClientUploadsBusyError.
+        """
         if self._requests >= self._limits.max_requests:
             raise UploadsBusyError
+        if isinstance(self._by_client.enter(client), Wait):
+            raise ClientUploadsBusyError
         self._requests += 1
         try:
             yield
         finally:
             self._requests -= 1
+            self._by_client.leave(client)
 
     async def take(self, form: UploadForm, spool: Spool) -> UploadReport:
         """Publish every good image; the report names each file, good or bad.

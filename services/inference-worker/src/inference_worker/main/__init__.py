@@ -34,6 +34,8 @@ from shared.contracts.topics import (
     WORKERS_STATUS,
     TopicSpec,
 )
+from shared.http.browser_guard import BrowserGuard
+from shared.http.browser_policy import new_browser_policy
 from shared.kafka.clients import new_consumer, new_producer, started
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.topic_reader import StartAt, TopicReader
@@ -186,10 +188,9 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _serve(worker: Worker, settings: Settings, stop: asyncio.Event) -> None:
+    app = BrowserGuard(worker.new_app(), new_browser_policy(settings.http.allowed_hosts))
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(
-            serve(worker.new_app(), host=settings.host, port=settings.port, stop=stop)
-        )
+        tasks.create_task(serve(app, host=settings.host, port=settings.port, stop=stop))
         await worker.run(stop)
         stop.set()
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from shared.kafka.publisher import BrokerUnavailableError, Headers, Publisher
+from shared.kafka.publisher import BrokerUnavailableError, Headers, Place, Publisher
 
 
 class MemoryBroker:
@@ -28,10 +28,11 @@ class MemoryBroker:
 
     async def publish(
         self, topic: str, *, key: str, value: bytes | None, headers: Headers = ()
-    ) -> None:
+    ) -> Place:
         """Return when the record is kept. Raises BrokerUnavailableError."""
         del headers
         if self.loses > 0:
             self.loses -= 1
             raise BrokerUnavailableError("the broker in memory lost a record")
         self.records.append((topic, key, value))
+        return Place(0, len(self.records) - 1)

@@ -18,6 +18,8 @@ from registry.service.dataset_insights import DatasetInsightService
 from registry.service.jobs import JobService
 from registry.service.model_insights import ModelInsightService
 from registry.service.models import ModelService
+from shared.http.browser_guard import BrowserGuard
+from shared.http.browser_policy import BrowserPolicy
 from shared.observability.health import Readiness
 from shared.observability.health_router import new_health_router
 
@@ -40,9 +42,11 @@ def new_app(
     metrics: CollectorRegistry,
     max_artifact_bytes: int,
     new_id: Callable[[], str],
+    browsers: BrowserPolicy,
 ) -> FastAPI:
     """Put the HTTP side together."""
     app = FastAPI(title="PneumoStream registry", version="1")
+    app.add_middleware(BrowserGuard, policy=browsers)
     problems = ProblemWriter(new_id)
     problems.install(app)
     models, jobs, dataset = services.models, services.jobs, services.dataset

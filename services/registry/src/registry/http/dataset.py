@@ -105,7 +105,11 @@ def new_decisions_router(service: DatasetService, problems: ProblemWriter) -> AP
     @router.patch(
         "/v1/dataset/images/{sha256}",
         openapi_extra=describe_body(Decision),
-        responses={200: _IMAGE, **_REFUSALS, **problem_responses(ErrorCode.TOO_LARGE)},
+        responses={
+            200: _IMAGE,
+            **_REFUSALS,
+            **problem_responses(ErrorCode.TOO_LARGE, ErrorCode.UNSUPPORTED_MEDIA_TYPE),
+        },
     )
     async def relabel(sha256: Digest, request: Request) -> Response:
         """Give an image its label; a conflict ends with it."""

@@ -43,6 +43,7 @@ def new_requests_router(service: JobService, problems: ProblemWriter) -> APIRout
                 ErrorCode.MALFORMED_REQUEST,
                 ErrorCode.CONFLICT,
                 ErrorCode.TOO_LARGE,
+                ErrorCode.UNSUPPORTED_MEDIA_TYPE,
                 RegistryCode.TOO_FEW_DATA,
                 RegistryCode.TOO_MANY_JOBS,
             ),
@@ -112,6 +113,7 @@ def new_leases_router(service: JobService, problems: ProblemWriter) -> APIRouter
         RegistryCode.LEASE_HELD,
         RegistryCode.LEASE_LOST,
         ErrorCode.TOO_LARGE,
+        ErrorCode.UNSUPPORTED_MEDIA_TYPE,
     )
     answers: dict[int | str, dict[str, Any]] = {200: _JOB, **refusals}
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response, status
 from fastapi.responses import JSONResponse
 
 from registry.core.refusals import Refuse, RegistryCode
-from registry.http.bodies import read_body
+from registry.http.bodies import read_json_body
 from registry.http.problems import ProblemWriter, problem_responses
 from registry.service.models import ModelService
 from shared.contracts.errors import ErrorCode
@@ -58,6 +58,7 @@ def new_registration_router(service: ModelService, problems: ProblemWriter) -> A
             201: _RECORD,
             **problem_responses(
                 ErrorCode.CONFLICT,
+                ErrorCode.UNSUPPORTED_MEDIA_TYPE,
                 RegistryCode.MISSING_ARTIFACTS,
                 ErrorCode.TOO_LARGE,
                 RegistryCode.INVALID_MANIFEST,
@@ -66,7 +67,7 @@ def new_registration_router(service: ModelService, problems: ProblemWriter) -> A
     )
     async def register(request: Request) -> Response:
         """Make a candidate; the body is a manifest whose files were all uploaded."""
-        body = await read_body(request, MAX_MANIFEST_BYTES)
+        body = await read_json_body(request, MAX_MANIFEST_BYTES)
         outcome = body if isinstance(body, Refuse) else await service.register(body)
         if isinstance(outcome, Refuse):
             return problems.respond(outcome)

@@ -46,6 +46,7 @@ from registry.settings import Settings
 from registry.subscribers.occasions import RetrainOccasions
 from registry.subscribers.uploads import UploadsSubscriber
 from shared.clock import Clock, SystemClock, new_id
+from shared.http.browser_policy import new_browser_policy
 from shared.observability.serving import serve
 
 _log = structlog.get_logger(__name__)
@@ -94,6 +95,7 @@ async def build(
             metrics=metrics,
             max_artifact_bytes=settings.max_artifact_bytes,
             new_id=ids,
+            browsers=new_browser_policy(settings.http.allowed_hosts),
         )
         open_feed = open_uploads or new_open_uploads(settings.kafka, timeout_s=timeout_s)
         duties = (

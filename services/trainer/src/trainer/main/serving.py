@@ -16,6 +16,7 @@ from shared.clock import Clock, SystemClock
 from shared.contracts.groups import TRAINERS_GROUP, prefixed_group
 from shared.contracts.topics import TRAIN_COMMANDS, TRAIN_EVENTS
 from shared.control_client import new_control_client
+from shared.http.browser_policy import new_browser_policy
 from shared.kafka.brokers import new_broker
 from shared.kafka.clients import new_producer, started
 from shared.kafka.publisher import KafkaPublisher
@@ -96,7 +97,8 @@ async def build(
         await broker.start()
         watching = asyncio.create_task(watch.run())
         stack.callback(watching.cancel)
-        yield Trainer(new_app(readiness, metrics), readiness, runner)
+        browsers = new_browser_policy(settings.http.allowed_hosts)
+        yield Trainer(new_app(readiness, metrics, browsers), readiness, runner)
 
 
 def _terms(settings: Settings, cache: Path) -> Terms:

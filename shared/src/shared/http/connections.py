@@ -1,15 +1,29 @@
-"""Connections that owe us bytes are given a bounded time and a bounded size, below HTTP."""
+"""Connections are bounded in number, time and size, below HTTP."""
 
 import asyncio
 from http import HTTPStatus
 from typing import ClassVar
 
-from fastapi import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.http.limits import ConnectionLimits
-from gateway.http.problems import problem
 from shared.contracts.errors import ErrorCode
+from shared.http.limits import ConnectionLimits
+from shared.http.places import Places, Reserve
+from shared.http.problems import ProblemResponse
+
+KNOWN_CLIENT = "pneumo.known_client"
+"""Key of a request's scope: False if keys are asked for and the request has no valid one."""
+
+_PROBES = frozenset(
+    {b"/health/live", b"/health/ready", b"/metrics", b"/v2/health/live", b"/v2/health/ready"}
+)
+_FULL = ProblemResponse(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.OVERLOADED.value,
+    "The server has as many connections as it takes, in all or from this address."
+    " Use fewer connections, or try again later.",
+    headers={"Retry-After": "1", "Connection": "close"},
+)
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -20,6 +34,10 @@ class BoundedConnection(HttpToolsProtocol):
     """
 
     limits: ClassVar[ConnectionLimits]
+    places: ClassVar[Places]
+    reserve: "ClassVar[Reserve[BoundedConnection]]"
+    _address = "unknown"
+    _has_place = False
     _in_head = True
     _head_bytes = 0
     """Received since the request began, while its head is not whole."""
@@ -31,16 +49,22 @@ class BoundedConnection(HttpToolsProtocol):
     _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection, unless there are as many as there may be."""
+        """Give the connection a place; one without can only be a probe's."""
         super().connection_made(transport)
-        if len(self.connections) > self.limits.max_connections:
-            detail = "As many connections as the gateway takes are open."
-            self._refuse(problem(ErrorCode.OVERLOADED, detail, headers={"Retry-After": "1"}))
-        else:
-            self._owe()
+        if self.client is not None:
+            self._address = self.client[0]
+        self._has_place = self.places.take(self._address)
+        if not self._has_place:
+            displaced = self.reserve.enter(self)
+            if displaced is not None:
+                displaced.refuse_with(_FULL)
+        self._owe()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Free its place."""
+        if self._has_place:
+            self.places.free(self._address)
+        self.reserve.leave(self)
         self._settle()
         self.resume_writing()
         super().connection_lost(exc)
@@ -70,9 +94,16 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Hand the request over; its body is its route's to wait for."""
+        if self._unanswered >= self.limits.max_pipelined:
+            # uvicorn would queue a scope and a cycle for each: 250 kB of requests become 25 MB.
+            raise ValueError("too many pipelined requests")  # ends the parser: it is answered 400
         self._settle()
         self._in_head = False
+        if not self._has_place and self.url.partition(b"?")[0] not in _PROBES:
+            self.app = _FULL
         super().on_headers_complete()
+        if not self._has_place:
+            self.cycle.keep_alive = False
         self._unanswered += 1
 
     def on_message_complete(self) -> None:
@@ -84,6 +115,9 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Give what is still under way a last bounded time."""
+        known = self.cycle.scope.get(KNOWN_CLIENT, True)
+        limits = self.limits
+        self.timeout_keep_alive = limits.keep_alive_s if known else limits.unknown_keep_alive_s
         super().on_response_complete()
         self._unanswered -= 1
         unfinished = not self._in_head or self._head_bytes > 0
@@ -92,8 +126,19 @@ class BoundedConnection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's words are not ours
         """Refuse what is no HTTP, or too much of it, in our own form."""
-        detail = "The request is no valid HTTP, or its headers are too large."
-        self._refuse(problem(ErrorCode.MALFORMED_REQUEST, detail))
+        detail = (
+            "The request is no valid HTTP, its headers are too large, or too many requests wait"
+            " on this connection."
+        )
+        self.refuse_with(_problem(HTTPStatus.BAD_REQUEST, ErrorCode.MALFORMED_REQUEST, detail))
+
+    def refuse_with(self, response: ProblemResponse) -> None:
+        """Answer, unless an answer is under way, and close the connection."""
+        # An answer that is under way must not be cut in two by another one.
+        waiting = self._unanswered == 1 and not self.cycle.response_started
+        if (waiting or not self._unanswered) and not self.transport.is_closing():
+            self.transport.write(_bytes_of(response))
+        self.transport.close()
 
     def pause_writing(self) -> None:
         """Give a client that does not read a bounded time to go on."""
@@ -115,7 +160,14 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _owe(self) -> None:
         if self._owing is None:
-            self._owing = self.loop.call_later(self.limits.head_timeout_s, self._give_up)
+            self._owing = self.loop.call_later(self._head_timeout_s, self._give_up)
+
+    @property
+    def _head_timeout_s(self) -> float:
+        limits = self.limits
+        if self._has_place:
+            return limits.head_timeout_s
+        return min(limits.head_timeout_s, limits.reserved_head_timeout_s)
 
     def _settle(self) -> None:
         if self._owing is not None:
@@ -123,31 +175,33 @@ class BoundedConnection(HttpToolsProtocol):
             self._owing = None
 
     def _give_up(self) -> None:
-        if self._in_head and self._head_bytes > 0:
+        if not self._has_place:
+            self.refuse_with(_FULL)
+        elif self._in_head and self._head_bytes > 0:
             detail = f"The headers did not arrive within {self.limits.head_timeout_s:g} s."
-            self._refuse(problem(ErrorCode.REQUEST_TIMEOUT, detail))
+            code = ErrorCode.REQUEST_TIMEOUT
+            self.refuse_with(_problem(HTTPStatus.REQUEST_TIMEOUT, code, detail))
         else:
             self.transport.close()
 
-    def _refuse(self, response: Response) -> None:
-        # An answer that is under way must not be cut in two by another one.
-        waiting = self._unanswered == 1 and not self.cycle.response_started
-        if (waiting or not self._unanswered) and not self.transport.is_closing():
-            self.transport.write(_bytes_of(response))
-        self.transport.close()
-
 
 def new_connections(bounds: ConnectionLimits) -> type[BoundedConnection]:
-    """Make the class of connections that keep to these bounds, for uvicorn."""
+    """Make the class of connections that keep to these bounds, for one server of uvicorn's."""
 
     class Connection(BoundedConnection):
         limits = bounds
+        places = Places(bounds.max_connections, bounds.max_per_address)
+        reserve = Reserve(bounds.reserved)
 
     return Connection
 
 
-def _bytes_of(response: Response) -> bytes:
+def _problem(status: HTTPStatus, code: ErrorCode, detail: str) -> ProblemResponse:
+    return ProblemResponse(status, code.value, detail, headers={"Connection": "close"})
+
+
+def _bytes_of(response: ProblemResponse) -> bytes:
     status = HTTPStatus(response.status_code)
     lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
     lines += [name + b": " + value for name, value in response.raw_headers]
-    return b"\r\n".join([*lines, b"connection: close", b"", bytes(response.body)])
+    return b"\r\n".join([*lines, b"", bytes(response.body)])

@@ -1,0 +1,1 @@
+"""The HTTP server side that every service shares: connections, browsers, problem documents."""
