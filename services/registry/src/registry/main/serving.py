@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 from registry.adapters.census import Census
 from registry.adapters.disk_space import DiskSpace
@@ -40,8 +40,10 @@ from registry.service.dataset_insights import DatasetInsightService
 from registry.service.jobs import JobLimits, JobService
 from registry.service.model_insights import ModelInsightService
 from registry.service.models import ModelService
+from registry.service.retention import RetentionService
 from registry.settings import Settings
 from registry.subscribers.occasions import RetrainOccasions
+from registry.subscribers.retention import RetentionSweep
 from registry.subscribers.uploads import UploadsSubscriber
 from shared.clock import Clock, SystemClock, new_id
 from shared.observability.serving import serve
@@ -78,7 +80,7 @@ async def build(
             topic_prefix=settings.kafka.topic_prefix,
             metrics=metrics,
         )
-        services = _new_services(settings, store, (artifacts, images), clock, relay.wake)
+        services = _new_services(settings, store, (artifacts, images), clock, relay.wake, metrics)
         await _seed(services.models, settings.seed_bundle)
         probe = ReadinessProbe(store, artifacts)
         await probe.look()
@@ -94,6 +96,7 @@ async def build(
             lambda: _announce(services.models, relay),
             lambda: _finish_deletions(services.dataset),
             UploadsSubscriber(open_feed, services.dataset, metrics=metrics).run,
+            RetentionSweep(services.retention).run,
             RetrainOccasions(services.jobs, settings.retrain_rules).run,
         )
         async with _at_work(
@@ -129,6 +132,7 @@ def _new_services(
     files: tuple[Artifacts, ImageFiles],
     clock: Clock,
     wake: Callable[[], None],
+    metrics: CollectorRegistry,
 ) -> Services:
     artifacts, images = files
     models = ModelService(store, artifacts, clock, wake)
@@ -144,6 +148,17 @@ def _new_services(
         dataset,
         DatasetInsightService(dataset, images, MeasuringProcess(seconds=settings.measuring_s)),
         ModelInsightService(models, artifacts),
+        RetentionService(
+            store,
+            artifacts,
+            clock,
+            keep=settings.keep_models,
+            deleted=Counter(
+                "pneumo_registry_models_deleted_total",
+                "Model versions deleted, by request or because newer ones replaced them.",
+                registry=metrics,
+            ).inc,
+        ),
     )
 
 

@@ -14,10 +14,10 @@ from shared.contracts.train import GateReport, JobState, Mode
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """Something was done to an image of the dataset."""
+    """Something was done to an image of the dataset, or to a model. sha256: the bundle's then."""
 
     sha256: str
-    action: Literal["conflict", "relabelled", "deleted"]
+    action: Literal["conflict", "relabelled", "deleted", "model_deleted"]
     detail: str
     at_ms: int
 
