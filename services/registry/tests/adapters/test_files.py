@@ -141,3 +141,13 @@ async def test_an_image_that_was_cut_is_made_whole_by_storing_it_again(images: I
     await images.store(SHA256, CONTENT[:-1])
     await images.store(SHA256, CONTENT)
     assert await images.load(SHA256) == CONTENT
+
+
+async def test_an_artifact_is_removed_unless_it_was_stored_lately(artifacts: Artifacts) -> None:
+    await artifacts.store(SHA256, _in_pieces(CONTENT))
+    assert not await artifacts.remove(SHA256, 0)
+    assert await artifacts.size_bytes(SHA256) == len(CONTENT)
+    later_ms = 2**52  # beyond any clock
+    assert await artifacts.remove(SHA256, later_ms)
+    assert await artifacts.size_bytes(SHA256) is None
+    assert await artifacts.remove(SHA256, later_ms)

@@ -10,6 +10,7 @@ from registry.adapters.durable import sync_folder
 from registry.adapters.incoming import Incoming, Part
 from registry.core.refusals import Refuse
 from registry.ports import ArtifactsUnavailableError, Stored
+from shared.observability.error_words import kind_of
 
 _BLOCK_BYTES = 64 * 1024
 
@@ -54,6 +55,10 @@ class DiskArtifacts:
         except OSError as error:
             raise ArtifactsUnavailableError(str(error)) from error
 
+    async def remove(self, sha256: str, before_ms: int) -> bool:
+        """Delete an artifact if it was stored before then; see the port."""
+        return await asyncio.to_thread(_remove, self._path(sha256), before_ms)
+
     async def is_available(self) -> bool:
         """Tell whether a file can be written now."""
         return await asyncio.to_thread(self._incoming.is_writable)
@@ -70,6 +75,18 @@ def _publish(part: Part, target: Path) -> Stored:
     part.path.replace(target)
     sync_folder(target.parent)
     return Stored(part.size_bytes, created)
+
+
+def _remove(path: Path, before_ms: int) -> bool:
+    try:
+        if path.stat().st_mtime * 1000 >= before_ms:
+            return False
+        path.unlink()
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise ArtifactsUnavailableError(kind_of(error)) from error
+    return True
 
 
 def _opened(path: Path) -> io.FileIO:

@@ -62,6 +62,16 @@ class S3Artifacts:
             raise ArtifactsUnavailableError("S3 has no such artifact")
         return content
 
+    async def remove(self, sha256: str, before_ms: int) -> bool:
+        """Delete an artifact if it was stored before then; see the port."""
+        stored_at_ms = await self._bucket.stored_at_ms(_key(sha256))
+        if stored_at_ms is None:
+            return True
+        if stored_at_ms >= before_ms:
+            return False
+        await self._bucket.remove(_key(sha256))
+        return True
+
     async def is_available(self) -> bool:
         """Tell whether the bucket answers, and whether what arrives can be written."""
         is_writable = await asyncio.to_thread(self._incoming.is_writable)

@@ -53,6 +53,15 @@ class Bucket:
             except FileNotFoundError:
                 return None
 
+    async def stored_at_ms(self, key: str) -> int | None:
+        """Give when an object was stored, unix ms by the bucket; None where there is none."""
+        async with _translated(self._answer_s):
+            try:
+                found = await obstore.head_async(self._store, key)
+            except FileNotFoundError:
+                return None
+            return round(found["last_modified"].timestamp() * 1000)
+
     async def load(self, key: str) -> bytes | None:
         """Give an object whose size is known to be small; None where there is none."""
         async with _translated(self._answer_s):

@@ -11,13 +11,19 @@ from registry.http.bundle_files import new_bundle_files_router
 from registry.http.dataset import new_dataset_router, new_decisions_router, new_images_router
 from registry.http.insights import new_insights_router
 from registry.http.jobs import new_job_lists_router, new_leases_router, new_requests_router
-from registry.http.models import new_models_router, new_promotions_router, new_registration_router
+from registry.http.models import (
+    new_deletions_router,
+    new_models_router,
+    new_promotions_router,
+    new_registration_router,
+)
 from registry.http.problems import ProblemWriter
 from registry.service.dataset import DatasetService
 from registry.service.dataset_insights import DatasetInsightService
 from registry.service.jobs import JobService
 from registry.service.model_insights import ModelInsightService
 from registry.service.models import ModelService
+from registry.service.retention import RetentionService
 from shared.http.browser_guard import BrowserGuard
 from shared.http.browser_policy import BrowserPolicy
 from shared.observability.health import Readiness
@@ -33,6 +39,7 @@ class Services:
     dataset: DatasetService
     dataset_insights: DatasetInsightService
     model_insights: ModelInsightService
+    retention: RetentionService
 
 
 def new_app(
@@ -57,6 +64,7 @@ def new_app(
         new_models_router(models, problems),
         new_registration_router(models, problems),
         new_promotions_router(models, problems),
+        new_deletions_router(services.retention, problems),
         new_bundle_files_router(models, problems),
         new_artifacts_router(models, problems, max_bytes=max_artifact_bytes),
         new_requests_router(jobs, problems),

@@ -1,17 +1,20 @@
 """Models: list, look up, register, promote, roll back."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response, status
 from fastapi.responses import JSONResponse
 
 from registry.core.refusals import Refuse, RegistryCode
 from registry.http.bodies import read_json_body
 from registry.http.problems import ProblemWriter, problem_responses
 from registry.service.models import ModelService
+from registry.service.retention import RetentionService
+from shared.contracts.bundle import Version
 from shared.contracts.errors import ErrorCode
 from shared.contracts.models import ModelRecord
 
+_Limit = Annotated[int, Query(ge=1, le=1000)]
 MAX_MANIFEST_BYTES = 1024 * 1024
 
 _RECORD: dict[str, Any] = {"model": ModelRecord}
@@ -22,10 +25,20 @@ def new_models_router(service: ModelService, problems: ProblemWriter) -> APIRout
     router = APIRouter(tags=["models"])
 
     @router.get("/v1/models")
-    async def list_models() -> Response:
-        """Every version, oldest first."""
-        records = await service.models()
-        return JSONResponse({"models": [record.model_dump(mode="json") for record in records]})
+    async def list_models(
+        *, limit: _Limit = 200, before: Annotated[Version | None, Query()] = None
+    ) -> Response:
+        """The newest versions, oldest first.
+
+        before: of those registered before this version. A header `Link` names the page of older
+        versions, if there may be one.
+        """
+        records = await service.models(limit, before)
+        older = f'</v1/models?limit={limit}&before={records[0].version}>; rel="next"' if (
+            len(records) == limit
+        ) else None  # fmt: skip
+        body = {"models": [record.model_dump(mode="json") for record in records]}
+        return JSONResponse(body, headers={} if older is None else {"Link": older})
 
     @router.get(
         "/v1/models/current",
@@ -73,6 +86,25 @@ def new_registration_router(service: ModelService, problems: ProblemWriter) -> A
             return problems.respond(outcome)
         code = status.HTTP_201_CREATED if outcome.created else status.HTTP_200_OK
         return _answer(outcome.record, problems, code)
+
+    return router
+
+
+def new_deletions_router(service: RetentionService, problems: ProblemWriter) -> APIRouter:
+    """Serve the deletion of versions."""
+    router = APIRouter(tags=["models"])
+
+    @router.delete(
+        "/v1/models/{version}",
+        status_code=status.HTTP_204_NO_CONTENT,
+        responses=problem_responses(ErrorCode.NOT_FOUND, RegistryCode.MODEL_IN_USE),
+    )
+    async def delete(version: str) -> Response:
+        """Delete a version; its files follow an hour later. The same again changes nothing."""
+        refusal = await service.delete(version)
+        if refusal is not None:
+            return problems.respond(refusal)
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
 
     return router
 

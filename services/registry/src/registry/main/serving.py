@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 from registry.adapters.census import Census
 from registry.adapters.disk_space import DiskSpace
@@ -42,8 +42,10 @@ from registry.service.dataset_insights import DatasetInsightService
 from registry.service.jobs import JobLimits, JobService
 from registry.service.model_insights import ModelInsightService
 from registry.service.models import ModelService
+from registry.service.retention import RetentionService
 from registry.settings import Settings
 from registry.subscribers.occasions import RetrainOccasions
+from registry.subscribers.retention import RetentionSweep
 from registry.subscribers.uploads import UploadsSubscriber
 from shared.clock import Clock, SystemClock, new_id
 from shared.http.browser_policy import new_browser_policy
@@ -85,7 +87,9 @@ async def build(
             may_send=leadership.is_held,
         )
         ends = upload_ends or KafkaUploadEnds(settings.kafka)
-        services = _new_services(settings, store, (artifacts, images), clock, relay.wake, ends)
+        services = _new_services(
+            settings, store, (artifacts, images), clock, relay.wake, ends, metrics
+        )
         await _seed(services.models, settings.seed_bundle)
         probe = ReadinessProbe(store, artifacts)
         await probe.look()
@@ -102,6 +106,7 @@ async def build(
             lambda: _announce(services.models, relay),
             lambda: _finish_deletions(services.dataset),
             UploadsSubscriber(open_feed, services.dataset, metrics=metrics).run,
+            RetentionSweep(services.retention).run,
             RetrainOccasions(services.jobs, settings.retrain_rules).run,
         )
         holder = holder_of(settings.data_dir)
@@ -139,6 +144,7 @@ def _new_services(
     clock: Clock,
     wake: Callable[[], None],
     upload_ends: UploadEnds,
+    metrics: CollectorRegistry,
 ) -> Services:
     artifacts, images = files
     models = ModelService(store, artifacts, clock, wake)
@@ -156,6 +162,17 @@ def _new_services(
         dataset,
         DatasetInsightService(dataset, images, MeasuringProcess(seconds=settings.measuring_s)),
         ModelInsightService(models, artifacts),
+        RetentionService(
+            store,
+            artifacts,
+            clock,
+            keep=settings.keep_models,
+            deleted=Counter(
+                "pneumo_registry_models_deleted_total",
+                "Model versions deleted, by request or because newer ones replaced them.",
+                registry=metrics,
+            ).inc,
+        ),
     )
 
 

@@ -45,6 +45,10 @@ class Artifacts(Protocol):
         """Give the bytes of a stored artifact whose size is known to be small."""
         ...
 
+    async def remove(self, sha256: str, before_ms: int) -> bool:
+        """Delete an artifact if it was stored before then; tell whether none is there now."""
+        ...
+
     async def is_available(self) -> bool:
         """Tell whether an artifact could be stored now; raises nothing."""
         ...

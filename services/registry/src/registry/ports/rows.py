@@ -14,10 +14,13 @@ from shared.contracts.train import GateReport, JobState, Mode
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """Something was done to an image of the dataset. upload_ends: of a deletion, see Deletion."""
+    """Something was done to an image of the dataset, or to a model.
+
+    sha256: the image's, or the bundle's. upload_ends: of a deleted image, see Deletion.
+    """
 
     sha256: str
-    action: Literal["conflict", "relabelled", "deleted"]
+    action: Literal["conflict", "relabelled", "deleted", "model_deleted"]
     detail: str
     at_ms: int
     upload_ends: Mapping[int, int] | None = None

@@ -36,8 +36,13 @@ class UnsentEvent:
 class Transaction(DatasetRows, JobRows, LeaseRows, Protocol):
     """One consistent view of all state; within `Store.write`, changes that commit together."""
 
-    def models(self) -> Sequence[ModelRecord]:
-        """Every version, oldest first."""
+    def models(
+        self, *, limit: int | None = None, before: str | None = None
+    ) -> Sequence[ModelRecord]:
+        """Every version, oldest first; what was deleted is none.
+
+        limit: only the newest so many. before: only those registered before this version.
+        """
         ...
 
     def model(self, version: str) -> ModelRecord | None:
@@ -56,12 +61,32 @@ class Transaction(DatasetRows, JobRows, LeaseRows, Protocol):
         """Give the promotion that made the current model."""
         ...
 
+    def first_promotion(self) -> Promotion | None:
+        """Give the first line of the history."""
+        ...
+
     def promotion(self, number: int) -> Promotion | None:
         """Give one line of the history."""
         ...
 
     def add_model(self, record: ModelRecord, manifest_bytes: bytes) -> None:
         """Keep a new version with the exact bytes of its manifest."""
+        ...
+
+    def delete_model(self, version: str, now_ms: int) -> None:
+        """Make a version invisible; its name stays taken."""
+        ...
+
+    def is_deleted_model(self, version: str) -> bool:
+        """Tell whether there was a version of this name that was deleted."""
+        ...
+
+    def deleted_manifests(self, before_ms: int | None) -> Sequence[tuple[str, bytes]]:
+        """Give versions whose files are not removed yet. before_ms: deleted until then."""
+        ...
+
+    def forget_manifest(self, version: str) -> None:
+        """Note that the files of a deleted version are removed."""
         ...
 
     def reject_model(self, version: str) -> None:

@@ -18,6 +18,9 @@ from shared.contracts.errors import ErrorCode
 from shared.contracts.models import ModelRecord
 from shared.contracts.topics import MODELS_EVENTS
 
+ARTIFACTS_LOCK = "artifacts"
+"""For whoever removes files, and whoever looks for files in order to name them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Registered:
@@ -50,9 +53,9 @@ class ModelService:
         self._clock = clock
         self._announce = announce
 
-    async def models(self) -> Sequence[ModelRecord]:
-        """Give every version, oldest first."""
-        return await self._store.read(lambda tx: tx.models())
+    async def models(self, limit: int, before: str | None = None) -> Sequence[ModelRecord]:
+        """Give the newest versions, oldest first. before: of those registered before this one."""
+        return await self._store.read(lambda tx: tx.models(limit=limit, before=before))
 
     async def current(self) -> ModelRecord | Refuse:
         """Give the promoted model."""
@@ -95,11 +98,14 @@ class ModelService:
         manifest = parse_manifest(manifest_bytes)
         if isinstance(manifest, Refuse):
             return manifest
-        refusal = await self._find_missing(manifest)
-        if refusal is not None:
-            return refusal
-        now_ms = self._clock.now_ms()
-        return await self._store.write(lambda tx: _register(tx, manifest, manifest_bytes, now_ms))
+        async with self._store.alone(ARTIFACTS_LOCK):
+            refusal = await self._find_missing(manifest)
+            if refusal is not None:
+                return refusal
+            now_ms = self._clock.now_ms()
+            return await self._store.write(
+                lambda tx: _register(tx, manifest, manifest_bytes, now_ms)
+            )
 
     async def promote(self, version: str, *, again: bool = False) -> ModelRecord | Refuse:
         """Make a version current; the current one changes nothing, or with `again` is announced."""
@@ -152,6 +158,9 @@ def _register(
     tx: Transaction, manifest: Manifest, manifest_bytes: bytes, now_ms: int
 ) -> Registered | Refuse:
     existing = tx.model(manifest.version)
+    if existing is None and tx.is_deleted_model(manifest.version):
+        detail = f"Version {manifest.version!r} was deleted; its name is not used again."
+        return Refuse(ErrorCode.CONFLICT, detail)
     decision = decide_registration(manifest, manifest_bytes, existing, now_ms)
     match decision:
         case AlreadyRegistered(record):

@@ -2,7 +2,19 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    delete,
+    func,
+    insert,
+    literal,
+    not_,
+    select,
+    tuple_,
+    update,
+)
 
 from registry.adapters.store.dataset import SqlDataset
 from registry.adapters.store.jobs import SqlJobs
@@ -13,6 +25,8 @@ from registry.ports import Event, UnsentEvent
 from shared.contracts.bundle import Manifest
 from shared.contracts.models import ModelRecord
 
+_EXISTS = MODELS.c.deleted_at_ms.is_(None)
+
 
 class SqlTransaction(SqlDataset, SqlJobs, SqlLeases):
     """A Transaction port over SQLAlchemy Core."""
@@ -20,18 +34,25 @@ class SqlTransaction(SqlDataset, SqlJobs, SqlLeases):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
 
-    def models(self) -> Sequence[ModelRecord]:
-        """Every version, oldest first."""
-        query = select(MODELS).order_by(MODELS.c.created_at_ms, MODELS.c.version)
-        return [_record(row) for row in self._connection.execute(query)]
+    def models(
+        self, *, limit: int | None = None, before: str | None = None
+    ) -> Sequence[ModelRecord]:
+        """Every version that was not deleted, oldest first."""
+        newest_first = (MODELS.c.created_at_ms.desc(), MODELS.c.version.desc())
+        query = select(MODELS).where(_EXISTS).order_by(*newest_first).limit(limit)
+        if before is not None:
+            at_ms = select(MODELS.c.created_at_ms).where(MODELS.c.version == before)
+            place = tuple_(at_ms.scalar_subquery(), literal(before))
+            query = query.where(tuple_(MODELS.c.created_at_ms, MODELS.c.version) < place)
+        return [_record(row) for row in self._connection.execute(query)][::-1]
 
     def model(self, version: str) -> ModelRecord | None:
         """Give one version."""
-        return self._one_model(select(MODELS).where(MODELS.c.version == version))
+        return self._one_model(select(MODELS).where(MODELS.c.version == version, _EXISTS))
 
     def manifest_bytes(self, version: str) -> bytes | None:
         """Give the manifest exactly as it was registered."""
-        query = select(MODELS.c.manifest).where(MODELS.c.version == version)
+        query = select(MODELS.c.manifest).where(MODELS.c.version == version, _EXISTS)
         found: bytes | None = self._connection.execute(query).scalar_one_or_none()
         return found
 
@@ -42,6 +63,10 @@ class SqlTransaction(SqlDataset, SqlJobs, SqlLeases):
     def latest_promotion(self) -> Promotion | None:
         """Give the promotion that made the current model."""
         return self._one_promotion(select(PROMOTIONS).order_by(PROMOTIONS.c.number.desc()).limit(1))
+
+    def first_promotion(self) -> Promotion | None:
+        """Give the first line of the history."""
+        return self._one_promotion(select(PROMOTIONS).order_by(PROMOTIONS.c.number).limit(1))
 
     def promotion(self, number: int) -> Promotion | None:
         """Give one line of the history."""
@@ -60,6 +85,31 @@ class SqlTransaction(SqlDataset, SqlJobs, SqlLeases):
                 promoted_at_ms=record.promoted_at_ms,
             )
         )
+
+    def delete_model(self, version: str, now_ms: int) -> None:
+        """Make a version invisible; its name stays taken."""
+        # Rejected: a release that knows no deletions must not promote what has no files.
+        change = update(MODELS).where(MODELS.c.version == version)
+        self._connection.execute(change.values(state="rejected", deleted_at_ms=now_ms))
+
+    def is_deleted_model(self, version: str) -> bool:
+        """Tell whether there was a version of this name that was deleted."""
+        query = select(MODELS.c.version).where(MODELS.c.version == version, not_(_EXISTS))
+        return self._connection.execute(query).first() is not None
+
+    def deleted_manifests(self, before_ms: int | None) -> Sequence[tuple[str, bytes]]:
+        """Give versions whose files are not removed yet."""
+        query = select(MODELS.c.version, MODELS.c.manifest).where(
+            not_(_EXISTS), func.length(MODELS.c.manifest) > 0
+        )
+        if before_ms is not None:
+            query = query.where(MODELS.c.deleted_at_ms <= before_ms)
+        return [(row.version, row.manifest) for row in self._connection.execute(query)]
+
+    def forget_manifest(self, version: str) -> None:
+        """Note that the files of a deleted version are removed."""
+        change = update(MODELS).where(MODELS.c.version == version, not_(_EXISTS))
+        self._connection.execute(change.values(manifest=b""))
 
     def reject_model(self, version: str) -> None:
         """Make a version rejected."""
