@@ -4,6 +4,7 @@ import csv
 from typing import Literal, Protocol, TextIO
 
 from pneumo.bulk.rows import COLUMNS, Row
+from pneumo.warning_texts import describe_warning
 
 Format = Literal["table", "csv", "json", "jsonl"]
 
@@ -34,9 +35,9 @@ class TableResults:
         if not self._begun:
             self._begun = True
             self._print("file", "label", "p", "model", "remarks")
-        remarks = list(row.warnings)
+        remarks = [describe_warning(code).rstrip(".") for code in row.warnings]
         if row.in_domain is False:
-            remarks.insert(0, "does not look like a chest radiograph")
+            remarks.insert(0, "out of domain, do not use")
         if not row.succeeded:
             remarks = [f"{row.detail} ({row.code})"]
         probability = "" if row.confidence is None else f"{row.confidence:.3f}"

@@ -1,24 +1,16 @@
-"""What is said of an answer, and of many."""
+"""One answer, or many, as sentences, table rows and CSV."""
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pneumo import PneumoError, Prediction
+from pneumo import PneumoError, Prediction, describe_warning, is_minor_warning
 from ui.core.wording import percent
 
-CLOSE_CALL = "close_call"
-_WARNINGS: Mapping[str, str] = {
-    CLOSE_CALL: "This is a close call: a little less or more and the label would be another.",
-    "not_a_chest_radiograph": "This does not look like a chest radiograph.",
-    "far_from_training_images": "This is far from every image that the model learned from.",
-    "explanation_unavailable": "The model in service cannot say where in the picture it looks.",
-    "no_engine": "The worker runs without a model: these numbers mean nothing.",
-}
-_MILD = frozenset((CLOSE_CALL, "explanation_unavailable"))
 _OUT_OF_DOMAIN = (
-    "The model does not know images like this one: do not use the answer, whatever it says."
+    "**Do not use this answer.** The model does not know images like this one; "
+    "its numbers are not calibrated here."
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet would compute instead of showing it."""
@@ -42,21 +34,30 @@ class Caution:
 
 
 def cautions(answer: Prediction) -> tuple[Caution, ...]:
-    """Give every warning, in plain words, the gravest first."""
-    known = [Caution(_WARNINGS.get(name, name), name not in _MILD) for name in answer.warnings]
-    grave = () if answer.in_domain else (Caution(_OUT_OF_DOMAIN, is_serious=True),)
-    return (*grave, *sorted(known, key=lambda caution: not caution.is_serious))
+    """Return every warning as a sentence, the most serious first."""
+    codes = sorted(answer.warnings, key=is_minor_warning)
+    found = tuple(
+        Caution(describe_warning(code), is_serious=not is_minor_warning(code)) for code in codes
+    )
+    return found if answer.in_domain else (Caution(_OUT_OF_DOMAIN, is_serious=True), *found)
+
+
+def probability_name(answer: Prediction) -> str:
+    """Return what the numbers may be called: calibrated only for images the model knows."""
+    return "Calibrated probability" if answer.in_domain else "Model output (not calibrated)"
 
 
 def summary(answer: Prediction) -> str:
-    """Say the answer in a sentence, and why the label may not be the likeliest class."""
-    said = f"{answer.label}, with a calibrated probability of {percent(answer.confidence)}."
+    """Return the answer as a sentence, and why the label may not be the likeliest class."""
+    name = probability_name(answer)
+    said = f"{answer.label}: {name[0].lower()}{name[1:]} {percent(answer.confidence)}."
     likeliest = max(answer.probabilities, key=lambda name: answer.probabilities[name])
     if likeliest == answer.label:
         return said
     return (
-        f"{said} {likeliest} alone has more ({percent(answer.probabilities[likeliest])}): the "
-        "label is decided by the model's threshold for any finding, not by the largest number."
+        f"{said} {likeliest} alone has a larger value "
+        f"({percent(answer.probabilities[likeliest])}): the label follows the model's decision "
+        "threshold for any finding, not the largest single class."
     )
 
 
