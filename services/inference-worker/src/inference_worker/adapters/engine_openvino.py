@@ -15,6 +15,7 @@ from inference_worker.ports import ModelRefusedError, Pixels, Scores
 from shared.bundle_files import BundleError, verify_bundle
 from shared.contracts.bundle import GOLDENS_FILE, Manifest
 from shared.domain_guard import DomainGuard, load_domain_guard
+from shared.int8_support import int8_options
 from shared.preprocessing import normalise
 
 _log = structlog.get_logger(__name__)
@@ -76,6 +77,7 @@ class OpenVinoLoader:
             "INFERENCE_PRECISION_HINT": "f32",
             # Pinned, two one-thread workers land on the same core and halve each other.
             "ENABLE_CPU_PINNING": False,
+            **int8_options(),
         }
 
     def load(self, bundle: Path) -> OpenVinoEngine:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
+from shared.int8_support import int8_options
 from trainer.core.arrays import Floats
 
 _THREADS = "OMP_NUM_THREADS"
@@ -24,6 +25,8 @@ def compile_graph(model: ov.Model, *, exact: bool = True) -> ov.CompiledModel:
     options: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "ENABLE_CPU_PINNING": False}
     if exact:
         options["INFERENCE_PRECISION_HINT"] = "f32"
+    # As workers do: features and goldens must come from the arithmetic that will serve.
+    options |= int8_options()
     threads = os.environ.get(_THREADS, "")
     if threads.isdigit():
         options["INFERENCE_NUM_THREADS"] = int(threads)
