@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pneumo import PneumoError, Prediction, describe_warning, is_minor_warning
+from pneumo.bulk.rows import Row, answered, csv_columns
 from ui.core.wording import percent
 
 _OUT_OF_DOMAIN = (
     "**Do not use this answer.** The model does not know images like this one; "
     "its numbers are not calibrated here."
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would compute instead of showing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +67,13 @@ def rows(asked: Sequence[Asked]) -> list[dict[str, str]]:
 
 
 def as_csv(asked: Sequence[Asked]) -> str:
-    """Give the same for a spreadsheet: numbers as numbers, and no cell that is computed."""
+    """Return the columns that `pneumo predict --out` writes, with a byte order mark."""
     classes = _classes(asked)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        ["file", "label", "confidence", *classes, "in_domain", "warnings", "model", "id", "problem"]
-    )
-    for each in asked:
-        writer.writerow([_inert(cell) for cell in _cells(each, classes)])
-    return out.getvalue()
+    writer.writerow(csv_columns(classes))
+    writer.writerows(_csv_row(each).to_cells(classes) for each in asked)
+    return "\ufeff" + out.getvalue()
 
 
 def problem_of(error: PneumoError) -> str:
@@ -102,27 +98,7 @@ def _row(each: Asked, classes: Sequence[str]) -> dict[str, str]:
     return {"File": each.filename, "Label": answer.label, **shares, "Notes": notes}
 
 
-def _cells(each: Asked, classes: Sequence[str]) -> list[str]:
-    answer = each.answer
-    if answer is None:
-        return [each.filename, *[""] * (len(classes) + 6), each.problem or ""]
-    shares = [_number(answer.probabilities.get(name)) for name in classes]
-    return [
-        each.filename,
-        answer.label,
-        _number(answer.confidence),
-        *shares,
-        "yes" if answer.in_domain else "no",
-        " ".join(answer.warnings),
-        answer.model.version,
-        answer.id,
-        "",
-    ]
-
-
-def _number(share: float | None) -> str:
-    return "" if share is None else f"{share:.6f}"
-
-
-def _inert(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+def _csv_row(each: Asked) -> Row:
+    if each.answer is None:
+        return Row(file=each.filename, status="failed", detail=each.problem)
+    return answered(each.filename, None, each.answer)
