@@ -8,6 +8,7 @@ from pneumo import PneumoError
 from pneumo.bulk.files import find_images
 from pneumo.cli.address import hoisted
 from pneumo.cli.app import new_app
+from pneumo.cli.uploads import _plan
 
 
 @pytest.mark.parametrize(
@@ -27,10 +28,10 @@ def test_folders_globs_and_files_are_found_once_and_hidden_ones_never(tmp_path):
     for name in ("b.JPG", "a.png", ".hidden.png", "notes.txt", "below/c.dcm", ".git/d.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    named = [path.name for path in find_images([str(tmp_path), str(tmp_path / "a.png")])]
+    named = [path.name for path in find_images([str(tmp_path), str(tmp_path / "a.png")]).images]
     assert named == ["a.png", "b.JPG", "c.dcm"]
-    assert [p.name for p in find_images([f"{tmp_path}/*.txt"])] == ["notes.txt"]
-    with pytest.raises(PneumoError, match="no image"):
+    assert [p.name for p in find_images([f"{tmp_path}/*.txt"]).images] == ["notes.txt"]
+    with pytest.raises(PneumoError, match="no such file"):
         find_images([f"{tmp_path}/*.webp"])
 
 
@@ -60,3 +61,51 @@ def test_every_command_explains_itself(command, capfd):
         new_app()([*command.split(), "--help"])
     assert ended.value.code == 0
     assert command.split()[-1] in capfd.readouterr().out
+
+
+JPEG, DICOM = b"\xff\xd8\xff\xe0", b"\0" * 128 + b"DICM"
+
+
+def test_images_without_an_ending_are_found_by_their_bytes_and_others_are_reported(tmp_path):
+    files = {
+        "cd/IM000001": DICOM,
+        "cd/1.2.840.1": DICOM,
+        "cd/DICOMDIR": DICOM,
+        "x.jfif": JPEG,
+        "old.jpe": JPEG,
+        "scan": JPEG,
+        "report.pdf": b"%PDF",
+        "Thumbs.db": b"x",
+        "__MACOSX/._a.jpeg": b"x",
+        ".ipynb_checkpoints/a-checkpoint.png": b"x",
+    }
+    for name, content in files.items():
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(content)
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "y.png").touch()
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "linked")
+    (tmp_path / "in" / "cd" / "loop").symlink_to(tmp_path / "in")
+    found = find_images([str(tmp_path / "in")])
+    assert sorted(path.name for path in found.images) == [
+        *("1.2.840.1", "IM000001", "old.jpe", "scan", "x.jfif", "y.png")
+    ]
+    assert [path.name for path in found.skipped] == ["report.pdf"]
+
+
+@pytest.mark.parametrize("tree", ["NORMAL", "my_xrays/NORMAL", "train/NORMAL"])
+def test_the_label_of_an_image_is_the_folder_it_lies_in(tmp_path, tree):
+    (tmp_path / tree).mkdir(parents=True)
+    (tmp_path / tree / "a.png").touch()
+    (tmp_path / "empty").mkdir()
+    plan = _plan([str(tmp_path)], None)
+    assert [(part.label, [file.name for file in part.files]) for part in plan.parts] == [
+        ("NORMAL", ["a.png"])
+    ]
+
+
+def test_a_folder_of_images_without_class_folders_asks_for_a_label(tmp_path):
+    (tmp_path / "NORMAL").mkdir()
+    (tmp_path / "NORMAL" / "a.png").touch()
+    with pytest.raises(PneumoError, match="--label NORMAL"):
+        _plan([str(tmp_path / "NORMAL")], None)

@@ -129,6 +129,9 @@ def test_from_a_picture_to_a_model_that_was_promoted(visitor, samples, ten_viral
     _predict(visitor, samples)
     visitor.go("Retrain")
     visitor.look("retrain-empty")
+    visitor.go("Predict")
+    expect(page.get_by_role("row").filter(has_text=Path(__file__).name)).to_be_visible()
+    visitor.go("Retrain")
     _upload_form(visitor, ten_viral)
     _upload_zip(visitor, labelled_zip)
     _train(visitor)
@@ -198,13 +201,13 @@ def _upload_zip(visitor: Visitor, archive: Path) -> None:
 
 def _train(visitor: Visitor) -> None:
     page = visitor.page
-    page.get_by_role("button", name="Count again").click()
+    page.get_by_role("button", name="Refresh counts").click()
     expect(page.get_by_text("70 images in 3 classes.")).to_be_visible()
     visitor.settle()
     page.get_by_role("button", name="Start training").click()
     standing = re.compile(r"Job \w+ \(fast\) (waits|is)")
     expect(page.get_by_text(standing).first).to_be_visible()
-    expect(page.get_by_role("heading", name="The gate: old against new")).to_be_visible(
+    expect(page.get_by_role("heading", name="Gate: current model and candidate")).to_be_visible(
         timeout=JOB_MS
     )
     expect(page.get_by_text("It waits to be promoted.")).to_be_visible()
@@ -233,7 +236,7 @@ def test_a_gateway_that_comes_back_is_noticed_by_itself(visitor, ui_stack):
     visitor.go("Status")
     expect(page.get_by_text("Predictions served")).to_be_visible()
     ui_stack.gateway.kill()
-    expect(page.get_by_text("The gateway is not there.")).to_be_visible()
+    expect(page.get_by_text("Cannot reach the gateway.")).to_be_visible()
     visitor.look("gateway-away")
     ui_stack.start_gateway()
     expect(page.get_by_text("Predictions served")).to_be_visible(timeout=PATIENCE_MS)

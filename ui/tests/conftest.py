@@ -90,4 +90,4 @@ def _page(name: str) -> None:
 
     settings = Settings()
     with new_client(settings) as client, boundary(client, "This page"):
-        import_module(f"ui.pages.{name}").show(client, settings)
+        import_module(f"ui.screens.{name}").show(client, settings)

@@ -34,8 +34,8 @@ def told(page) -> str:
 def test_a_gateway_that_is_away_is_said_plainly(name, open_page, nobody):
     page = open_page(name, nobody)
     assert not page.exception
-    assert "The gateway is not there." in told(page)
-    assert "comes back by itself" in told(page)
+    assert "Cannot reach the gateway." in told(page)
+    assert "Retrying every two seconds" in told(page)
 
 
 @pytest.mark.parametrize("name", ["predict", "retrain", "insights", "status"])
@@ -49,7 +49,7 @@ def test_an_address_that_is_no_gateways_is_said_plainly(name, open_page, gateway
 
 def test_predict_begins_empty_and_asks_nobody(open_page, gateway):
     page = open_page("predict", gateway.url)
-    assert "No picture yet." in told(page)
+    assert "No image yet." in told(page)
     assert not gateway.asked
 
 
@@ -85,7 +85,7 @@ def test_predictions_go_on_without_the_registry_and_the_rest_says_so(open_page, 
     gateway.answers["GET", "/v1/models/current"] = (200, CURRENT)
     page = open_page("retrain", gateway.url)
     assert told(page).count("The registry does not answer.") == 4
-    assert "they go on" in told(page)
+    assert "still work" in told(page)
     assert page.selectbox[0].options == ["NORMAL", "viral"]
 
 
@@ -131,11 +131,11 @@ def test_a_bug_in_a_page_costs_its_own_part_and_shows_no_trace(open_page, gatewa
     def broken(status):
         raise ZeroDivisionError("a secret of the inside")
 
-    monkeypatch.setattr("ui.pages.status.headline", broken)
+    monkeypatch.setattr("ui.screens.status.headline", broken)
     gateway.answers["GET", "/status"] = (200, STATUS)
     page = open_page("status", gateway.url)
     assert not page.exception
-    assert "something went wrong inside this page" in told(page)
+    assert "because of an error in the UI" in told(page)
     assert "secret" not in told(page)
 
 

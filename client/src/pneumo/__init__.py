@@ -52,6 +52,7 @@ from pneumo.status import (
     StatusModel,
     StatusWorker,
 )
+from pneumo.warning_texts import describe_warning, is_minor_warning
 
 __all__ = [
     "DISCLAIMER",
@@ -101,4 +102,6 @@ __all__ = [
     "UploadReport",
     "UploadedImage",
     "WorkerModel",
+    "describe_warning",
+    "is_minor_warning",
 ]

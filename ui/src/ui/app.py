@@ -9,9 +9,9 @@ from streamlit.navigation.page import StreamlitPage
 
 from pneumo import Client
 from ui.adapters.gateway import new_client
-from ui.pages import insights, predict, retrain, status
 from ui.parts.boundary import boundary
 from ui.parts.page import ABOUT, disclaimer
+from ui.screens import insights, predict, retrain, status
 from ui.settings import Settings
 
 _ICON = Path(__file__).with_name("icon.png")
@@ -25,7 +25,6 @@ def _client(settings: Settings) -> Client:
 
 def main() -> None:
     """Show the page that was chosen."""
-    st.set_page_config("PneumoStream", str(_ICON), layout="wide", menu_items={"About": ABOUT})
     settings = Settings()
     client = _client(settings)
 
@@ -45,6 +44,9 @@ def main() -> None:
         page("Status", "monitor_heart", status.show),
     ]
     chosen = st.navigation(pages, position="top")
+    st.set_page_config(
+        f"{chosen.title} · PneumoStream", str(_ICON), layout="wide", menu_items={"About": ABOUT}
+    )
     disclaimer()
     with boundary(client, "This page"):
         chosen.run()

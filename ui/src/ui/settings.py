@@ -1,6 +1,7 @@
 """Every variable of the UI: type, unit, default. Read by `__main__` and `app` alone."""
 
 import ipaddress
+from pathlib import Path
 from typing import Self
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
@@ -38,6 +39,8 @@ class Settings(BaseSettings):
     """Names that a browser may call the UI by (JSON list): another is a foreign page's trick."""
     max_upload_mib: int = Field(default=128, ge=1, le=256)
     """One file that a browser sends, at most; it lies in memory while its page is open."""
+    samples: Path | None = None
+    """Folder of sample images offered on the Predict page; unset or missing: none are offered."""
     refresh_s: float = Field(default=2.0, ge=0.5)
     """After so long, what happens by itself is asked for again."""
     log_level: str = "warning"

@@ -5,7 +5,10 @@ import pytest
 
 from pneumo import Prediction
 from ui.core.explanations import overlay_of, place_of
+from ui.core.figures.style import class_colours
 from ui.core.predictions import Asked, as_csv, cautions, rows, summary
+
+FOUR = ["COVID-19", "NORMAL", "bacterial", "viral"]
 
 
 def answer(**fields) -> Prediction:
@@ -21,22 +24,22 @@ def answer(**fields) -> Prediction:
 
 def test_a_clear_answer_needs_no_caution():
     assert cautions(answer()) == ()
-    assert summary(answer()) == "viral, with a calibrated probability of 70.0 %."
+    assert summary(answer()) == "viral: calibrated probability 70.0 %."
 
 
 def test_out_of_domain_is_said_first_and_a_close_call_last():
     warnings = ["close_call", "not_a_chest_radiograph", "a_word_of_a_later_gateway"]
     said = cautions(answer(in_domain=False, warnings=warnings))
     assert [caution.is_serious for caution in said] == [True, True, True, False]
-    assert "do not use the answer" in said[0].text
-    assert "close call" in said[-1].text
+    assert "Do not use this answer" in said[0].text
+    assert "decision threshold" in said[-1].text
     assert said[2].text == "a_word_of_a_later_gateway"
 
 
 def test_it_is_explained_why_the_likeliest_class_may_not_be_reported():
     shares = {"NORMAL": 0.38, "bacterial": 0.42, "viral": 0.2}
     said = summary(answer(label="NORMAL", confidence=0.38, probabilities=shares))
-    assert "bacterial alone has more (42.0 %)" in said
+    assert "bacterial alone has a larger value (42.0 %)" in said
     assert "threshold" in said
 
 
@@ -54,11 +57,12 @@ def test_the_table_has_every_class_that_any_answer_has_and_the_gateways_own_word
 @pytest.mark.parametrize("name", ["=1+1.png", "+a", "-a", "@a", "\ta"])
 def test_no_cell_of_the_csv_is_computed_by_a_spreadsheet(name):
     written = as_csv([Asked(name, answer()), Asked("b", None, "=cmd()")])
-    header, first, second = csv.reader(io.StringIO(written))
+    assert written.startswith("\ufeff")
+    header, first, second = csv.reader(io.StringIO(written[1:]))
     assert first[0] == f"'{name}"
-    assert second[-1] == "'=cmd()"
+    assert second[header.index("detail")] == "'=cmd()"
     assert len(header) == len(first) == len(second)
-    assert first[header.index("viral")] == "0.700000"
+    assert first[header.index("viral")] == "0.7"
     assert second[header.index("label")] == ""
 
 
@@ -90,3 +94,16 @@ def test_an_explanation_that_cannot_be_read_is_as_good_as_none():
         assert overlay_of(broken) is None
         assert place_of(broken) is None
     assert overlay_of(explained([[1.0]])) == b"\x89PNG"
+
+
+def test_an_answer_out_of_domain_is_not_called_calibrated():
+    said = summary(answer(in_domain=False))
+    assert "not calibrated" in said
+    assert "calibrated probability" not in said
+
+
+@pytest.mark.parametrize("name", ["viral", "NORMAL", "bacterial"])
+def test_a_class_keeps_its_colour_when_others_come_and_go(name):
+    with_others = dict(zip(FOUR, class_colours(FOUR), strict=True))
+    assert class_colours([name]) == [with_others[name]]
+    assert len(set(with_others.values())) == len(FOUR)

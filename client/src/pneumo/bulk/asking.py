@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pneumo.async_client import AsyncClient
+from pneumo.bulk.files import printable_path
 from pneumo.bulk.rows import Row, answered, refused, unread
 from pneumo.bulk.together import together
 from pneumo.calls import Explain
@@ -54,7 +55,7 @@ class Asking:
         read = _read(file)
         if isinstance(read, Row):
             return read
-        name, sha256 = str(file), hashlib.sha256(read).hexdigest()
+        name, sha256 = printable_path(file), hashlib.sha256(read).hexdigest()
         known = self.known(sha256)
         if known is not None:
             return known.model_copy(update={"file": name})
@@ -68,9 +69,10 @@ class Asking:
 
 
 def _read(file: Path) -> bytes | Row:
+    name = printable_path(file)
     try:
         if file.stat().st_size > MAX_FILE_BYTES:
-            return unread(str(file), "too_large", "The file is larger than any image may be.")
+            return unread(name, "too_large", "The file is larger than any image may be.")
         return file.read_bytes()
     except OSError as error:
-        return unread(str(file), "unreadable_file", error.strerror or "The file cannot be read.")
+        return unread(name, "unreadable_file", error.strerror or "The file cannot be read.")

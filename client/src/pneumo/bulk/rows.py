@@ -1,7 +1,7 @@
-"""One line of a bulk's results: what became of one file."""
+"""One row of bulk results: the outcome of one file."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -9,21 +9,27 @@ from pydantic import BaseModel, ConfigDict
 from pneumo.answers import Prediction
 from pneumo.errors import ApiError
 
-COLUMNS = (
-    "file",
-    "sha256",
-    "status",
-    "label",
-    "confidence",
-    "probabilities",
-    "in_domain",
-    "warnings",
-    "model_version",
-    "id",
-    "code",
-    "detail",
-)
-"""Of a CSV. probabilities and warnings are JSON."""
+_BEFORE = ("file", "sha256", "status", "label", "confidence")
+_AFTER = ("in_domain", "warnings", "model_version", "id", "code", "detail", "other_probabilities")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""First characters of a cell that a spreadsheet would compute instead of showing it."""
+
+
+def csv_columns(classes: Sequence[str]) -> list[str]:
+    """Return the header of a CSV: one column per class, so that a spreadsheet can sort by it.
+
+    warnings: codes separated by spaces. other_probabilities: JSON of classes that the header
+    lacks, for rows of a model with other classes.
+    """
+    return [*_BEFORE, *classes, *_AFTER]
+
+
+def classes_of_columns(columns: Sequence[str]) -> list[str]:
+    """Return the classes of a header. Raises ValueError if it is none of `csv_columns`."""
+    classes = list(columns[len(_BEFORE) : len(columns) - len(_AFTER)])
+    if list(columns) != csv_columns(classes):
+        raise ValueError("not a header of this command")
+    return classes
 
 
 class Row(BaseModel):
@@ -54,22 +60,32 @@ class Row(BaseModel):
         """Give it as one line of JSON, without what is not there."""
         return self.model_dump_json(exclude_none=True)
 
-    def to_cells(self) -> list[str]:
-        """Give it as the cells of COLUMNS."""
-        told = self.model_dump(mode="json", include=set(COLUMNS))
-        return [_cell(told[name]) for name in COLUMNS]
+    def to_cells(self, classes: Sequence[str]) -> list[str]:
+        """Return the cells of `csv_columns(classes)`, inert in a spreadsheet."""
+        shares = dict(self.probabilities or {})
+        values: dict[str, object] = {
+            **self.model_dump(mode="json", exclude={"probabilities", "warnings", "explanation"}),
+            "warnings": " ".join(self.warnings),
+        }
+        cells = [values.get(name) for name in _BEFORE]
+        cells += [shares.pop(name, None) for name in classes]
+        cells += [values.get(name) for name in _AFTER[:-1]]
+        cells.append(json.dumps(shares, ensure_ascii=False) if shares else None)
+        return [_inert(_cell(cell)) for cell in cells]
 
 
-def row_of_cells(cells: Mapping[str, str]) -> Row:
-    """Read a CSV's line. Raises ValueError."""
-    told: dict[str, Any] = {name: value for name, value in cells.items() if value}
-    for name in ("probabilities", "warnings"):
-        if name in told:
-            told[name] = json.loads(told[name])
-    return Row.model_validate(told)
+def row_of_cells(cells: Sequence[str], classes: Sequence[str]) -> Row:
+    """Parse the cells of `csv_columns(classes)`. Raises ValueError."""
+    columns = csv_columns(classes)
+    plain = map(_without_guard, cells)
+    values = {name: cell for name, cell in zip(columns, plain, strict=True) if cell}
+    shares = {name: float(values.pop(name)) for name in classes if name in values}
+    shares |= json.loads(values.pop("other_probabilities", "{}"))
+    warnings = tuple(values.pop("warnings", "").split())
+    return Row.model_validate(values | {"probabilities": shares or None, "warnings": warnings})
 
 
-def answered(file: str, sha256: str, prediction: Prediction) -> Row:
+def answered(file: str, sha256: str | None, prediction: Prediction) -> Row:
     """Say that a file has its answer."""
     own = {"label", "confidence", "probabilities", "in_domain", "warnings", "id", "explanation"}
     return Row(
@@ -94,12 +110,14 @@ def unread(file: str, code: str, detail: str) -> Row:
 
 
 def _cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case dict() | list():
-            return json.dumps(value, ensure_ascii=False) if value else ""
-        case _:
-            return str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def _inert(cell: str) -> str:
+    return f"'{cell}" if cell.startswith((*_FORMULA, "'")) else cell
+
+
+def _without_guard(cell: str) -> str:
+    return cell.removeprefix("'")

@@ -72,7 +72,7 @@ def bench(
     The client's own work is part of it: on the gateway's machine it takes from what there is.
     Exits with 1 if a request failed.
     """
-    images = [path.read_bytes() for path in find_images(files)[:_MAX_IMAGES]]
+    images = [path.read_bytes() for path in find_images(files).images[:_MAX_IMAGES]]
     client = address_of(context).async_client(
         connections=concurrency, retries=_ONCE, timeout_s=60.0
     )

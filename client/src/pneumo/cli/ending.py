@@ -60,8 +60,14 @@ def exit_of(error: PneumoError) -> Exit:
 
 def sentence_of(error: PneumoError) -> str:
     """Say what went wrong, and what might help."""
+    sentence = in_option_names(str(error))
     hint = _HINTS.get(type(error))
     told_s = getattr(error, "retry_after_s", None)
     if told_s is not None:
         hint = f"Try again in {told_s:g} s."
-    return f"{error} {hint}" if hint else str(error)
+    return f"{sentence} {hint}" if hint else sentence
+
+
+def in_option_names(detail: str) -> str:
+    """Return the gateway's sentence with this command's options for the API's parameters."""
+    return detail.replace("new_class=true", "--new-class")

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,9 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pneumo.bulk.files import printable_path
+
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs instead of a table.")]
 
 _PIPE_WIDTH = 160
+_NAMED = 10
 
 
 def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, object]) -> None:
@@ -44,6 +48,14 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 def say(sentence: str) -> None:
     """Tell a person something beside the answer."""
     sys.stderr.write(sentence + "\n")
+
+
+def report_skipped(paths: Sequence[Path]) -> None:
+    """Print which files were skipped because they are no images; at most ten by name."""
+    for path in paths[:_NAMED]:
+        say(f"{printable_path(path)}: skipped, not an image.")
+    if len(paths) > _NAMED:
+        say(f"{len(paths) - _NAMED:,} more files skipped, not images.")
 
 
 def moment(at_ms: int | None) -> str:

@@ -26,7 +26,7 @@ from pneumo.bulk.rows import Row
 from pneumo.calls import Explain
 from pneumo.cli.address import Address, address_of
 from pneumo.cli.ending import Exit
-from pneumo.cli.output import new_console, say
+from pneumo.cli.output import new_console, report_skipped, say
 from pneumo.cli.results import Format, Results, new_stream
 from pneumo.errors import PneumoError
 from pneumo.retries import RetryPolicy
@@ -48,10 +48,14 @@ Explained = Annotated[
 ]
 Resume = Annotated[
     bool,
-    typer.Option("--resume", help="Go on with --out: what the current model answered is kept."),
+    typer.Option("--resume", help="Continue --out: answers of the current model are kept."),
 ]
 Concurrency = Annotated[int, typer.Option(min=1, max=256, help="Requests under way at once.")]
 Wait = Annotated[float, typer.Option(min=0.1, max=300, help="Seconds an answer may take.")]
+SkipOthers = Annotated[
+    bool,
+    typer.Option("--skip-others", help="Skipped files do not affect the exit code."),
+]
 
 
 def predict(
@@ -63,25 +67,31 @@ def predict(
     resume: Resume = False,  # noqa: FBT002
     concurrency: Concurrency = 32,
     wait: Wait = 30.0,
+    skip_others: SkipOthers = False,  # noqa: FBT002
 ) -> None:
-    """Ask about images; rows come in the order of the answers.
+    """Predict images; rows come in the order of the answers.
 
-    Exits with 0 if every image was answered, 1 if some failed, 3 if the gateway went away:
-    the same line with --resume then goes on.
+    Exits with 0 if every image was answered, 1 if some failed or files were skipped, 3 if the
+    gateway became unreachable: the same command with --resume then continues.
     """
     chosen = _format_of(format, out, explained=explain)
     if resume and out is None:
-        raise typer.BadParameter("--resume goes on with a file: name it with --out")
+        raise typer.BadParameter("--resume continues a file: name it with --out")
+    found = find_images(files)
     bulk = _Bulk(
         address_of(context),
-        find_images(files),
+        found.images,
         _results(chosen, out, resume=resume),
         explain="cam" if explain else None,
         concurrency=concurrency,
         wait_s=wait,
         resume=resume,
+        needs_model=resume or chosen == "csv",
     )
-    raise typer.Exit(bulk.run())
+    ended = bulk.run()
+    report_skipped(found.skipped)
+    incomplete = bool(found.skipped) and not skip_others
+    raise typer.Exit(Exit.FAILED if incomplete and ended is Exit.GOOD else ended)
 
 
 @dataclass
@@ -95,6 +105,7 @@ class _Bulk:
     concurrency: int
     wait_s: float
     resume: bool
+    needs_model: bool
     answered: int = 0
     failed: int = 0
 
@@ -128,13 +139,16 @@ class _Bulk:
                 await asking.ask(self.images, take)
 
     async def _begin(self, client: AsyncClient) -> Known:
+        current = await client.current_model() if self.needs_model else None
+        classes = (current.classes if current else None) or ()
         if not isinstance(self.results, Journal):
+            self.results.start(classes)
             return lambda _: None
         if self.resume:
-            current = await client.current_model()
-            self.results.resume(current.version, explained=self.explain is not None)
+            assert current is not None
+            self.results.resume(current.version, classes, explained=self.explain is not None)
         else:
-            self.results.start()
+            self.results.start(classes)
         return self.results.known
 
     def _take(self, row: Row) -> None:
@@ -148,13 +162,14 @@ class _Bulk:
 
     def _count(self) -> str:
         kept = self.results.kept if isinstance(self.results, Journal) else 0
-        before = f", {kept} of them known before" if kept else ""
+        before = f", {kept} of them from before" if kept else ""
         return f"{self.answered} answered{before}, {self.failed} failed"
 
     def _how_far(self) -> str:
         left = len(self.images) - self.answered - self.failed
-        on = " The same line with --resume goes on." if isinstance(self.results, Journal) else ""
-        return f"Stopped: {self._count()}, {left} not asked about.{on}"
+        can_resume = isinstance(self.results, Journal)
+        hint = " Run the same command with --resume to continue." if can_resume else ""
+        return f"Stopped: {self._count()}, {left} not requested.{hint}"
 
     def _progress(self) -> Progress:
         return Progress(
@@ -173,9 +188,9 @@ def _format_of(given: Format | None, out: Path | None, *, explained: bool) -> Fo
     else:
         chosen = given or _named(out)
         if chosen not in {"csv", "jsonl"}:
-            raise typer.BadParameter("--out takes csv or jsonl: rows that can be gone on from")
+            raise typer.BadParameter("--out supports csv and jsonl only (resumable formats)")
     if explained and chosen in {"csv", "table"}:
-        raise typer.BadParameter("--explain: a class map has room in json and jsonl only")
+        raise typer.BadParameter("--explain needs the format json or jsonl")
     return chosen
 
 
@@ -186,13 +201,13 @@ def _named(out: Path) -> Format:
         case ".jsonl" | ".ndjson":
             return "jsonl"
         case _:
-            raise typer.BadParameter(f"{out}: call it .csv or .jsonl, or give --format")
+            raise typer.BadParameter(f"{out}: use the ending .csv or .jsonl, or pass --format")
 
 
 def _results(chosen: Format, out: Path | None, *, resume: bool) -> Results:
     if out is None:
         return new_stream(chosen, sys.stdout)
     if out.exists() and not resume:
-        raise typer.BadParameter(f"{out} is there already: --resume goes on with it")
+        raise typer.BadParameter(f"{out} already exists; use --resume to continue it")
     assert chosen in {"csv", "jsonl"}
     return Journal(out, "csv" if chosen == "csv" else "jsonl")

@@ -1,9 +1,11 @@
-"""Where the rows of `predict` go: a stream to read or to pipe, or a journal to go on with."""
+"""Output formats of `predict` on a terminal or a pipe."""
 
 import csv
+from collections.abc import Sequence
 from typing import Literal, Protocol, TextIO
 
-from pneumo.bulk.rows import COLUMNS, Row
+from pneumo.bulk.rows import Row, csv_columns
+from pneumo.warning_texts import describe_warning
 
 Format = Literal["table", "csv", "json", "jsonl"]
 
@@ -11,7 +13,11 @@ _FILE_CHARS = 44
 
 
 class Results(Protocol):
-    """Takes rows as they come, and is whole whenever it is closed."""
+    """Writes rows as they come; what it wrote is well-formed whenever it is closed."""
+
+    def start(self, classes: Sequence[str]) -> None:
+        """Begin; classes: of the current model, for formats with a column per class."""
+        ...
 
     def write(self, row: Row) -> None:
         """Take one."""
@@ -27,16 +33,17 @@ class TableResults:
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._begun = False
+
+    def start(self, classes: Sequence[str]) -> None:
+        """Print the header."""
+        del classes
+        self._print("file", "label", "p", "model", "remarks")
 
     def write(self, row: Row) -> None:
-        """Print a line, the first time under its head."""
-        if not self._begun:
-            self._begun = True
-            self._print("file", "label", "p", "model", "remarks")
-        remarks = list(row.warnings)
+        """Print a line."""
+        remarks = [describe_warning(code).rstrip(".") for code in row.warnings]
         if row.in_domain is False:
-            remarks.insert(0, "does not look like a chest radiograph")
+            remarks.insert(0, "out of domain, do not use")
         if not row.succeeded:
             remarks = [f"{row.detail} ({row.code})"]
         probability = "" if row.confidence is None else f"{row.confidence:.3f}"
@@ -60,6 +67,9 @@ class JsonResults:
         self._out = out
         self._before = "["
 
+    def start(self, classes: Sequence[str]) -> None:
+        """Do nothing: the list has no header."""
+
     def write(self, row: Row) -> None:
         """Append one."""
         self._out.write(f"{self._before}\n{row.to_json()}")
@@ -77,15 +87,20 @@ class LineResults:
     def __init__(self, out: TextIO, format_: Literal["csv", "jsonl"]) -> None:
         self._out = out
         self._csv = csv.writer(out, lineterminator="\n") if format_ == "csv" else None
+        self._classes: Sequence[str] = ()
+
+    def start(self, classes: Sequence[str]) -> None:
+        """Write the header of a CSV."""
+        self._classes = tuple(classes)
         if self._csv is not None:
-            self._csv.writerow(COLUMNS)
+            self._csv.writerow(csv_columns(self._classes))
 
     def write(self, row: Row) -> None:
         """Append one."""
         if self._csv is None:
             self._out.write(row.to_json() + "\n")
         else:
-            self._csv.writerow(row.to_cells())
+            self._csv.writerow(row.to_cells(self._classes))
 
     def close(self) -> None:
         """Let go of what is written."""

@@ -1,7 +1,8 @@
 """`upload`: labelled images, from files, folders or a ZIP."""
 
+import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +12,17 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemai
 
 from pneumo.answers import UploadReport
 from pneumo.bodies import Progress as Told
-from pneumo.bulk.files import find_images
+from pneumo.bulk.files import find_images, is_litter, printable_path
 from pneumo.cli.address import address_of
-from pneumo.cli.ending import Exit
-from pneumo.cli.output import AsJson, new_console, print_json, print_table
+from pneumo.cli.ending import Exit, in_option_names
+from pneumo.cli.output import (
+    AsJson,
+    new_console,
+    print_json,
+    print_table,
+    report_skipped,
+    say,
+)
 from pneumo.client import Client
 from pneumo.errors import InvalidInputError, PneumoError
 from pneumo.uploads import Labelling
@@ -23,7 +31,7 @@ Paths = Annotated[
     list[str],
     typer.Argument(
         metavar="PATHS...",
-        help="With --label: images, folders, globs. Without: ZIPs, folders with a folder a class.",
+        help="With --label: images, folders, globs. Without: ZIPs, or one folder per class.",
     ),
 ]
 Label = Annotated[str | None, typer.Option(help="The class of every image.")]
@@ -43,9 +51,12 @@ def upload(
 ) -> None:
     """Store labelled images for training. The same image again is stored once.
 
-    Exits with 1 if some files were rejected, 4 if all were.
+    A folder without --label: the label of an image is the name of the folder it lies in.
+    Exits with 1 if some files were rejected or skipped, 4 if all were rejected.
     """
     said = Labelling(patient_id, source, new_class=new_class)
+    # Everything is found before anything is sent: a mistake costs no half of an upload.
+    plan = _plan(paths, label)
     report = UploadReport()
     with (
         address_of(context).client() as client,
@@ -53,18 +64,24 @@ def upload(
             BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=new_console()
         ) as bars,
     ):
-        for part in _parts(paths, label):
+        for part in plan.parts:
             bar = bars.add_task("", total=None)
 
             def told(sent: int, total: int, bar: TaskID = bar) -> None:
                 bars.update(bar, completed=sent, total=total)
 
-            report = _joined(report, part.send(client, said, told))
+            try:
+                report = _joined(report, part.send(client, said, told))
+            except (PneumoError, KeyboardInterrupt):
+                _print_sent_so_far(report)
+                raise
     if as_json:
         print_json(report)
     else:
         _print(report)
-    raise typer.Exit(_exit_of(report))
+    report_skipped(plan.skipped)
+    ended = _exit_of(report)
+    raise typer.Exit(Exit.FAILED if plan.skipped and ended is Exit.GOOD else ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +116,60 @@ class _Part:
             return UploadReport(accepted=error.accepted, rejected=error.rejected)
 
 
-def _parts(paths: list[str], label: str | None) -> Iterator[_Part]:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """parts: what is sent, in order. skipped: files that are no images."""
+
+    parts: tuple[_Part, ...]
+    skipped: tuple[Path, ...]
+
+
+def _plan(paths: list[str], label: str | None) -> _Plan:
+    """Find what is to be sent. Raises PneumoError before anything is sent."""
     if label is not None:
-        yield _Part(label, find_images(paths))
-        return
+        found = find_images(paths)
+        return _Plan((_Part(label, list(found.images)),), found.skipped)
+    parts: list[_Part] = []
+    skipped: tuple[Path, ...] = ()
     for path in map(Path, paths):
-        if path.suffix.lower() == ".zip":
-            yield _Part(None, [path])
+        if path.is_file() and zipfile.is_zipfile(path):
+            parts.append(_Part(None, [path]))
         elif path.is_dir():
-            yield from _classes_of(path)
+            found = find_images([str(path)])
+            parts += _classes_of(path, found.images)
+            _report_empty_classes(path, found.images)
+            skipped += found.skipped
+        elif path.exists():
+            raise PneumoError(f"{path}: pass the label of this image with --label.")
         else:
-            raise PneumoError(f"{path}: say which class it is, with --label.")
+            raise PneumoError(f"{path}: no such file or folder.")
+    return _Plan(tuple(parts), skipped)
 
 
-def _classes_of(folder: Path) -> Iterator[_Part]:
-    classes = sorted(below for below in folder.iterdir() if below.is_dir())
-    if not classes:
-        raise PneumoError(f"{folder} has no folder a class; say which one it is, with --label.")
-    for below in classes:
-        yield _Part(below.name, find_images([str(below)]))
+def _classes_of(folder: Path, images: Sequence[Path]) -> list[_Part]:
+    """Group images by the folder they lie in, as in `train/NORMAL/x.jpeg`."""
+    if any(image.parent == folder for image in images):
+        raise PneumoError(
+            f"{folder} contains images without a class folder. Put them into one folder per class, "
+            f"or pass --label, for example --label {folder.resolve().name}."
+        )
+    by_label: dict[str, list[Path]] = {}
+    for image in images:
+        by_label.setdefault(image.parent.name, []).append(image)
+    return [_Part(label, files) for label, files in by_label.items()]
+
+
+def _report_empty_classes(folder: Path, images: Sequence[Path]) -> None:
+    filled = {parent for image in images for parent in image.parents}
+    for below in sorted(folder.iterdir()):
+        if below.is_dir() and below not in filled and not is_litter(below.name):
+            say(f"{printable_path(below)}: the folder contains no image.")
+
+
+def _print_sent_so_far(report: UploadReport) -> None:
+    if report.accepted or report.rejected:
+        say("The upload stopped early. Until then:")
+        _print(report)
 
 
 def _joined(one: UploadReport, other: UploadReport) -> UploadReport:
@@ -130,7 +182,9 @@ def _print(report: UploadReport) -> None:
     labels = Counter(image.label for image in report.accepted)
     print_table(f"Accepted: {len(report.accepted)}", ("class", "images"), labels.items())
     if report.rejected:
-        rows = ((file.filename, file.detail, file.code) for file in report.rejected)
+        rows = (
+            (file.filename, in_option_names(file.detail), file.code) for file in report.rejected
+        )
         print_table(f"Rejected: {len(report.rejected)}", ("file", "why", "code"), rows)
 
 

@@ -12,7 +12,7 @@ _LIGHT = {
     "linkColor": "#00568a",
 }
 _DARK = {
-    "primaryColor": "#4fa3d9",
+    "primaryColor": "#2474a8",
     "backgroundColor": "#12181f",
     "secondaryBackgroundColor": "#1d2630",
     "textColor": "#e8edf2",

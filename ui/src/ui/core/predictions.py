@@ -1,27 +1,18 @@
-"""What is said of an answer, and of many."""
+"""One answer, or many, as sentences, table rows and CSV."""
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pneumo import PneumoError, Prediction
+from pneumo import PneumoError, Prediction, describe_warning, is_minor_warning
+from pneumo.bulk.rows import Row, answered, csv_columns
 from ui.core.wording import percent
 
-CLOSE_CALL = "close_call"
-_WARNINGS: Mapping[str, str] = {
-    CLOSE_CALL: "This is a close call: a little less or more and the label would be another.",
-    "not_a_chest_radiograph": "This does not look like a chest radiograph.",
-    "far_from_training_images": "This is far from every image that the model learned from.",
-    "explanation_unavailable": "The model in service cannot say where in the picture it looks.",
-    "no_engine": "The worker runs without a model: these numbers mean nothing.",
-}
-_MILD = frozenset((CLOSE_CALL, "explanation_unavailable"))
 _OUT_OF_DOMAIN = (
-    "The model does not know images like this one: do not use the answer, whatever it says."
+    "**Do not use this answer.** The model does not know images like this one; "
+    "its numbers are not calibrated here."
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would compute instead of showing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +33,30 @@ class Caution:
 
 
 def cautions(answer: Prediction) -> tuple[Caution, ...]:
-    """Give every warning, in plain words, the gravest first."""
-    known = [Caution(_WARNINGS.get(name, name), name not in _MILD) for name in answer.warnings]
-    grave = () if answer.in_domain else (Caution(_OUT_OF_DOMAIN, is_serious=True),)
-    return (*grave, *sorted(known, key=lambda caution: not caution.is_serious))
+    """Return every warning as a sentence, the most serious first."""
+    codes = sorted(answer.warnings, key=is_minor_warning)
+    found = tuple(
+        Caution(describe_warning(code), is_serious=not is_minor_warning(code)) for code in codes
+    )
+    return found if answer.in_domain else (Caution(_OUT_OF_DOMAIN, is_serious=True), *found)
+
+
+def probability_name(answer: Prediction) -> str:
+    """Return what the numbers may be called: calibrated only for images the model knows."""
+    return "Calibrated probability" if answer.in_domain else "Model output (not calibrated)"
 
 
 def summary(answer: Prediction) -> str:
-    """Say the answer in a sentence, and why the label may not be the likeliest class."""
-    said = f"{answer.label}, with a calibrated probability of {percent(answer.confidence)}."
+    """Return the answer as a sentence, and why the label may not be the likeliest class."""
+    name = probability_name(answer)
+    said = f"{answer.label}: {name[0].lower()}{name[1:]} {percent(answer.confidence)}."
     likeliest = max(answer.probabilities, key=lambda name: answer.probabilities[name])
     if likeliest == answer.label:
         return said
     return (
-        f"{said} {likeliest} alone has more ({percent(answer.probabilities[likeliest])}): the "
-        "label is decided by the model's threshold for any finding, not by the largest number."
+        f"{said} {likeliest} alone has a larger value "
+        f"({percent(answer.probabilities[likeliest])}): the label follows the model's decision "
+        "threshold for any finding, not the largest single class."
     )
 
 
@@ -67,16 +67,13 @@ def rows(asked: Sequence[Asked]) -> list[dict[str, str]]:
 
 
 def as_csv(asked: Sequence[Asked]) -> str:
-    """Give the same for a spreadsheet: numbers as numbers, and no cell that is computed."""
+    """Return the columns that `pneumo predict --out` writes, with a byte order mark."""
     classes = _classes(asked)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        ["file", "label", "confidence", *classes, "in_domain", "warnings", "model", "id", "problem"]
-    )
-    for each in asked:
-        writer.writerow([_inert(cell) for cell in _cells(each, classes)])
-    return out.getvalue()
+    writer.writerow(csv_columns(classes))
+    writer.writerows(_csv_row(each).to_cells(classes) for each in asked)
+    return "\ufeff" + out.getvalue()
 
 
 def problem_of(error: PneumoError) -> str:
@@ -101,27 +98,7 @@ def _row(each: Asked, classes: Sequence[str]) -> dict[str, str]:
     return {"File": each.filename, "Label": answer.label, **shares, "Notes": notes}
 
 
-def _cells(each: Asked, classes: Sequence[str]) -> list[str]:
-    answer = each.answer
-    if answer is None:
-        return [each.filename, *[""] * (len(classes) + 6), each.problem or ""]
-    shares = [_number(answer.probabilities.get(name)) for name in classes]
-    return [
-        each.filename,
-        answer.label,
-        _number(answer.confidence),
-        *shares,
-        "yes" if answer.in_domain else "no",
-        " ".join(answer.warnings),
-        answer.model.version,
-        answer.id,
-        "",
-    ]
-
-
-def _number(share: float | None) -> str:
-    return "" if share is None else f"{share:.6f}"
-
-
-def _inert(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+def _csv_row(each: Asked) -> Row:
+    if each.answer is None:
+        return Row(file=each.filename, status="failed", detail=each.problem)
+    return answered(each.filename, None, each.answer)

@@ -27,8 +27,8 @@ def boundary(client: Client, what: str) -> Iterator[None]:
         gateway_away(client, error)
     except UnauthorizedError as error:
         st.error(
-            f"{what} cannot be shown: {error.detail} The key that this UI was given "
-            "(PNEUMO_API_KEY) does not open it.",
+            f"{what} cannot be shown: {error.detail} The UI's API key (PNEUMO_API_KEY) does not "
+            "permit it.",
             icon=":material/lock:",
         )
     except UnavailableError as error:
@@ -40,19 +40,17 @@ def boundary(client: Client, what: str) -> Iterator[None]:
     except Exception:  # noqa: BLE001  the one place for what nobody foresaw
         _LOG.exception("%s could not be shown", what)
         st.error(
-            f"{what} cannot be shown: something went wrong inside this page. The UI's log has the "
-            "reason; the rest of the system is not touched.",
+            f"{what} cannot be shown because of an error in the UI. See the UI's log; other "
+            "services are not affected.",
             icon=":material/bug_report:",
         )
 
 
 def gateway_away(client: Client, error: ConnectionFailedError) -> None:
     """Say that the gateway cannot be reached, and go on as soon as it can."""
-    st.error(f"**The gateway is not there.** {error}", icon=":material/cloud_off:")
+    st.error(f"**Cannot reach the gateway.** {error}", icon=":material/cloud_off:")
     st.markdown(
-        "Nothing can be asked without it. This page looks again every two seconds and comes back "
-        "by itself. If it does not: is the system running (`make status`), and is the address "
-        "(`PNEUMO_URL`) the right one?"
+        "Retrying every two seconds. Check `make status` and the gateway's address (`PNEUMO_URL`)."
     )
     _come_back(client)
 
@@ -62,15 +60,15 @@ def _come_back(client: Client) -> None:
     try:
         client.health()
     except PneumoError:
-        st.caption("Looking again …")
+        st.caption("Retrying …")
     else:
         st.rerun()
 
 
 def away_for_now(what: str, error: UnavailableError) -> None:
     """Say that a part of the system is away, and offer to look again."""
-    st.warning(f"{what} cannot be shown just now: {error.detail}", icon=":material/cloud_off:")
+    st.warning(f"{what} is temporarily unavailable: {error.detail}", icon=":material/cloud_off:")
     if error.code == "registry_unavailable":
-        st.caption("Predictions and the status page do not need the registry: they go on.")
-    if st.button("Look again", key=f"again-{what}"):
+        st.caption("Predictions and the Status page do not need the registry and still work.")
+    if st.button("Retry", key=f"again-{what}"):
         st.rerun()

@@ -13,7 +13,7 @@ def dataset_part(client: Client) -> None:
     """Show the counts, and offer to count again: images arrive a moment after their upload."""
     dataset = client.dataset()
     if not dataset.total:
-        nothing_yet("No labelled image yet. What is uploaded is counted here.")
+        nothing_yet("No labelled images yet.")
     else:
         classes = count_of(len(dataset.by_class), "class", "classes")
         names = sorted(dataset.by_class)
@@ -26,9 +26,9 @@ def dataset_part(client: Client) -> None:
         )
     if dataset.conflicts:
         st.warning(
-            f"{count_of(dataset.conflicts, 'image')} came under two labels. They are left out of "
-            "trainings until somebody decides (`pneumo dataset`, or PATCH over HTTP).",
+            f"{count_of(dataset.conflicts, 'image')} were uploaded under two labels. They are "
+            "left out of training until one label is chosen.",
             icon=":material/rule:",
         )
-    if st.button("Count again", icon=":material/refresh:"):
+    if st.button("Refresh counts", icon=":material/refresh:"):
         st.rerun()

@@ -1,4 +1,4 @@
-"""Trainings: started, watched, judged, remembered."""
+"""Training jobs: start, progress, gate, history."""
 
 from uuid import uuid4
 
@@ -25,24 +25,31 @@ _LISTED = 20
 
 
 def start_part(client: Client) -> None:
-    """Show the form that asks for a training."""
+    """Show the form that starts a job; disabled while one is open."""
+    is_busy = any(not job.has_ended for job in client.jobs(limit=1))
     with st.form("job-form", border=True):
         mode, policy = st.columns(2)
         chosen_mode = mode.radio(
             "Mode",
             ["fast", "full"],
-            captions=["a new head, in seconds", "the whole recipe, on the trainer's own folder"],
+            captions=[
+                "a new head, in seconds; needs at least 20 new images",
+                "the whole recipe on the trainer's own dataset folder, if it has one",
+            ],
             key="job-mode",
         )
         chosen_policy = policy.radio(
-            "If the gate accepts it",
+            "If the gate accepts the candidate",
             ["manual", "auto"],
-            format_func={"manual": "wait for me", "auto": "promote it at once"}.__getitem__,
-            captions=["the new model waits to be promoted", "workers take it without being asked"],
+            format_func={"manual": "wait for me", "auto": "promote it"}.__getitem__,
+            captions=["promote it later, under Models", "workers load it without further action"],
             key="job-policy",
         )
         seed = st.number_input("Seed", 0, 2**32 - 1, 0, key="job-seed")
-        if st.form_submit_button("Start training", type="primary", icon=":material/play_arrow:"):
+        label = "A job is running" if is_busy else "Start training"
+        if st.form_submit_button(
+            label, type="primary", icon=":material/play_arrow:", disabled=is_busy
+        ):
             _start(client, str(chosen_mode), str(chosen_policy), int(seed))
 
 
@@ -69,7 +76,7 @@ def job_part(client: Client) -> None:
     """Show the newest job: live while it runs, then with its verdict."""
     jobs = client.jobs(limit=1)
     if not jobs:
-        nothing_yet("No training yet. One needs labelled images that no model has learned from.")
+        nothing_yet("No job yet. A job needs at least 20 new labelled images.")
     elif jobs[0].has_ended:
         _ended(client, jobs[0])
     else:
@@ -81,7 +88,7 @@ def _live(client: Client, id_: str) -> None:
     try:
         job = client.job(id_)
     except PneumoError as error:
-        st.warning(f"Where the job stands is not known just now: {error}")
+        st.warning(f"The job's state is temporarily unavailable: {error}")
         return
     if job.has_ended:
         st.rerun()
@@ -103,7 +110,7 @@ def _ended(client: Client, job: Job) -> None:
     if job.gate is None:
         _measured(job)
         return
-    st.subheader("The gate: old against new", anchor=False)
+    st.subheader("Gate: current model and candidate", anchor=False)
     st.markdown(gate_sentence(job.gate))
     figures, checks = st.columns(2, gap="large")
     with figures:
@@ -137,4 +144,4 @@ def history_part(client: Client) -> None:
     if jobs:
         table(job_rows(jobs), alt="Jobs, newest first")
     else:
-        nothing_yet("No job was ever asked for.")
+        nothing_yet("No jobs yet.")

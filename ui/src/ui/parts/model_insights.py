@@ -78,7 +78,7 @@ def _validation(client: Client, insights: ModelInsights) -> None:
     section("On validation pictures")
     judged = insights.validation
     if judged is None:
-        nothing_yet("The bundle has no answers to validation pictures: nothing can be drawn.")
+        nothing_yet("The bundle holds no validation predictions, so no chart can be drawn.")
         return
     _judged(judged, key="validation")
     if judged.targets:
@@ -88,7 +88,7 @@ def _validation(client: Client, insights: ModelInsights) -> None:
 def _test(insights: ModelInsights) -> None:
     section("On the test set")
     if insights.test is None:
-        nothing_yet("This model has not met a test set.")
+        nothing_yet("No test-set evaluation is available for this model.")
         return
     _judged(insights.test, key="test")
 

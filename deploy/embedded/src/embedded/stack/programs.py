@@ -116,6 +116,7 @@ def _ui(settings: StackSettings) -> Program:
     port = Port(settings.ui_port, "PNEUMO_UI_PORT")
     own = {
         "PNEUMO_UI_PORT": str(port.number),
+        "PNEUMO_UI_SAMPLES": str(settings.samples),
         "PNEUMO_URL": f"http://{LOOPBACK}:{settings.gateway_port}",
         "PYTHONUNBUFFERED": "1",
     }

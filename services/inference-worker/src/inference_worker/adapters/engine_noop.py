@@ -15,7 +15,7 @@ from shared.contracts.bundle import Manifest, PreprocessingSpec
 from shared.contracts.models import RefusalCode
 
 _log = structlog.get_logger(__name__)
-_WARNING = "no_engine"
+WARNING = "no_engine"
 
 
 def leave_encoded(image: bytes, spec: PreprocessingSpec) -> Decoded:
@@ -62,4 +62,4 @@ class _NoOpEngine:
         if self.simulated_ms:
             self.sleep(self.simulated_ms * len(pixels) / 1e3)
         logits = np.zeros((len(pixels), len(self.manifest.classes)), np.float32)
-        return Scores(logits, None, meaningless=(_WARNING,))
+        return Scores(logits, None, meaningless=(WARNING,))

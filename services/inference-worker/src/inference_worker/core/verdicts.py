@@ -9,6 +9,7 @@ from shared.contracts.bundle import Calibration, DecisionRule, Manifest
 
 Vector = NDArray[np.float32]
 
+CLOSE_CALL = "close_call"
 CLOSE_CALL_MARGIN = 0.1
 """An answer within this distance of the threshold, in probability, is called close."""
 
@@ -78,4 +79,4 @@ def _label(probabilities: dict[str, float], rule: DecisionRule) -> str:
 
 def _warnings(probabilities: dict[str, float], rule: DecisionRule) -> tuple[str, ...]:
     distance = abs(1.0 - probabilities[rule.reference_class] - rule.threshold)
-    return ("close_call",) if distance < CLOSE_CALL_MARGIN else ()
+    return (CLOSE_CALL,) if distance < CLOSE_CALL_MARGIN else ()

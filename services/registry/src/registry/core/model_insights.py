@@ -29,8 +29,9 @@ MAX_FILE_BYTES = 1024 * 1024
 
 _DIGITS = 5
 _NOTE = (
-    "{patients}The model never learned from them, but they come from the same sources as those it "
-    "did, and calibration and threshold were fitted on them: elsewhere it will do less well."
+    "The model was not trained on these images, but they come from the same sources as its "
+    "training images, and calibration and threshold were fitted on them: expect lower figures "
+    "elsewhere."
 )
 
 
@@ -133,13 +134,12 @@ def _validation(
     reference, threshold = manifest.decision.reference_class, manifest.decision.threshold
     counts = Counter(evaluation.labels)
     there = 1 - counts[evaluation.classes.index(reference)] / len(evaluation.labels)
-    patients = f"{len(evaluation.labels)} pictures of {evaluation.patients} patients. "
     return ValidationInsights(
         examples=len(evaluation.labels),
         patients=evaluation.patients,
         by_class={name: counts[place] for place, name in enumerate(evaluation.classes)},
         prevalence=round(there, _DIGITS) if prevalence is None else prevalence,
-        note=_NOTE.format(patients=patients),
+        note=_NOTE,
         figures=evaluation.figures,
         intervals=evaluation.intervals,
         confusion=confusion_of(evaluation, reference, threshold),

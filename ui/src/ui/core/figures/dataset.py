@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from pneumo.insights import Intensity, Spread
-from ui.core.figures.style import MARKERS, colour, finished, line
+from ui.core.figures.style import MARKERS, class_colours, finished, line
 
 _ROW_PX = 44
 _FRAME_PX = 90
@@ -22,7 +22,7 @@ def class_counts(
             orientation="h",
             text=[f"{count:,}" for count in counts],
             textposition="auto",
-            marker={"color": [colour(n) for n in range(len(classes))]},
+            marker={"color": class_colours(classes)},
             hovertemplate=f"%{{y}}: %{{x:,}} {unit}<extra></extra>",
         )
     )
@@ -37,6 +37,7 @@ def intensity_histogram(intensity: Intensity) -> go.Figure:
         (low + high) / 2 for low, high in zip(intensity.edges, intensity.edges[1:], strict=False)
     ]
     figure = go.Figure()
+    colours = class_colours(intensity.classes)
     for place, (name, shares) in enumerate(
         zip(intensity.classes, intensity.histograms, strict=True)
     ):
@@ -45,7 +46,7 @@ def intensity_histogram(intensity: Intensity) -> go.Figure:
             y=list(shares),
             mode="lines",
             name=name,
-            line=line(place) | {"shape": "hvh"},
+            line=line(place) | {"shape": "hvh", "color": colours[place]},
             hovertemplate=f"{name}: %{{y:.1%}} of pixels near grey %{{x:.0f}}<extra></extra>",
         )
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
@@ -58,13 +59,14 @@ def spreads(
     """Draw each class's mean (a mark) and the middle half of its pictures (a bar)."""
     form = ".1%" if percent else ".0f"
     figure = go.Figure()
+    colours = class_colours(classes)
     for place, (name, spread) in enumerate(zip(classes, measured, strict=True)):
         low, middle, high = spread.quartiles
         figure.add_scatter(
             x=[low, high],
             y=[name, name],
             mode="lines",
-            line={"color": colour(place), "width": 14},
+            line={"color": colours[place], "width": 14},
             opacity=0.45,
             hovertemplate=f"{name}: half of the pictures between {low:{form}} and {high:{form}}"
             "<extra></extra>",
@@ -73,7 +75,7 @@ def spreads(
             x=[spread.mean],
             y=[name],
             mode="markers",
-            marker={"color": colour(place), "size": 12, "symbol": MARKERS[place % len(MARKERS)]},
+            marker={"color": colours[place], "size": 12, "symbol": MARKERS[place % len(MARKERS)]},
             hovertemplate=f"{name}: mean {spread.mean:{form}}, median {middle:{form}}, "
             f"{spread.pictures} pictures<extra></extra>",
         )

@@ -16,6 +16,9 @@ MARK = SERIES[1]
 SCALE = ((0.0, "#e3eef6"), (1.0, "#0072b2"))
 """Of a heat map whose cells carry their number as text."""
 
+_CLASS_COLOURS = {"NORMAL": SERIES[0], "bacterial": SERIES[1], "viral": SERIES[2]}
+"""Fixed, so that a class keeps its colour when other classes come and go."""
+
 HEIGHT_PX = 320
 CONFIG = {"displayModeBar": False, "responsive": True, "scrollZoom": False, "doubleClick": False}
 """Of plotly.js: no tool bar, whose links a keyboard cannot reach; no zoom that traps a finger."""
@@ -24,6 +27,14 @@ CONFIG = {"displayModeBar": False, "responsive": True, "scrollZoom": False, "dou
 def colour(index: int) -> str:
     """Give the colour of the class, or of the series, at this place in its order."""
     return SERIES[index % len(SERIES)]
+
+
+def class_colours(names: Sequence[str]) -> list[str]:
+    """Return a colour per class: the known classes keep theirs, others take what is left."""
+    free = [each for each in SERIES if each not in _CLASS_COLOURS.values()]
+    others = sorted(name for name in names if name not in _CLASS_COLOURS)
+    extra = {name: free[place % len(free)] for place, name in enumerate(others)}
+    return [_CLASS_COLOURS.get(name) or extra[name] for name in names]
 
 
 def line(index: int, *, width: float = 2.5) -> dict[str, object]:

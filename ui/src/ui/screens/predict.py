@@ -1,4 +1,4 @@
-"""Ask what the model says of radiographs."""
+"""Request predictions for radiographs, and show them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,10 +7,18 @@ from PIL.Image import Image
 
 from pneumo import Client, Prediction
 from ui.adapters.gateway import Picture, ask_all
+from ui.adapters.samples import find_samples
 from ui.core.explanations import overlay_of, place_of
 from ui.core.figures.prediction import probability_bars
 from ui.core.pictures import Unseen, as_jpeg, lay_over, read_picture
-from ui.core.predictions import Asked, as_csv, cautions, rows, summary
+from ui.core.predictions import (
+    Asked,
+    as_csv,
+    cautions,
+    probability_name,
+    rows,
+    summary,
+)
 from ui.core.wording import count_of, percent
 from ui.parts.boundary import boundary
 from ui.parts.charts import chart, table
@@ -22,46 +30,88 @@ _MAX_IMAGE_MIB = 32
 _MAX_FILES = 200
 _TABLE_ROWS = 12
 _TABLE_PX = 480
+_ROUND = "predict-round"
+_KEPT = "predict-kept"
 _ANSWERS = "predict-answers"
 _PICTURE = "predict-picture"
+_PRIVACY = (
+    "No image yet. Images and answers stay in this browser tab until you clear them or close it. "
+    "The system keeps each image for ten minutes in its Kafka topic, on the server's disk."
+)
 
 Answers = dict[tuple[str, bool], Asked]
 
 
 def show(client: Client, settings: Settings) -> None:
     """Show the page."""
-    header("Predict", "Drop one radiograph, or many, and read what the current model says of them.")
-    files = st.file_uploader(
+    header("Predict", "Upload one radiograph, or many, and read the current model's answer.")
+    st.file_uploader(
         "Radiographs: JPEG, PNG, WebP, BMP, TIFF, GIF or DICOM",
         accept_multiple_files=True,
         max_upload_size=min(_MAX_IMAGE_MIB, settings.max_upload_mib),
-        key="predict-files",
+        key=_uploader_key(),
+        on_change=_keep_chosen_files,
     )
     explain = st.toggle(
         "Show where the evidence is",
         value=True,
         key="predict-explain",
-        help="Asks for a heat map with each answer; it takes a little longer.",
+        help="Requests a heat map with each answer; this takes slightly longer.",
     )
-    if not files:
-        nothing_yet("No picture yet. Nothing is stored: a picture is forgotten with its answer.")
+    pictures: Sequence[Picture] = st.session_state.get(_KEPT, ())
+    if not pictures:
+        nothing_yet(_PRIVACY)
+        _offer_samples(settings)
         return
-    if len(files) > _MAX_FILES:
-        st.warning(f"Only the first {_MAX_FILES} of {len(files)} files are asked about.")
-    pictures = [Picture(f.file_id, f.name, f.getvalue()) for f in files[:_MAX_FILES]]
     with boundary(client, "Answers"):
         asked = _asked(client, pictures, explain=explain)
         chosen = 0 if len(pictures) == 1 else _many(pictures, asked)
         _one(pictures[chosen], asked[chosen], explain=explain)
+    st.button("Clear images and answers", icon=":material/delete:", on_click=_clear)
+
+
+def _keep_chosen_files() -> None:
+    """Keep the chosen files under a key of our own: a widget's value is lost with its page."""
+    chosen = st.session_state[_uploader_key()]
+    if len(chosen) > _MAX_FILES:
+        st.toast(f"Only the first {_MAX_FILES} of {len(chosen)} files are used.")
+    st.session_state[_KEPT] = tuple(
+        Picture(file.file_id, file.name, file.getvalue()) for file in chosen[:_MAX_FILES]
+    )
+
+
+def _clear() -> None:
+    for key in (_KEPT, _ANSWERS, _PICTURE):
+        st.session_state.pop(key, None)
+    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+
+
+def _uploader_key() -> str:
+    """Return the uploader's key; a new number makes a new, empty uploader."""
+    return f"predict-files-{st.session_state.get(_ROUND, 0)}"
+
+
+def _offer_samples(settings: Settings) -> None:
+    samples = find_samples(settings.samples)
+    if not samples:
+        return
+    st.markdown("No radiograph at hand? Try a composite image; it shows no real patient.")
+    with st.container(horizontal=True):
+        for sample in samples:
+            st.button(sample.filename, on_click=_use_sample, args=(sample,), key=sample.key)
+
+
+def _use_sample(sample: Picture) -> None:
+    st.session_state[_KEPT] = (sample,)
 
 
 def _asked(client: Client, pictures: Sequence[Picture], *, explain: bool) -> Sequence[Asked]:
-    """Give an answer for each, in order; what this session asked before is not asked again."""
+    """Return an answer per image, in order; an answered image is not sent again."""
     before: Answers = st.session_state.get(_ANSWERS, {})
     answers = {key: before[key] for p in pictures if (key := (p.key, explain)) in before}
     missing = [picture for picture in pictures if (picture.key, explain) not in answers]
     if missing:
-        bar = st.progress(0.0, f"Asking about {count_of(len(missing), 'picture')} …")
+        bar = st.progress(0.0, f"Requesting {count_of(len(missing), 'prediction')} …")
         for done, (picture, answer) in enumerate(ask_all(client, missing, explain=explain), 1):
             answers[picture.key, explain] = answer
             bar.progress(done / len(missing), f"{done} of {len(missing)} answered")
@@ -74,7 +124,7 @@ def _many(pictures: Sequence[Picture], asked: Sequence[Asked]) -> int:
     failed = [(p, each) for p, each in zip(pictures, asked, strict=True) if each.answer is None]
     st.subheader(f"{count_of(len(asked), 'answer')}", anchor=False)
     tall = len(asked) > _TABLE_ROWS
-    table(rows(asked), height=_TABLE_PX if tall else "content", alt="What was said of each file")
+    table(rows(asked), height=_TABLE_PX if tall else "content", alt="The answer for each file")
     save, again, _ = st.columns([2, 2, 3])
     save.download_button(
         "Download as CSV",
@@ -85,12 +135,12 @@ def _many(pictures: Sequence[Picture], asked: Sequence[Asked]) -> int:
         on_click="ignore",
         width="stretch",
     )
-    if failed and again.button("Try the others again", icon=":material/refresh:", width="stretch"):
+    if failed and again.button("Retry failed files", icon=":material/refresh:", width="stretch"):
         _forget([picture.key for picture, _ in failed])
         st.rerun()
     return int(
         st.selectbox(
-            "Look at one",
+            "Show",
             range(len(asked)),
             format_func=lambda n: f"{n + 1}. {asked[n].filename}",
             key="predict-chosen",
@@ -108,28 +158,31 @@ def _one(picture: Picture, asked: Asked, *, explain: bool) -> None:
     for caution in cautions(asked.answer):
         say = st.error if caution.is_serious else st.warning
         say(caution.text, icon=":material/warning:")
+    # On a narrow screen columns are stacked: the answer comes first.
     left, right = st.columns(2, gap="large")
     with left:
-        _viewer(picture, asked.answer, explain=explain)
-    with right:
         _verdict(asked.answer)
+    with right:
+        _viewer(picture, asked.answer, explain=explain)
 
 
 def _verdict(answer: Prediction) -> None:
-    st.subheader(f"{answer.label} · {percent(answer.confidence)}", anchor=False)
+    title = f"{answer.label} · {percent(answer.confidence)}"
+    # Grey where the answer must not be used, so that its size does not speak for it.
+    st.subheader(title if answer.in_domain else f":gray[{title}]", anchor=False)
     chart(
         probability_bars(answer.probabilities, answer.label),
         key="predict-bars",
         says=summary(answer),
     )
-    table(_numbers(answer), alt="Calibrated probabilities")
+    table(_numbers(answer), alt=probability_name(answer))
     st.caption(f"Model {answer.model.name} {answer.model.version} · answer {answer.id}")
 
 
 def _numbers(answer: Prediction) -> list[Mapping[str, str]]:
+    name = probability_name(answer)
     return [
-        {"Class": name, "Calibrated probability": percent(share, 2)}
-        for name, share in answer.probabilities.items()
+        {"Class": class_, name: percent(share, 2)} for class_, share in answer.probabilities.items()
     ]
 
 

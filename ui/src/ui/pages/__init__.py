@@ -1,1 +1,0 @@
-"""The four pages: thin, from an answer to what is drawn."""
