@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import subprocess
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -15,6 +15,7 @@ from shared.bundle_files import read_manifest
 from shared.contracts.bundle import MANIFEST_FILE
 from shared.control_client import RegistryUnavailableError, new_control_client
 from shared.testing.bundles import sha256_hex
+from shared.testing.disks import small_disk
 from shared.testing.images import new_jpeg
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
@@ -109,6 +110,95 @@ def wait_for_refusals(system) -> None:
     asyncio.run(both())
 
 
+def restart_workers(system, bound=None, **env: str) -> None:
+    """Ask each worker to leave and start it again, one after the other."""
+    for id_, worker in list(system.workers.items()):
+        worker.stop()
+        again = system.start_worker(id_, **env)
+        if bound is not None:
+            bound(again.pid)
+        again.wait_ready()
+
+
+def demand_answers_or_refusals(load) -> None:
+    """While one of two workers restarts a busy machine may refuse; it answers nothing else."""
+    assert "200" in load.said
+    assert all(said == "200" or said.startswith("503 ") for said in load.said), load.said
+
+
+async def add_other_model(system, folder, version: str, *, pad_bytes: int = 0) -> Path:
+    """Register the shipped model with other weights; gives where the registry keeps them."""
+    manifest = json.loads((BUNDLE / MANIFEST_FILE).read_bytes()) | {"version": version}
+    weights = (BUNDLE / "model.bin").read_bytes() + bytes(pad_bytes) + version.encode()
+    digest = sha256_hex(weights)
+    manifest["files"]["model.bin"] = {"sha256": digest, "size_bytes": len(weights)}
+    copy = folder / version
+    copy.write_bytes(weights)
+    async with new_control_client(registry_url(system)) as control:
+        await control.upload_artifact(digest, copy)
+        await control.register(json.dumps(manifest).encode())
+    (stored,) = (system.folder / "registry").rglob(digest)
+    return stored
+
+
+async def promote(system, version: str, *, again: bool = False) -> None:
+    async with new_control_client(registry_url(system)) as control:
+        await control.promote(version, again=again)
+
+
+async def until_served(system, version: str) -> None:
+    async with httpx.AsyncClient(base_url=system.gateways[0].url, timeout=60) as client:
+        await until(
+            client,
+            "/v1/models/current",
+            lambda body: {worker["version"] for worker in body["workers"]} == {version},
+        )
+
+
+@pytest.mark.faults
+async def test_workers_restarted_under_a_damaged_model_serve_the_one_before(
+    system, serving, new_load, judge, tmp_path
+):
+    quickly = {"PNEUMO_WORKER_RECONCILE_EVERY_S": "1", "PNEUMO_WORKER_RETRY_REFUSED_S": "1"}
+    await asyncio.to_thread(serving, system, **quickly)
+    stored = await add_other_model(system, tmp_path, "damaged-on-disk")
+    whole = stored.read_bytes()
+    stored.chmod(0o600)
+    stored.write_bytes(whole[:-1] + b"!")
+    async with new_load(system).running() as load:
+        await promote(system, "damaged-on-disk")
+        await asyncio.to_thread(wait_for_refusals, system)
+        await asyncio.to_thread(restart_workers, system, **quickly)
+        await until_served(system, SHIPPED.version)
+        await asyncio.to_thread(wait_for_refusals, system)
+        stored.write_bytes(whole)
+        await until_served(system, "damaged-on-disk")
+    demand_answers_or_refusals(load)
+    await judge.demand(system, said=load.said)
+
+
+@pytest.mark.faults
+async def test_a_full_cache_disk_ends_no_worker_and_keeps_none_from_starting(
+    system, serving, new_load, judge, tmp_path
+):
+    size_mib = 24  # holds one bundle of 16 MB, and not two
+    with ExitStack() as disks:
+        caches = [system.folder / f"worker-{n}" for n in range(2)]
+        bounds = [disks.enter_context(small_disk(cache, size_mib)) for cache in caches]
+        await asyncio.to_thread(serving, system)
+        how = [
+            bound(worker.pid) for bound, worker in zip(bounds, system.workers.values(), strict=True)
+        ]
+        await add_other_model(system, tmp_path, "too-large", pad_bytes=size_mib * 1024 * 1024)
+        async with new_load(system).running() as load:
+            await promote(system, "too-large")
+            await asyncio.to_thread(wait_for_refusals, system)
+            await asyncio.to_thread(restart_workers, system, bounds[0])
+            await until_served(system, SHIPPED.version)
+        demand_answers_or_refusals(load)
+        await judge.demand(system, said=load.said, disk=how[0])
+
+
 @pytest.mark.faults
 async def test_a_killed_trainer_costs_neither_the_job_nor_a_prediction(
     system, serving, new_load, judge
@@ -169,7 +259,7 @@ def limit(pid: int, size: str) -> None:
 
 
 @pytest.fixture
-def small_disk(system):
+def registry_disk(system):
     folder = system.folder / "registry"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=64m", "pneumo-test", str(folder)]
@@ -181,7 +271,7 @@ def small_disk(system):
 
 @pytest.mark.faults
 async def test_a_full_disk_loses_no_upload_and_stops_no_prediction(
-    system, serving, new_load, judge, small_disk
+    system, serving, new_load, judge, registry_disk
 ):
     registry = system.start_registry()
     gateway, worker = system.start_gateway(), system.start_worker("worker-0")
@@ -195,7 +285,7 @@ async def test_a_full_disk_loses_no_upload_and_stops_no_prediction(
         new_control_client(registry_url(system)) as control,
         httpx.AsyncClient(base_url=gateway.url, timeout=60) as client,
     ):
-        with full_disk(small_disk, registry) as (how, make_room):
+        with full_disk(registry_disk, registry) as (how, make_room):
             with pytest.raises(RegistryUnavailableError, match="503"):
                 await control.upload_artifact(digest, artifact)
             assert (await client.post("/v1/uploads", **form)).status_code == 202
