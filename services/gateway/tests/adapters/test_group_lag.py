@@ -60,3 +60,19 @@ async def test_a_coordinator_that_is_starting_tells_nothing_and_ends_nothing():
     ]
     assert lag.lags == {followed: 6}
     looking.cancel()
+
+
+async def test_while_releases_are_mixed_what_either_group_has_done_counts():
+    broker, watcher = Broker(), Watcher()
+    done = {"ward3.inference-worker": {0: 9, 1: -1}, "inference-worker": {0: 4, 1: 8}}
+
+    async def commits(group, *, partitions):
+        return {p: OffsetAndMetadata(done[group][p.partition], "") for p in partitions}
+
+    broker.list_consumer_group_offsets = commits
+    followed = Followed("ward3.predict.requests", "ward3.inference-worker", "inference-worker")
+    lag = KafkaGroupLag(broker, broker, broker, watcher, followed, interval_s=0.001)
+    looking = asyncio.create_task(lag.run())
+    async with asyncio.timeout(10):
+        assert await watcher.lag == 1 + 2
+    looking.cancel()

@@ -14,10 +14,14 @@ from gateway.ports import LagWatcher
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A topic, and the group that consumes it."""
+    """A topic, and the group that consumes it.
+
+    former: the group's name before, under which workers of an earlier release still commit.
+    """
 
     topic: str
     group: str
+    former: str | None = None
 
 
 class KafkaGroupLag:
@@ -81,6 +85,11 @@ class KafkaGroupLag:
             # Of a coordinator that is starting, aiokafka overlooks the error of the whole answer.
             raise GroupCoordinatorNotAvailableError(followed.group)
         done = {p: commits[p].offset for p in partitions}  # -1: never committed
+        if followed.former is not None:
+            earlier = await self._admin.list_consumer_group_offsets(
+                followed.former, partitions=partitions
+            )
+            done |= {p: max(done[p], earlier[p].offset) for p in partitions if p in earlier}
         behind = [p for p in partitions if ends[p] > done[p]]
         # What retention has deleted, nobody will answer.
         firsts = await self._consumer.beginning_offsets(behind) if behind else {}

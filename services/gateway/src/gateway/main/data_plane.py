@@ -25,6 +25,7 @@ from shared.contracts.topics import (
     PREDICT_REQUESTS,
     PREDICT_RESULTS,
     PREDICT_RETRY,
+    TopicSpec,
 )
 from shared.kafka.clients import new_consumer
 from shared.kafka.publisher import KafkaPublisher
@@ -41,13 +42,19 @@ _LOOKUP_FETCH_WAIT_MS = 20
 def new_group_lag(settings: Settings, clients: Clients, watcher: LagWatcher) -> KafkaGroupLag:
     """Make the eye on the workers' groups."""
     prefix = settings.kafka.topic_prefix
+
+    def followed(topic: TopicSpec, group: str) -> Followed:
+        # Until 0.1.0 groups had no prefix; while releases are mixed, both count.
+        former = group if prefix else None
+        return Followed(topic.prefixed(prefix).name, prefixed_group(group, prefix), former)
+
     return KafkaGroupLag(
         clients.requests,
         clients.lookout,
         clients.groups,
         watcher,
-        Followed(PREDICT_REQUESTS.prefixed(prefix).name, prefixed_group(WORKERS_GROUP, prefix)),
-        Followed(PREDICT_RETRY.prefixed(prefix).name, prefixed_group(RETRIES_GROUP, prefix)),
+        followed(PREDICT_REQUESTS, WORKERS_GROUP),
+        followed(PREDICT_RETRY, RETRIES_GROUP),
     )
 
 
