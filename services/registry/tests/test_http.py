@@ -196,7 +196,7 @@ async def test_refusals_of_promotion_and_rollback(
         await add_model(http, "v1")
         await http.post(_promote("v1"))
         assert problem_of(await http.post("/v1/models/rollback")) == (409, "conflict")
-        assert problem_of(await http.delete("/v1/models/v1")) == (405, "method_not_allowed")
+        assert problem_of(await http.put("/v1/models/v1")) == (405, "method_not_allowed")
 
 
 async def test_it_is_ready_and_serves_with_the_broker_away(

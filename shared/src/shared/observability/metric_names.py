@@ -32,6 +32,8 @@ MetricName = Literal[
     "pneumo_unreadable_records_total",  # counter: records that are no request
     "pneumo_model_loaded",  # gauge: 1 for the version served; absent while there is none
     "pneumo_model_swaps_total",  # counter: models loaded or refused
+    "pneumo_model_refusing",  # gauge: 1 while the current model is not served, by the reason
+    "pneumo_models_not_remembered_total",  # counter: models served that the cache did not note
     "pneumo_model_swap_seconds",  # histogram: from asking for a model to serving it
     "pneumo_predicted_labels_total",  # counter: answers by class, of the version served
     "pneumo_confidence",  # histogram: probability of the class named
@@ -45,6 +47,7 @@ MetricName = Literal[
     "pneumo_careful_records_total",  # counter: records tried alone after a worker's death
     # Registry
     "pneumo_registry_leader",  # gauge: 1 for the registry that does the background work
+    "pneumo_registry_models_deleted_total",  # counter: versions deleted, by request or retention
     "pneumo_registry_uploads_total",  # counter: uploads consumed
     "pneumo_registry_upload_failures_total",  # counter: attempts that failed and are made again
     "pneumo_registry_uploads_waiting",  # gauge: uploads that Kafka has and the dataset has not
