@@ -4,8 +4,6 @@ No browser fails the tests: a check that nobody runs says nothing. PNEUMO_NO_BRO
 aloud, where there can be none.
 """
 
-import os
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Playwright, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from embedded.ports import free_ports
+from shared.testing.browsers import launch_chromium
 from shared.testing.images import new_variant
 from shared.testing.processes import ServiceProcess, running
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted((ROOT / "samples").glob("*.jpeg"))
 ARTIFACTS = ROOT / ".artifacts" / "ui"
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @dataclass(frozen=True)
@@ -84,25 +82,9 @@ def ui_stack(kafka_settings, tmp_path) -> Iterator[UiStack]:
 @pytest.fixture
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        opened = _launch(playwright)
+        opened = launch_chromium(playwright)
         yield opened
         opened.close()
-
-
-def _launch(playwright: Playwright) -> Browser:
-    if os.environ.get("PNEUMO_NO_BROWSER") == "1":
-        pytest.skip("The UI was NOT tried in a browser: PNEUMO_NO_BROWSER=1.")
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
-    # Of root, and in many containers, Chromium's own sandbox refuses to start.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    try:
-        return playwright.chromium.launch(executable_path=found, args=arguments)
-    except Error as error:
-        pytest.fail(
-            "No Chromium: install it (Debian and Ubuntu: apt install chromium; else playwright "
-            f"install chromium), or say PNEUMO_NO_BROWSER=1.\n{error.message.splitlines()[0]}",
-            pytrace=False,
-        )
 
 
 @pytest.fixture

@@ -30,9 +30,7 @@ async def ask_once(client, path):
 async def test_strangers_who_hold_every_place_do_not_shut_probes_out(run_gateway, keys_file):
     # All come from one address here: the reserve is all that a probe has.
     async with (
-        run_gateway(
-            keys_file=keys_file, max_connections=20, max_connections_per_address=19
-        ) as client,
+        run_gateway(keys_file=keys_file, max_connections=19) as client,
         AsyncExitStack() as stack,
     ):
         for _ in range(19):

@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from gateway.http.openapi import DescribedApp
 from gateway.http.problems import install_problem_handlers
+from shared.http.api_page import add_api_page
 
 VERSION = version("pneumostream-gateway")
 
@@ -20,10 +21,13 @@ def new_app(*routers: APIRouter) -> FastAPI:
         title="PneumoStream",
         version=VERSION,
         description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
         # Of our own there is all of it, with the worker's part (measuring.py, tracing.py).
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     for router in routers:
         app.include_router(router)
+    add_api_page(app)
     install_problem_handlers(app)
     return app

@@ -24,6 +24,7 @@ from registry.service.jobs import JobService
 from registry.service.model_insights import ModelInsightService
 from registry.service.models import ModelService
 from registry.service.retention import RetentionService
+from shared.http.api_page import add_api_page
 from shared.http.browser_guard import BrowserGuard
 from shared.http.browser_policy import BrowserPolicy
 from shared.observability.health import Readiness
@@ -52,7 +53,8 @@ def new_app(
     browsers: BrowserPolicy,
 ) -> FastAPI:
     """Put the HTTP side together."""
-    app = FastAPI(title="PneumoStream registry", version="1")
+    app = FastAPI(title="PneumoStream registry", version="1", docs_url=None, redoc_url=None)
+    add_api_page(app)
     app.add_middleware(BrowserGuard, policy=browsers)
     problems = ProblemWriter(new_id)
     problems.install(app)
