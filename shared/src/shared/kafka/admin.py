@@ -7,6 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.contracts.topics import ALL_TOPICS, TopicSpec
+from shared.kafka.clients import started
 from shared.kafka.settings import KafkaSettings
 
 
@@ -26,9 +27,7 @@ async def create_topics(
     Raises aiokafka.errors.KafkaError if the cluster cannot be reached or refuses.
     """
     wanted = {s.name: s for s in (spec.prefixed(settings.topic_prefix) for spec in specs)}
-    admin = AIOKafkaAdminClient(**settings.client_options())
-    await admin.start()
-    try:
+    async with started(AIOKafkaAdminClient(**settings.client_options())) as admin:
         existing = set(await admin.list_topics())
         missing = [spec for name, spec in wanted.items() if name not in existing]
         created = await _create(admin, missing, settings.replication_factor)
@@ -36,8 +35,6 @@ async def create_topics(
         partitions = {topic["topic"]: len(topic["partitions"]) for topic in found}
         too_few = {n: p for n, p in partitions.items() if p < wanted[n].partitions}
         return TopicsReport(created=created, too_few_partitions=too_few)
-    finally:
-        await admin.close()
 
 
 def topic_config(spec: TopicSpec, replication: int) -> dict[str, str]:

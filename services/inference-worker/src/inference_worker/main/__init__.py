@@ -28,11 +28,11 @@ from inference_worker.subscribers.models import ModelFollower
 from shared.clock import Clock, SystemClock
 from shared.contracts.models import ModelRecord
 from shared.contracts.topics import MODELS_EVENTS, WORKERS_STATUS, TopicSpec
-from shared.kafka.clients import new_consumer, new_producer, started
+from shared.kafka.clients import new_consumer, new_producer, stop_client
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.topic_reader import StartAt, TopicReader
 from shared.observability.logs import configure_logs
-from shared.observability.process import run_service
+from shared.observability.process import make_folder, read_settings, run_service
 from shared.observability.serving import serve
 from shared.observability.tracing import open_tracing
 from shared.observability.watchdog import watched_loop
@@ -71,9 +71,9 @@ async def build(
     loader: EngineLoader | None = None,
     bundles: BundleSource | None = None,
 ) -> AsyncIterator[Worker]:
-    """Connect to Kafka and make a worker; leaves by closing everything in reverse order."""
+    """Make a worker; leaves by closing everything in reverse order."""
     clock = clock or SystemClock()
-    settings.cache_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(settings.cache_dir)
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(
             open_tracing(settings.tracing, service="inference-worker", instance=settings.id)
@@ -81,9 +81,8 @@ async def build(
         compute = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="compute"))
         loading = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
         registry = await stack.enter_async_context(new_registry_client(settings.registry_url))
-        producer = await stack.enter_async_context(
-            started(new_producer(settings.kafka, client_id=settings.id))
-        )
+        producer = new_producer(settings.kafka, client_id=settings.id)
+        stack.push_async_callback(stop_client, producer)  # of one that never ran
         publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
         metrics_registry = CollectorRegistry()
         metrics, health = WorkerMetrics(metrics_registry), ModelHealth(metrics_registry)
@@ -106,7 +105,9 @@ async def build(
         )
         predictions, retries = consuming.new_consumers()
         reader = _new_models_reader(settings, models)
-        yield Worker(service, predictions, retries, models, reader, status, metrics_registry)
+        yield Worker(
+            producer, service, predictions, retries, models, reader, status, metrics_registry
+        )
 
 
 def _new_decoding(settings: Settings, loader: EngineLoader) -> tuple[Decode, EngineLoader]:
@@ -168,7 +169,7 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
 
 def run() -> None:
     """Run as a process, from the environment, until SIGINT or SIGTERM."""
-    settings = Settings()
+    settings = read_settings(Settings)
     configure_logs(settings.id, level=settings.log_level)
     # The loop fetches the next batch while the compute thread wants to start on this one: it waits
     # for the interpreter's lock up to this long, 5 ms by default.

@@ -7,8 +7,8 @@ from shared.observability.health import Readiness
 from shared.observability.health_router import new_health_router
 
 
-def new_app(readiness: Readiness, metrics: CollectorRegistry) -> FastAPI:
+def new_app(readiness: Readiness, metrics: CollectorRegistry, dependencies: Readiness) -> FastAPI:
     """Make the app: /health/live, /health/ready, /metrics."""
     app = FastAPI(title="PneumoStream trainer", docs_url=None, redoc_url=None)
-    app.include_router(new_health_router(readiness, metrics))
+    app.include_router(new_health_router(readiness, metrics, dependencies))
     return app
