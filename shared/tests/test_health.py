@@ -40,6 +40,22 @@ async def test_a_service_is_ready_when_every_condition_holds_and_says_which_does
     assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
 
 
+async def test_a_dependency_that_is_away_is_told_and_decides_nothing():
+    away = {"broker": False}
+    app = FastAPI()
+    app.include_router(
+        new_health_router(lambda: {"topics": True}, CollectorRegistry(), lambda: away)
+    )
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        ready = await client.get("/health/ready")
+        scraped = (await client.get("/metrics")).text
+    assert ready.status_code == 200
+    assert ready.json() == {"status": "ready", "checks": {"topics": True}, "dependencies": away}
+    assert 'pneumo_ready{check="broker"} 0.0' in scraped
+    assert 'pneumo_ready{check="topics"} 1.0' in scraped
+
+
 async def test_a_scrape_tells_each_condition_as_it_is_now_and_of_the_process(checks_and_client):
     checks, client = checks_and_client
     async with client:

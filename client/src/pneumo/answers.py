@@ -229,10 +229,11 @@ class CurrentModel(_Answer):
 
 
 class Health(_Answer):
-    """Whether the gateway takes work, and each condition for it."""
+    """Whether the gateway takes requests, each condition for it, and what it needs of others."""
 
     status: str
     checks: Mapping[str, bool] = Field(default_factory=dict)
+    dependencies: Mapping[str, bool] = Field(default_factory=dict)
 
     @property
     def is_ready(self) -> bool:

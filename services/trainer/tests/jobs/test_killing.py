@@ -113,7 +113,7 @@ async def test_a_trainer_killed_at_handing_in_does_not_train_again(
         cache_dir=tmp_path / "cache",
     )
     async with build(settings, processes=untouched) as second:
-        working = asyncio.create_task(second.runner.run())
+        working = asyncio.create_task(second.run())
         await until(lambda: bool(registry.outcomes))
         working.cancel()
     assert untouched.started == 0

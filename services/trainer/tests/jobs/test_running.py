@@ -35,7 +35,7 @@ async def trainer(
         kafka=kafka, registry_url=registry.url, lease_s=LEASE_S, poll_s=0.2, cache_dir=cache
     )
     async with build(settings, **parts) as made:
-        working = asyncio.create_task(made.runner.run())
+        working = asyncio.create_task(made.run())
         try:
             yield made
             assert not working.done(), working

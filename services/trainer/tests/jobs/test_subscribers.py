@@ -38,8 +38,8 @@ def running(
             cache_dir=tmp_path / "cache",
         )
         async with build(settings) as trainer:
+            working = asyncio.create_task(trainer.run())
             await until(lambda: all(trainer.readiness().values()))
-            working = asyncio.create_task(trainer.runner.run())
             await until(lambda: registry.asked == 1)
             yield trainer, registry
             working.cancel()
@@ -108,5 +108,9 @@ async def test_it_is_ready_once_it_has_its_partition(running: Callable[[], Any])
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             ready = await client.get("/health/ready")
             live = await client.get("/health/live")
-    assert ready.json() == {"status": "ready", "checks": {"broker": True, "partitions": True}}
+    assert ready.json() == {
+        "status": "ready",
+        "checks": {"partitions": True},
+        "dependencies": {"broker": True},
+    }
     assert live.status_code == 200

@@ -11,6 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.contracts.topics import ALL_TOPICS, TopicSpec
+from shared.kafka.clients import started
 from shared.kafka.settings import KafkaSettings
 
 _LIMIT = "max.message.bytes"
@@ -40,9 +41,7 @@ async def create_topics(
     Raises aiokafka.errors.KafkaError if the cluster cannot be reached or refuses.
     """
     wanted = {s.name: s for s in (spec.prefixed(settings.topic_prefix) for spec in specs)}
-    admin = AIOKafkaAdminClient(**settings.client_options())
-    await admin.start()
-    try:
+    async with started(AIOKafkaAdminClient(**settings.client_options())) as admin:
         existing = set(await admin.list_topics())
         missing = [spec for name, spec in wanted.items() if name not in existing]
         created = await _create(admin, missing, settings.replication_factor)
@@ -52,8 +51,6 @@ async def create_topics(
         known = [spec for name, spec in wanted.items() if name in existing]
         raised, too_small = await _raise_limits(admin, known)
         return TopicsReport(created, too_few, raised, too_small)
-    finally:
-        await admin.close()
 
 
 def topic_config(spec: TopicSpec, replication: int) -> dict[str, str]:

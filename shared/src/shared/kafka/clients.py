@@ -7,12 +7,14 @@ assignor for every group, because a group must agree on it.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.producer.transaction_manager import (
     NO_PRODUCER_EPOCH,
     NO_PRODUCER_ID,
@@ -22,6 +24,7 @@ from aiokafka.util import create_future
 
 from shared.contracts.topics import MAX_DEAD_LETTER_BYTES, MAX_RECORD_BYTES
 from shared.kafka.settings import KafkaSettings
+from shared.kafka.unreachable import explain_unreachable
 
 _log = structlog.get_logger(__name__)
 SESSION_TIMEOUT_MS = 6_000
@@ -33,7 +36,11 @@ REQUEST_TIMEOUT_MS = 10_000
 _START_GRACE_S = 2.0
 _FETCH_MAX_BYTES = 32 * 1024 * 1024
 
-Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer)
+_FIRST_DELAY_S = 0.5
+_MAX_DELAY_S = 10.0
+
+AnyClient: TypeAlias = AIOKafkaProducer | AIOKafkaConsumer | AIOKafkaAdminClient
+Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer, AIOKafkaAdminClient)
 
 
 def new_producer(
@@ -75,31 +82,69 @@ def new_consumer(
 
 
 @asynccontextmanager
-async def started(client: Client) -> AsyncIterator[Client]:
+async def started(client: Client, *, patient: bool = False) -> AsyncIterator[Client]:
     """Have a client started within the block, and closed after it, whatever happens.
 
-    Raises aiokafka.errors.KafkaError if the broker cannot be reached.
+    patient: a broker that cannot be reached is waited for, with a line in the log for each attempt.
+    Else raises aiokafka.errors.KafkaError, which says why.
     """
+    try:
+        await (_start_patiently(client) if patient else _start(client))
+        yield client
+    finally:
+        await stop_client(client)
+
+
+@asynccontextmanager
+async def started_unless(stop: asyncio.Event, client: Client) -> AsyncIterator[bool]:
+    """Wait for the broker as a patient `started` does; give False if `stop` came first."""
+    starting = asyncio.ensure_future(_start_patiently(client))
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+        yield starting.done()
+    finally:
+        for task in (starting, stopping):
+            task.cancel()
+        await asyncio.gather(starting, stopping, return_exceptions=True)
+        await stop_client(client)
+
+
+async def _start_patiently(client: AnyClient) -> None:
+    delay_s = _FIRST_DELAY_S
+    while True:
+        try:
+            return await _start(client)
+        except KafkaConnectionError as error:
+            # Its text begins with its type.
+            _log.warning("Kafka cannot be reached yet", reason=error.args[0], again_in_s=delay_s)
+        await asyncio.sleep(delay_s)
+        delay_s = min(2 * delay_s, _MAX_DELAY_S)
+
+
+async def _start(client: AnyClient) -> None:
     starting = asyncio.ensure_future(client.start())
     try:
         # Cancelled half-way, aiokafka leaves the connection that it began with to the collector.
         await asyncio.shield(starting)
-        yield client
-    finally:
-        try:
-            await asyncio.wait({starting}, timeout=_START_GRACE_S)
-        finally:
-            starting.cancel()
-            await stop_client(client)
+    except KafkaConnectionError as error:
+        raise type(error)(await explain_unreachable(_connections(client))) from None
+    except asyncio.CancelledError:
+        await asyncio.wait({starting}, timeout=_START_GRACE_S)
+        starting.cancel()
+        raise
 
 
-async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+async def stop_client(client: AnyClient) -> None:
     """Close a client, within a bound: an idempotent producer waits without end for a frozen broker.
 
     What was not confirmed by then was never promised to anybody.
     """
     # Not `asyncio.timeout`: what stops in there may take the cancellation for its own.
-    stopping = asyncio.ensure_future(client.stop())
+    admin = isinstance(client, AIOKafkaAdminClient)
+    stopping = asyncio.ensure_future(client.close() if admin else client.stop())
     await asyncio.wait({stopping}, timeout=STOP_TIMEOUT_S)
     if not stopping.done():
         _log.warning("a Kafka client did not close in time", timeout_s=STOP_TIMEOUT_S)
@@ -124,5 +169,5 @@ def renew_identity(producer: AIOKafkaProducer) -> None:
     manager._sequence_numbers.clear()  # noqa: SLF001
 
 
-def _connections(client: AIOKafkaProducer | AIOKafkaConsumer) -> AIOKafkaClient:
+def _connections(client: AnyClient) -> AIOKafkaClient:
     return client.client if isinstance(client, AIOKafkaProducer) else client._client  # noqa: SLF001

@@ -1,9 +1,9 @@
 """Where the cluster is and how to get in. Same variables for every service and tool."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from aiokafka.helpers import create_ssl_context
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -32,6 +32,14 @@ class KafkaSettings(BaseSettings):
     """Before the name of every topic and consumer group: to keep to itself on a shared cluster."""
     replication_factor: int = Field(default=1, ge=1)
     """Copies of each topic that is made: 3 on a cluster of three or more."""
+
+    @model_validator(mode="after")
+    def _refuse_unreadable_certificates(self) -> Self:
+        try:
+            self.client_options()
+        except OSError as error:  # ssl.SSLError among them
+            raise ValueError(f"the certificates cannot be read: {error.strerror}") from error
+        return self
 
     def client_options(self) -> dict[str, Any]:
         """Give the keyword arguments that every aiokafka client takes."""

@@ -118,7 +118,7 @@ class TopicReader:
         consumer = self._new_consumer()
         # Without a group, a subscription assigns every partition, those to come included.
         consumer.subscribe([self._topic])
-        async with started(consumer):
+        async with started(consumer, patient=True):
             ends = await self._seek(consumer)
             await self._mark_caught_up(consumer, ends)
             patience = _Patience(consumer, self._quiet_s)

@@ -20,21 +20,32 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 Readiness = Callable[[], Mapping[str, bool]]
-"""Names each condition for taking work, and whether it holds now. Ready when all do."""
+"""Names each condition for taking work, and whether it holds now. Ready when all do.
+
+Only what is the process's own belongs here: that it is still starting, or has no room. What all
+processes share (the broker, a database) is a dependency: were it a condition, all would leave their
+load balancer at once, and nobody would be left to say what is wrong.
+"""
+
+
+def no_dependencies() -> Mapping[str, bool]:
+    """Give the dependencies of a service that names none."""
+    return {}
 
 
 class ReadinessCollector(Collector):
-    """Each condition for taking work, asked for when somebody scrapes."""
+    """Each condition and each dependency, asked for when somebody scrapes."""
 
-    def __init__(self, readiness: Readiness) -> None:
+    def __init__(self, readiness: Readiness, dependencies: Readiness) -> None:
         self._readiness = readiness
+        self._dependencies = dependencies
 
     def collect(self) -> Iterator[Metric]:
-        """Give 1 for each condition that holds now, and 0 for the others."""
+        """Give 1 for each that holds now, and 0 for the others."""
         ready = GaugeMetricFamily(
-            "pneumo_ready", "Whether a condition for taking work holds.", labels=["check"]
+            "pneumo_ready", "Whether a condition or dependency holds.", labels=["check"]
         )
-        for check, holds in self._readiness().items():
+        for check, holds in {**self._dependencies(), **self._readiness()}.items():
             ready.add_metric([check], holds)
         yield ready
 
@@ -45,10 +56,13 @@ class Health:
     `metrics` exports readiness and the process's memory, CPU and files from then on: once each.
     """
 
-    def __init__(self, readiness: Readiness, metrics: CollectorRegistry) -> None:
+    def __init__(
+        self, readiness: Readiness, metrics: CollectorRegistry, dependencies: Readiness
+    ) -> None:
         self._readiness = readiness
+        self._dependencies = dependencies
         self._metrics = metrics
-        metrics.register(ReadinessCollector(readiness))
+        metrics.register(ReadinessCollector(readiness, dependencies))
         ProcessCollector(registry=metrics)
 
     async def live(self, _: Request) -> JSONResponse:
@@ -56,10 +70,18 @@ class Health:
         return JSONResponse({"status": "alive"})
 
     async def ready(self, _: Request) -> JSONResponse:
-        """Answer /health/ready: 200, or 503 with the conditions that do not hold."""
+        """Answer /health/ready: 200, or 503 with the conditions that do not hold.
+
+        dependencies: what the service needs of others, and whether it was there at the last look;
+        it decides nothing.
+        """
         checks = dict(self._readiness())
         ok = all(checks.values())
-        body = {"status": "ready" if ok else "not_ready", "checks": checks}
+        body = {
+            "status": "ready" if ok else "not_ready",
+            "checks": checks,
+            "dependencies": dict(self._dependencies()),
+        }
         return JSONResponse(body, status_code=200 if ok else 503)
 
     async def scrape(self, request: Request) -> Response:
@@ -68,9 +90,11 @@ class Health:
         return Response(encode(self._metrics), headers={"Content-Type": content_type})
 
 
-def new_health_app(readiness: Readiness, metrics: CollectorRegistry) -> Starlette:
+def new_health_app(
+    readiness: Readiness, metrics: CollectorRegistry, dependencies: Readiness = no_dependencies
+) -> Starlette:
     """Make the HTTP side of a service that has no API."""
-    health = Health(readiness, metrics)
+    health = Health(readiness, metrics, dependencies)
     return Starlette(
         routes=[
             Route("/health/live", health.live),

@@ -3,15 +3,17 @@
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
 
-from shared.observability.health import Health, Readiness
+from shared.observability.health import Health, Readiness, no_dependencies
 
 
-def new_health_router(readiness: Readiness, metrics: CollectorRegistry) -> APIRouter:
+def new_health_router(
+    readiness: Readiness, metrics: CollectorRegistry, dependencies: Readiness = no_dependencies
+) -> APIRouter:
     """Serve /health/live (the loop turns), /health/ready (200 or 503) and /metrics.
 
     `metrics` exports readiness and the process's memory, CPU and files from then on: once each.
     """
-    health = Health(readiness, metrics)
+    health = Health(readiness, metrics, dependencies)
     router = APIRouter(tags=["operations"])
     router.add_api_route("/health/live", health.live)
     router.add_api_route(

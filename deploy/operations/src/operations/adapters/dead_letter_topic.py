@@ -50,16 +50,12 @@ class KafkaDeadLetters:
 
     async def delete_before(self, offsets: Mapping[int, int]) -> None:
         """Delete the front of each partition. Raises TopicUnreadableError."""
-        admin = AIOKafkaAdminClient(**self._settings.client_options())
+        records = {
+            TopicPartition(self._topic, number): RecordsToDelete(before_offset=offset)
+            for number, offset in offsets.items()
+        }
         try:
-            await admin.start()
-            await admin.delete_records(
-                {
-                    TopicPartition(self._topic, number): RecordsToDelete(before_offset=offset)
-                    for number, offset in offsets.items()
-                }
-            )
+            async with started(AIOKafkaAdminClient(**self._settings.client_options())) as admin:
+                await admin.delete_records(records)
         except KafkaError as error:
             raise TopicUnreadableError(f"{self._topic}: {error!r}") from error
-        finally:
-            await admin.close()

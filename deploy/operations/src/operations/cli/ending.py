@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -46,7 +47,7 @@ def one_sentence(settings: KafkaSettings) -> Iterator[None]:
         raise fail(str(error)) from error
     except RecordRefusedError as error:
         raise fail(f"Kafka refuses the record: {error}") from error
-    except (TopicUnreadableError, BrokerUnavailableError, OSError) as error:
+    except (TopicUnreadableError, BrokerUnavailableError, KafkaError, OSError) as error:
         raise fail(f"cannot reach Kafka at {settings.bootstrap_servers}: {error}") from error
 
 

@@ -62,8 +62,10 @@ class KafkaGroupLag:
             try:
                 async with asyncio.timeout(self._timeout_s):
                     await self._look()
-            except (KafkaError, TimeoutError):
-                pass  # the probe says so
+            except (KafkaError, TimeoutError, AttributeError):
+                # The probe says so. AttributeError: aiokafka looks an error code up where this
+                # answer has none.
+                pass
             await asyncio.sleep(self._interval_s)
 
     async def _look(self) -> None:

@@ -71,7 +71,7 @@ def new_open_inference_health_router(
 
     @router.get("/v2/health/ready", responses=_NOT_READY)
     async def ready() -> Response:
-        """Tell whether the model can be asked: stricter than /health/ready, a worker has it."""
+        """Tell whether the model can be asked now: the broker answers, and a worker has it."""
         holds = all(readiness().values()) and served.current() is not None and served.is_ready()
         return json_response({"ready": holds}, 200 if holds else 503)
 

@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from gateway.settings import Settings
 from shared.control_client import ControlClient, new_control_client
-from shared.kafka.clients import new_consumer, new_producer, started
+from shared.kafka.clients import new_consumer, new_producer, started, stop_client
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,37 +25,33 @@ class Clients:
     groups: AIOKafkaAdminClient
     control: ControlClient
 
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """Connect to Kafka, however long it is away, and stay so for the length of the block."""
+        async with AsyncExitStack() as stack:
+            for client in (self.requests, self.uploads, self.lookout, self.groups):
+                await stack.enter_async_context(started(client, patient=True))
+            yield
+
 
 @asynccontextmanager
 async def open_clients(settings: Settings) -> AsyncIterator[Clients]:
-    """Connect to Kafka; of the registry nothing is asked yet, it may be down.
-
-    Raises aiokafka.errors.KafkaError if the broker cannot be reached.
-    """
-    async with AsyncExitStack() as stack:
-        enter = stack.enter_async_context
-        yield Clients(
-            requests=await enter(started(new_producer(settings.kafka, client_id=settings.id))),
-            uploads=await enter(
-                started(new_producer(settings.kafka, client_id=f"{settings.id}-uploads"))
+    """Make the clients; nothing is asked yet, neither of Kafka nor of the registry."""
+    async with new_control_client(
+        settings.registry_url, timeout_s=settings.registry_timeout_s
+    ) as control:
+        clients = Clients(
+            requests=new_producer(settings.kafka, client_id=settings.id),
+            uploads=new_producer(settings.kafka, client_id=f"{settings.id}-uploads"),
+            lookout=new_consumer(settings.kafka, client_id=f"{settings.id}-probe"),
+            groups=AIOKafkaAdminClient(
+                **settings.kafka.client_options(), client_id=f"{settings.id}-groups"
             ),
-            lookout=await enter(
-                started(new_consumer(settings.kafka, client_id=f"{settings.id}-probe"))
-            ),
-            groups=await enter(_new_admin(settings)),
-            control=await enter(
-                new_control_client(settings.registry_url, timeout_s=settings.registry_timeout_s)
-            ),
+            control=control,
         )
-
-
-@asynccontextmanager
-async def _new_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(
-        **settings.kafka.client_options(), client_id=f"{settings.id}-groups"
-    )
-    try:
-        await admin.start()
-        yield admin
-    finally:
-        await admin.close()
+        try:
+            yield clients
+        finally:
+            # Of those that were never connected: what is closed already is left alone.
+            for client in (clients.requests, clients.uploads, clients.lookout, clients.groups):
+                await stop_client(client)

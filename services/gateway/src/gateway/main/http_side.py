@@ -64,7 +64,7 @@ def new_routes(
     watched = Watched(
         count_predictions=lambda: parts.predictions.predictions,
         broker_reachable=lambda: parts.probe.reachable,
-        readiness=parts.readiness,
+        readiness=parts.health,
         load=parts.predictions.report,
         lags=parts.lag.lags.items,
         problems=problems.newest_first,
@@ -81,7 +81,7 @@ def new_routes(
         new_outcomes_router(parts.predictions),
         *_new_open_inference_routers(settings, parts, clock, timer),
         new_status_router(parts.cluster, clock, watched, model_name=settings.model_name),
-        new_health_router(parts.readiness, metrics_registry),
+        new_health_router(parts.readiness, metrics_registry, parts.dependencies),
         *new_control_routers(settings, parts.control, parts.cluster, clock),
     )
 
@@ -101,6 +101,6 @@ def _new_open_inference_routers(
     )
     return (
         new_open_inference_router(parts.predictions, limits, timer, served),
-        new_open_inference_health_router(served, parts.readiness),
+        new_open_inference_health_router(served, parts.health),
         new_open_inference_models_router(served, parts.control.current),
     )

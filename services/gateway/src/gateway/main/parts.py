@@ -29,6 +29,16 @@ class Parts:
     tracer: Tracer | None
 
     def readiness(self) -> dict[str, bool]:
-        """Name what must hold for taking predictions; the registry is not among it."""
-        topics = all(reader.caught_up.is_set() for reader in self.readers)
-        return {"broker": self.probe.reachable, "topics": topics}
+        """Name what must hold for serving: that every topic was read up to its end once."""
+        return {"topics": all(reader.caught_up.is_set() for reader in self.readers)}
+
+    def dependencies(self) -> dict[str, bool]:
+        """Name what predictions need of others; without it they are refused, and all else goes on.
+
+        The registry is not among it.
+        """
+        return {"broker": self.probe.reachable}
+
+    def health(self) -> dict[str, bool]:
+        """Name all that must hold for taking predictions now."""
+        return self.dependencies() | self.readiness()

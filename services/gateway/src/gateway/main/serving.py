@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from gateway.adapters.broker_probe import KafkaProbe
 from gateway.adapters.dicom_processes import open_decoders
-from gateway.main.clients import open_clients
+from gateway.main.clients import Clients, open_clients
 from gateway.main.control_plane import new_control_plane, new_labelled_images
 from gateway.main.data_plane import (
     new_decoder_limits,
@@ -28,7 +28,7 @@ from gateway.subscribers.cluster import ClusterView
 from shared.clock import Clock, SystemClock
 from shared.http.connections import new_connections
 from shared.observability.logs import configure_logs
-from shared.observability.process import run_service
+from shared.observability.process import read_settings, run_service
 from shared.observability.serving import serve
 from shared.observability.tracing import open_tracing
 from shared.observability.watchdog import watched_loop
@@ -36,10 +36,11 @@ from shared.observability.watchdog import watched_loop
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A gateway whose parts are made and connected."""
+    """A gateway whose parts are made; `run` connects them."""
 
     app: ASGIApp
     parts: Parts
+    clients: Clients
 
     @property
     def service(self) -> PredictionService:
@@ -54,11 +55,11 @@ class Gateway:
     @property
     def ready(self) -> bool:
         """The broker answers and every topic has been read up to its end."""
-        return all(self.parts.readiness().values())
+        return all(self.parts.health().values())
 
     async def run(self) -> None:
-        """Follow the topics and the registry until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
+        """Connect to Kafka, then follow the topics and the registry, until cancelled."""
+        async with self.clients.connected(), asyncio.TaskGroup() as tasks:
             tasks.create_task(self.parts.probe.run())
             tasks.create_task(self.parts.lag.run())
             tasks.create_task(self.parts.control.follow(self.parts.cluster.note_ended))
@@ -68,7 +69,7 @@ class Gateway:
 
 @asynccontextmanager
 async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Gateway]:
-    """Connect to Kafka and make a gateway; leaves by closing everything in reverse order."""
+    """Make a gateway; leaves by closing everything in reverse order."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -88,7 +89,7 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncItera
         readers = new_readers(settings, predictions, control, cluster)
         lag = new_group_lag(settings, clients, predictions)
         parts = Parts(predictions, control, cluster, probe, lag, decoders, readers, tracer)
-        yield Gateway(new_http_side(settings, parts, clock), parts)
+        yield Gateway(new_http_side(settings, parts, clock), parts, clients)
 
 
 async def serve_gateway(settings: Settings, stop: asyncio.Event) -> None:
@@ -108,7 +109,7 @@ async def serve_gateway(settings: Settings, stop: asyncio.Event) -> None:
 
 def run(*, insecure: bool = False) -> None:
     """Run as a process, from the environment, until SIGINT or SIGTERM."""
-    settings = Settings(insecure=True) if insecure else Settings()
+    settings = read_settings(Settings, **({"insecure": True} if insecure else {}))
     refuse_unsafe_start(settings)
     configure_logs(settings.id, level=settings.log_level)
     run_service(lambda stop: serve_gateway(settings, stop))

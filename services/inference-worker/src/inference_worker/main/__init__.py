@@ -36,11 +36,11 @@ from shared.contracts.topics import (
 )
 from shared.http.browser_guard import BrowserGuard
 from shared.http.browser_policy import new_browser_policy
-from shared.kafka.clients import new_consumer, new_producer, started
+from shared.kafka.clients import new_consumer, new_producer, stop_client
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.topic_reader import StartAt, TopicReader
 from shared.observability.logs import configure_logs
-from shared.observability.process import run_service
+from shared.observability.process import read_settings, run_service
 from shared.observability.serving import serve
 from shared.observability.tracing import open_tracing
 from shared.observability.watchdog import end_process, watched_loop
@@ -86,7 +86,7 @@ async def build(
     loader: EngineLoader | None = None,
     bundles: BundleSource | None = None,
 ) -> AsyncIterator[Worker]:
-    """Connect to Kafka and make a worker; leaves by closing everything in reverse order."""
+    """Make a worker; leaves by closing everything in reverse order."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(
@@ -95,13 +95,10 @@ async def build(
         compute = await stack.enter_async_context(watched_compute(settings.attempt_timeout_s))
         loading = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
         registry = await stack.enter_async_context(new_registry_client(settings.registry_url))
-        producer = await stack.enter_async_context(
-            started(
-                new_producer(
-                    settings.kafka, client_id=settings.id, max_record_bytes=MAX_DEAD_LETTER_BYTES
-                )
-            )
+        producer = new_producer(
+            settings.kafka, client_id=settings.id, max_record_bytes=MAX_DEAD_LETTER_BYTES
         )
+        stack.push_async_callback(stop_client, producer)  # of one that never ran
         publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
         metrics_registry = CollectorRegistry()
         metrics, health = WorkerMetrics(metrics_registry), ModelHealth(metrics_registry)
@@ -125,7 +122,9 @@ async def build(
         )
         reader = _new_models_reader(settings, models)
         intake = consuming.new_intake()
-        yield Worker(service, intake, models, reader, status, metrics_registry, compute.stuck)
+        yield Worker(
+            producer, service, intake, models, reader, status, metrics_registry, compute.stuck
+        )
 
 
 def _new_decoding(settings: Settings, loader: EngineLoader) -> tuple[Decode, EngineLoader]:
@@ -197,7 +196,7 @@ async def _serve(worker: Worker, settings: Settings, stop: asyncio.Event) -> Non
 
 def run() -> None:
     """Run as a process, from the environment, until SIGINT or SIGTERM."""
-    settings = Settings()
+    settings = read_settings(Settings)
     configure_logs(settings.id, level=settings.log_level)
     # The loop fetches the next batch while the compute thread wants to start on this one: it waits
     # for the interpreter's lock up to this long, 5 ms by default.

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
@@ -11,6 +12,7 @@ from inference_worker.service import InferenceService
 from inference_worker.subscribers.intake import Intake
 from inference_worker.subscribers.models import ModelFollower
 from inference_worker.subscribers.predictions import PredictionConsumer
+from shared.kafka.clients import started_unless
 from shared.kafka.topic_reader import TopicReader
 from shared.observability.health import new_health_app
 
@@ -19,8 +21,9 @@ _READY_POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker whose parts are made and connected; `run` sets it to work."""
+    """A worker whose parts are made; `run` connects them and sets them to work."""
 
+    producer: AIOKafkaProducer
     service: InferenceService
     intake: Intake
     models: ModelFollower
@@ -56,7 +59,12 @@ class Worker:
         return new_health_app(self.readiness, self.metrics_registry)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop`. Nothing is consumed before a model is loaded."""
+        """Serve until `stop`, once Kafka is there. Nothing is consumed before a model is loaded."""
+        async with started_unless(stop, self.producer) as is_started:
+            if is_started:
+                await self._work(stop)
+
+    async def _work(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             aside = [
                 tasks.create_task(self.models_reader.run()),

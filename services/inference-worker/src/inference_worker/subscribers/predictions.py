@@ -23,7 +23,7 @@ from inference_worker.subscribers.progress import SelfCheck
 from inference_worker.subscribers.takeover import Takeover, survey
 from inference_worker.subscribers.waiting import Waiting
 from shared.clock import Clock
-from shared.kafka.clients import started
+from shared.kafka.clients import started_unless
 from shared.kafka.publisher import BrokerUnavailableError
 
 _log = structlog.get_logger(__name__)
@@ -102,7 +102,9 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         Raises StuckConsumerError, and whatever is a bug: the process must end then.
         """
         self._consumer.subscribe([self._topic], listener=self)
-        async with started(self._consumer):
+        async with started_unless(stop, self._consumer) as is_started:
+            if not is_started:
+                return
             try:
                 await self._work_until(stop)
                 self._stopping = True

@@ -47,6 +47,7 @@ def new_app(
     services: Services,
     *,
     readiness: Readiness,
+    dependencies: Readiness,
     metrics: CollectorRegistry,
     max_artifact_bytes: int,
     new_id: Callable[[], str],
@@ -60,7 +61,7 @@ def new_app(
     problems.install(app)
     models, jobs, dataset = services.models, services.jobs, services.dataset
     for router in (
-        new_health_router(readiness, metrics),
+        new_health_router(readiness, metrics, dependencies),
         # Before those with a variable in the place of its last word.
         new_insights_router(services.dataset_insights, services.model_insights, problems),
         new_models_router(models, problems),

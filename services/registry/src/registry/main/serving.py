@@ -96,6 +96,7 @@ async def build(
         app = new_app(
             services,
             readiness=probe.checks,
+            dependencies=probe.dependencies,
             metrics=metrics,
             max_artifact_bytes=settings.max_artifact_bytes,
             new_id=ids,

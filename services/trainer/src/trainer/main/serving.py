@@ -9,7 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from fastapi import FastAPI
+from faststream.kafka import KafkaBroker
 from prometheus_client import CollectorRegistry
 
 from shared.clock import Clock, SystemClock
@@ -18,9 +21,10 @@ from shared.contracts.topics import TRAIN_COMMANDS, TRAIN_EVENTS
 from shared.control_client import new_control_client
 from shared.http.browser_policy import new_browser_policy
 from shared.kafka.brokers import new_broker
-from shared.kafka.clients import new_producer, started
+from shared.kafka.clients import new_producer, started, stop_client
 from shared.kafka.publisher import KafkaPublisher
 from shared.observability.health import Readiness
+from shared.observability.process import make_folder
 from shared.observability.serving import serve
 from shared.registry_client import new_registry_client
 from trainer.adapters.broker_watch import BrokerWatch
@@ -39,15 +43,39 @@ from trainer.subscribers.commands import Commands
 
 _SYSTEM_CLOCK = SystemClock()
 _log = structlog.get_logger(__name__)
+_AGAIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Trainer:
-    """A trainer whose parts are made and connected; `run` sets it to work."""
+    """A trainer whose parts are made; `run` connects them and sets them to work."""
 
     app: FastAPI
     readiness: Readiness
     runner: JobRunner
+    producer: AIOKafkaProducer
+    broker: KafkaBroker
+    watch: BrokerWatch
+
+    async def run(self) -> None:
+        """Connect to Kafka, however long it is away, then work until cancelled."""
+        async with started(self.producer, patient=True):
+            watching = asyncio.create_task(self.watch.run())
+            try:
+                await self._subscribe()
+                await self.runner.run()
+            finally:
+                watching.cancel()
+                await self.broker.stop()
+
+    async def _subscribe(self) -> None:
+        while True:
+            try:
+                return await self.broker.start()
+            except KafkaError as error:
+                _log.warning("not subscribed yet", error=type(error).__name__, again_in_s=_AGAIN_S)
+            await self.broker.stop()
+            await asyncio.sleep(_AGAIN_S)
 
 
 @asynccontextmanager
@@ -58,18 +86,15 @@ async def build(
     events: JobEvents | None = None,
     processes: Processes | None = None,
 ) -> AsyncIterator[Trainer]:
-    """Connect and consume; leaving closes in reverse order.
-
-    Raises aiokafka.errors.KafkaError if the broker cannot be reached.
-    """
+    """Make a trainer; leaving closes in reverse order."""
     prefix = settings.kafka.topic_prefix
     metrics = CollectorRegistry()
     # What the training process is told are whole paths.
     cache = settings.cache_dir.absolute()
+    make_folder(cache)
     async with AsyncExitStack() as stack:
-        producer = await stack.enter_async_context(
-            started(new_producer(settings.kafka, client_id=settings.id))
-        )
+        producer = new_producer(settings.kafka, client_id=settings.id)
+        stack.push_async_callback(stop_client, producer)  # of one that never ran
         publisher = KafkaPublisher(producer, timeout_s=settings.publish_timeout_s)
         registry = await stack.enter_async_context(new_registry_client(settings.registry_url))
         control = await stack.enter_async_context(new_control_client(settings.registry_url))
@@ -90,15 +115,16 @@ async def build(
         watch = BrokerWatch(broker, interval_s=settings.broker_check_s)
 
         def readiness() -> dict[str, bool]:
-            """Ready when the broker answers and the group gave this process its partition."""
-            return {"broker": watch.is_connected, "partitions": commands.is_assigned}
+            """Ready when the group gave this process its partition."""
+            return {"partitions": commands.is_assigned}
 
-        await stack.enter_async_context(broker)
-        await broker.start()
-        watching = asyncio.create_task(watch.run())
-        stack.callback(watching.cancel)
+        def dependencies() -> dict[str, bool]:
+            """Tell whether the broker answers."""
+            return {"broker": watch.is_connected}
+
         browsers = new_browser_policy(settings.http.allowed_hosts)
-        yield Trainer(new_app(readiness, metrics, browsers), readiness, runner)
+        app = new_app(readiness, metrics, dependencies, browsers)
+        yield Trainer(app, readiness, runner, producer, broker, watch)
 
 
 def _terms(settings: Settings, cache: Path) -> Terms:
@@ -114,12 +140,9 @@ def _terms(settings: Settings, cache: Path) -> Terms:
 
 
 async def serve_trainer(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set; a job under way is left to be taken again.
-
-    Raises aiokafka.errors.KafkaError if it cannot start.
-    """
+    """Serve until `stop` is set; a job under way is left to be taken again."""
     async with build(settings) as trainer, asyncio.TaskGroup() as tasks:
-        working = tasks.create_task(trainer.runner.run())
+        working = tasks.create_task(trainer.run())
         _log.info("trainer serves", host=settings.host, port=settings.port)
         await serve(trainer.app, host=settings.host, port=settings.port, stop=stop)
         working.cancel()
