@@ -151,6 +151,6 @@ def test_what_is_no_uuid7_has_no_time(text):
 
 
 def test_topics_are_declared_once_and_hold_an_image():
-    assert len({spec.name for spec in ALL_TOPICS}) == len(ALL_TOPICS) == 9
+    assert len({spec.name for spec in ALL_TOPICS}) == len(ALL_TOPICS) == 10
     assert int(PREDICT_REQUESTS.config["max.message.bytes"]) > 8 * 1024 * 1024
     assert PREDICT_REQUESTS.prefixed("t.").name == "t.predict.requests"
