@@ -114,9 +114,9 @@ def audit(seen: Seen, window: Window) -> Report:
     What has none is pending until its deadline and the grace have passed, and lost from then on.
     """
     # A request's own record is the better witness: when it was accepted, and that it is there.
-    known = [*reversed(seen.accepted)]
-    known.sort(key=lambda one: not one.is_entry)
-    accepted = {one.id: one for one in known if one.at_ms >= window.since_ms}
+    of_window = [one for one in reversed(seen.accepted) if one.at_ms >= window.since_ms]
+    accepted = {one.id: one for one in of_window if one.is_entry}
+    accepted |= {one.id: one for one in of_window if not one.is_entry}
     repeats = _sort_out([one for one in seen.told if one.id in accepted])
     open_ = [one for one in accepted.values() if one.id not in repeats.first]
     lost = tuple(one.id for one in open_ if _is_due(one, window))
