@@ -124,7 +124,7 @@ def test_of_rules_records_are_asked_for_whole_and_alerts_by_their_selectors():
         by_name.setdefault(each.panel, []).append(each.query)
     assert len(by_name["pneumo:freshness:ok"]) == 1
     assert by_name["StuckConsumer"] == [
-        'pneumo_consumer_lag{group="inference-worker"}',
+        'pneumo_consumer_lag{group=~".*inference-worker"}',
         "pneumo_batch_size_count{}",
         "pneumo_model_loaded{}",
         'pneumo_rejected_total{reason="broker"}',

@@ -73,7 +73,7 @@ def upload(kafka_settings):
 async def serving(settings, clock):
     async with build(settings, clock=clock) as app:
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://registry") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             yield http
 
 

@@ -52,7 +52,7 @@ def registry(tmp_path: Path) -> Running:
             open_uploads=uploads.open,
         ) as app:
             transport = httpx.ASGITransport(app=app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://registry") as http:
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
                 yield http
 
     return run

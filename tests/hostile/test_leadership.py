@@ -199,7 +199,7 @@ async def test_a_leader_that_was_frozen_sends_no_event_that_it_still_held(tmp_pa
         broker.confirms.set()
         transport = httpx.ASGITransport(app=app)
         async with (
-            httpx.AsyncClient(transport=transport, base_url="http://registry") as http,
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as http,
             asyncio.timeout(60),
         ):
             while "pneumo_registry_leader 0.0" not in (await http.get("/metrics")).text:

@@ -51,7 +51,7 @@ async def _apps(kafka_settings, folder):
 
 async def _names_of(app):
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         answer = await client.get("/metrics")
     assert answer.status_code == 200
     return {
