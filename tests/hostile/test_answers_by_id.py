@@ -38,7 +38,9 @@ async def gateway(kafka, **changes):
             while not built.ready:
                 await asyncio.sleep(0.05)
         transport = httpx.ASGITransport(built.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as http:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", timeout=60
+        ) as http:
             http.gateway = built
             yield http
         following.cancel()

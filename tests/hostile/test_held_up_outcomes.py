@@ -6,6 +6,7 @@ import pytest
 
 from gateway.core.admission import Limits
 from gateway.core.outcome_cache import OutcomeCache
+from gateway.core.owners import PartitionLag
 from gateway.service.outcomes import OutcomeFinder
 from gateway.service.predictions import PredictionService
 from gateway.subscribers.results import on_result
@@ -22,7 +23,7 @@ def test_outcomes_that_come_late_do_not_count_as_work_done_now(age_ms, left):
     service = PredictionService(
         None, None, OutcomeFinder(None, None, clock, cache), None, clock, Limits(9, 9)
     )
-    service.looked(10, service.mark())
+    service.looked([PartitionLag(0, "worker-0", 0, 10)], service.mark())
     receive = on_result(service.settle)
     ids = [new_id() for _ in range(4)]
     for id_ in ids:

@@ -37,7 +37,9 @@ async def gateway(kafka):
             while not built.ready:
                 await asyncio.sleep(0.05)
         transport = httpx.ASGITransport(built.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as http:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", timeout=60
+        ) as http:
             yield http
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
