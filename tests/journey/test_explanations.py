@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from shared.bundle_files import read_manifest
+from shared.int8_support import int8_options
 from shared.preprocessing import preprocess
 
 pytestmark = pytest.mark.kafka
@@ -29,7 +30,7 @@ _LYING = 6
 @pytest.fixture(scope="module")
 def ask_graph():
     """The bundle's graph in OpenVINO's own defaults, but in float: calibrated logits of a PNG."""
-    options = {"INFERENCE_PRECISION_HINT": "f32"}
+    options = {"INFERENCE_PRECISION_HINT": "f32"} | int8_options()
     request = ov.Core().compile_model(BUNDLE / "model.xml", "CPU", options).create_infer_request()
     calibration = MANIFEST.calibration
 
