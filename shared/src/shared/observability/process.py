@@ -1,6 +1,7 @@
 """The life of a service process: run until asked to stop, then leave cleanly."""
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,8 @@ from shared.observability.logs import log_loop_trouble
 
 PRIVATE_UMASK = 0o077
 """Whatever a service writes, images among it, is for its own user alone."""
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -35,13 +38,18 @@ def read_settings(kind: type[S], **values: Any) -> S:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that the service may write to. Raises CannotStartError."""
+    """Make a folder that the service may write to. Raises CannotStartError.
+
+    A full disk is not an error here: it may have room again, and what lies there is readable.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.touch()
         probe.unlink(missing_ok=True)
     except OSError as error:
+        if error.errno in _NO_ROOM:
+            return
         raise CannotStartError(f"The folder {folder} cannot be used: {error.strerror}.") from error
 
 
