@@ -25,6 +25,8 @@ def _client(settings: Settings) -> Client:
 
 def main() -> None:
     """Show the page that was chosen."""
+    # Before the navigation, which else has the browser ask a font server for the page's icon.
+    st.set_page_config(page_icon=str(_ICON), layout="wide", menu_items={"About": ABOUT})
     settings = Settings()
     client = _client(settings)
 
@@ -44,9 +46,7 @@ def main() -> None:
         page("Status", "monitor_heart", status.show),
     ]
     chosen = st.navigation(pages, position="top")
-    st.set_page_config(
-        f"{chosen.title} · PneumoStream", str(_ICON), layout="wide", menu_items={"About": ABOUT}
-    )
+    st.set_page_config(f"{chosen.title} · PneumoStream")
     disclaimer()
     with boundary(client, "This page"):
         chosen.run()
