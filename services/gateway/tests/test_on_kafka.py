@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 import pytest
@@ -300,8 +300,11 @@ async def test_status_tells_of_workers_and_model(kafka_settings):
 async def test_a_gateway_closes_in_time_while_its_broker_is_frozen(restartable_broker):
     settings = KafkaSettings(bootstrap_servers=restartable_broker.bootstrap_servers)
     await create_topics(settings)
-    gateway = build(Settings(kafka=settings, publish_timeout_s=0.5))
-    built = await gateway.__aenter__()
+    gateway = AsyncExitStack()
+    built = await gateway.enter_async_context(
+        build(Settings(kafka=settings, publish_timeout_s=0.5))
+    )
+    await gateway.enter_async_context(built.clients.connected())
     probing = asyncio.create_task(built.probe.run())
     async with asyncio.timeout(20):
         while not built.probe.reachable:
@@ -317,6 +320,6 @@ async def test_a_gateway_closes_in_time_while_its_broker_is_frozen(restartable_b
         assert refused.code is ErrorCode.BROKER_UNAVAILABLE
         probing.cancel()
         async with asyncio.timeout(3 * STOP_TIMEOUT_S):
-            await gateway.__aexit__(None, None, None)
+            await gateway.aclose()
     finally:
         restartable_broker.resume()

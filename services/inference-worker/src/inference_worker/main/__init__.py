@@ -183,8 +183,12 @@ async def serve_worker(settings: Settings, stop: asyncio.Event) -> None:
     Python would wait for it.
     """
     stuck = asyncio.Event()
+    loader = _new_loader(settings)  # imports for seconds: before the loop is watched
     try:
-        async with watched_loop(settings.loop_stuck_after_s), build(settings) as worker:
+        async with (
+            watched_loop(settings.loop_stuck_after_s),
+            build(settings, loader=loader) as worker,
+        ):
             stuck = worker.stuck
             await _serve(worker, settings, stop)
     finally:
