@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from embedded.kafka.process import RestartableBroker
 from registry.adapters.kafka_uploads import GROUP, new_open_uploads
@@ -20,7 +20,7 @@ from registry.ports import UploadRecord
 from registry.settings import Settings
 from shared.contracts.topics import ALL_TOPICS, UPLOADS_LABELLED
 from shared.kafka.admin import create_topics
-from shared.kafka.clients import new_producer, started
+from shared.kafka.clients import new_consumer, new_producer, started
 from shared.kafka.publisher import BrokerUnavailableError
 from shared.kafka.settings import KafkaSettings
 from shared.testing.bundles import sha256_hex
@@ -53,7 +53,7 @@ async def _send(kafka: KafkaSettings, *records: UploadRecord) -> None:
 
 async def _settled(kafka: KafkaSettings, count: int) -> None:
     """Return once the group has committed `count` records."""
-    consumer = AIOKafkaConsumer(**kafka.client_options(), group_id=f"{kafka.topic_prefix}{GROUP}")
+    consumer = new_consumer(kafka, client_id="test", group_id=f"{kafka.topic_prefix}{GROUP}")
     topic = f"{kafka.topic_prefix}{UPLOADS_LABELLED.name}"
     partitions = [TopicPartition(topic, n) for n in range(UPLOADS_LABELLED.partitions)]
     consumer.assign(partitions)

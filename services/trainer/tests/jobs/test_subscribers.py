@@ -102,11 +102,20 @@ async def test_what_cannot_be_read_is_passed_by_and_committed(
     assert await committed(kafka_settings) == 4
 
 
+async def _seen_broker(client: httpx.AsyncClient) -> httpx.Response:
+    while True:
+        ready = await client.get("/health/ready")
+        if ready.json()["dependencies"]["broker"]:
+            return ready
+        await asyncio.sleep(0.05)
+
+
 async def test_it_is_ready_once_it_has_its_partition(running: Callable[[], Any]) -> None:
     async with running() as (trainer, _):
         transport = httpx.ASGITransport(trainer.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            ready = await client.get("/health/ready")
+            async with asyncio.timeout(30):
+                ready = await _seen_broker(client)
             live = await client.get("/health/live")
     assert ready.json() == {
         "status": "ready",
