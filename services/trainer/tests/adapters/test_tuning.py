@@ -12,6 +12,8 @@ import pytest
 from shared.insights.curves import curves_of
 from trainer.adapters.checkpoint_file import CheckpointFile
 
+pytestmark = pytest.mark.timeout(600)  # the fixture trains twice
+
 PROGRAM = Path(__file__).with_name("tune.py")
 
 
