@@ -35,7 +35,7 @@ def predictions(url):
 def rows_of(file):
     if file.suffix == ".jsonl":
         return [json.loads(line) for line in file.read_text().splitlines()]
-    with file.open(newline="") as lines:
+    with file.open(newline="", encoding="utf-8-sig") as lines:
         return list(csv.DictReader(lines))
 
 
@@ -65,7 +65,7 @@ def test_an_interrupted_bulk_goes_on_and_neither_repeats_nor_loses_an_image(
 
     code, _, err = pneumo(*line, "--resume")
     assert code == 0, err
-    assert f"{done} of them known before" in err
+    assert f"{done} of them from before" in err
     rows = rows_of(out)
     assert sorted(row["file"] for row in rows) == sorted(map(str, folder.iterdir()))
     assert all(
