@@ -42,7 +42,7 @@ class Kubectl:
             yield
         finally:
             if is_ours:
-                self.run("delete", "namespace", name, "--wait=false")
+                self.run("delete", "namespace", name)
 
 
 def namespace_of(overlay: Path) -> str:
