@@ -163,6 +163,11 @@ def plain(distribution: str) -> str:
     return distribution.lower().replace("_", "-")
 
 
+def locked_in(file: Path) -> set[str]:
+    names = re.findall(r"^([\w.-]+)", file.read_text(), re.MULTILINE)
+    return {plain(name) for name in names}
+
+
 def imported(folder: Path):
     """Yield each module's path and the first word of all it cannot be loaded without."""
     for path in folder.glob("src/**/*.py"):
@@ -178,8 +183,7 @@ def imported(folder: Path):
 @pytest.mark.parametrize("build", [b for b in BUILDS if "FOLDER" in b.values[0]["args"]])
 def test_an_image_has_every_package_that_its_code_imports(build):
     folders = [ROOT / build["args"]["FOLDER"], ROOT / build["args"].get("LIBRARY", "shared")]
-    text = (folders[0] / "requirements.txt").read_text()
-    locked = {plain(name) for name in re.findall(r"^([\w.-]+)", text, re.MULTILINE)}
+    locked = locked_in(folders[0] / "requirements.txt")
     own = {path.name for folder in folders for path in (folder / "src").iterdir()}
     named = importlib.metadata.packages_distributions()
     missing = set()
@@ -189,3 +193,36 @@ def test_an_image_has_every_package_that_its_code_imports(build):
         if not {plain(name) for name in named.get(module, ())} & locked:
             missing.add(f"{path.relative_to(ROOT)}: {module}")
     assert missing == set()
+
+
+# Imports every module of a package, where the modules that are named cannot be found.
+AS_IN_THE_IMAGE = """
+import importlib, pkgutil, sys
+
+package, lacking = sys.argv[1], set(sys.argv[2:])
+
+class Image:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in lacking:
+            raise ModuleNotFoundError(f"the image has no {name}", name=name)
+
+sys.meta_path.insert(0, Image())
+importlib.import_module(package)
+for module in pkgutil.walk_packages(sys.modules[package].__path__, f"{package}."):
+    if not module.name.endswith(("__main__", "ui.app", "migrations.env")):  # they run at once
+        importlib.import_module(module.name)
+"""
+
+
+@pytest.mark.parametrize("build", [b for b in BUILDS if "FOLDER" in b.values[0]["args"]])
+def test_an_image_has_every_package_that_its_imports_import(build):
+    folders = [ROOT / build["args"]["FOLDER"], ROOT / build["args"].get("LIBRARY", "shared")]
+    locked = locked_in(folders[0] / "requirements.txt")
+    own = {path.name for folder in folders for path in (folder / "src").iterdir()}
+    named = importlib.metadata.packages_distributions()
+    lacking = {
+        module for module, names in named.items() if not {plain(name) for name in names} & locked
+    }
+    command = [sys.executable, "-c", AS_IN_THE_IMAGE, build["args"]["PACKAGE"], *(lacking - own)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
