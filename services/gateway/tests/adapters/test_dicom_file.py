@@ -107,7 +107,7 @@ def test_a_window_is_taken_beside_a_voi_lut_of_no_use():
     assert rendered(file).warnings == ()
 
 
-def test_a_narrow_window_that_holds_a_tenth_of_the_pixels_is_applied():
+def test_a_narrow_window_that_holds_a_quarter_of_the_pixels_is_applied():
     file = dicom({"WindowCenter": 2048, "WindowWidth": 1500})
     assert rendered(file).warnings == ()
     assert np.isin((0, 255), levels(file)).all()

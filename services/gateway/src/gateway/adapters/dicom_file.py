@@ -157,6 +157,8 @@ def _decode(dataset: pydicom.Dataset) -> Stored:
     stored = pixel_array(dataset, raw=True, decoding_plugin=kind)
     if stored.shape != (dataset.Rows, dataset.Columns) or stored.dtype.itemsize * 8 not in _BITS:
         raise undecodable("Its pixel data do not fit its dimensions.")
+    # Big endian values stay so in pydicom: taken by their bits, they would be other values.
+    stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     unsigned = np.dtype(f"u{stored.dtype.itemsize}")
     return np.ascontiguousarray(stored).view(unsigned)
 

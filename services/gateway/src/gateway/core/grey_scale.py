@@ -17,7 +17,7 @@ Values = NDArray[np.float64]
 TAIL = 0.001
 """Share of pixels at each end that may be clipped where the file has no window."""
 
-MIN_INSIDE = 0.1
+MIN_INSIDE = 0.25
 """Share of pixels that must lie within a window; with fewer it is one for other values."""
 
 
