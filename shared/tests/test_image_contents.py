@@ -186,12 +186,18 @@ def test_an_orientation_written_as_text_is_applied():
     assert np.abs(decode_grey(data, SIZE_PX) - expected).max() <= 1
 
 
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"optimize": True}])
+@pytest.mark.parametrize("options", [{}, {"quality": 95}, {"optimize": True}])
 def test_a_jpeg_that_lacks_its_end_marker_alone_is_whole(options):
     jpeg = encoded(radiograph(), "JPEG", **options)
     assert (decode_grey(jpeg[:-2], SIZE_PX) == decode_grey(jpeg, SIZE_PX)).all()
     with pytest.raises(ImageError, match="damaged or cut short"):
         decode_grey(jpeg[:-20], SIZE_PX)
+
+
+def test_a_progressive_jpeg_that_ends_between_two_scans_is_cut_short():
+    jpeg = encoded(radiograph(), "JPEG", progressive=True)
+    with pytest.raises(ImageError, match="damaged or cut short"):
+        decode_grey(jpeg[: jpeg.rindex(b"\xff\xda")], SIZE_PX)
 
 
 def test_samples_that_are_not_taken_are_not_called_cut_short():

@@ -110,7 +110,8 @@ def _decoded(data: bytes, header: ImageHeader, size_px: int) -> Grey | ImageErro
 
 def _decode(data: bytes, header: ImageHeader, size_px: int) -> Grey:
     image = None if header.is_plain else _open(data, header)
-    grey = _decode_jpeg(data, size_px) if image is None or _is_plain_jpeg(image) else None
+    is_plain = image is None or _is_plain_jpeg(image)
+    grey = _decode_jpeg(data, size_px, header) if is_plain else None
     if grey is None:
         return _squash(_to_grey(image or _open(data, header), size_px), size_px)
     return grey if grey.shape == (size_px, size_px) else _squash(Image.fromarray(grey), size_px)
@@ -161,9 +162,10 @@ def _is_plain_jpeg(image: Image.Image) -> bool:
     return image.format == "JPEG" and image.mode in ("L", "RGB") and upright
 
 
-def _decode_jpeg(data: bytes, size_px: int) -> Grey | None:
-    if not data.endswith(_JPEG_END):
+def _decode_jpeg(data: bytes, size_px: int, header: ImageHeader) -> Grey | None:
+    if not (header.is_progressive or data.endswith(_JPEG_END)):
         # Pixels that lack nothing but the end marker decode without a warning once it is there.
+        # Progressive ones do so as well where whole scans are missing.
         data += _JPEG_END
     try:
         decoded: Grey = simplejpeg.decode_jpeg(
