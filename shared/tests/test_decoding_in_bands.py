@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from shared import preprocessing
+from shared.deep_grey import new_deep_scale
 from shared.preprocessing import decode_grey
 
 SIZE_PX = 32
@@ -37,10 +38,9 @@ def decoded_whole(data: bytes) -> np.ndarray:
         image.draft("L", (SIZE_PX, SIZE_PX))
     image = ImageOps.exif_transpose(image)
     if image.mode in SIXTEEN_BIT:
-        scaled = np.asarray(image, dtype=np.float32) / 257.0
-        image = Image.fromarray(np.clip(scaled + 0.5, 0, 255).astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
+        image = new_deep_scale([image], is_inverse=False).to_grey(image)
+    rgba = image.convert("RGBA")
+    if rgba.getextrema()[3] != (0, 0):
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)
     image = image.convert("L")
     if image.size != (SIZE_PX, SIZE_PX):

@@ -17,6 +17,8 @@ _TEXTS: Mapping[str, str] = {
     "burned_in_annotation": "The DICOM file says that text is burned into the image.",
     "no_window": "The DICOM file has no usable display window; "
     "grey levels were spread over the whole range of the image.",
+    "for_processing": "The DICOM file is marked FOR PROCESSING: raw detector values, "
+    "which do not look like a radiograph for display.",
 }
 _MINOR = frozenset(("close_call", "explanation_unavailable", "view_unknown", "no_window"))
 

@@ -79,6 +79,7 @@ BAD = {
     "empty": (form(b""), 400, "empty_file"),
     "cut": (form(GOOD[:900]), 422, "undecodable"),
     "too many pixels": (form(new_png((10_000, 6_000), mode="1")), 413, "too_many_pixels"),
+    "one grey level": (form(new_png((64, 64), mode="1")), 422, "undecodable"),
     "too few pixels": (form(new_png((8, 300))), 422, "too_few_pixels"),
     "too large an image": (form(b"\xff\xd8\xff" + b"x" * (MIB // 2)), 413, "too_large"),
     "too large a body": (form(b"x" * (2 * MIB)), 413, "too_large"),

@@ -4,17 +4,18 @@ The manifest records its name and constants; goldens in every bundle catch a dri
 """
 
 import io
-import struct
 import warnings
 from collections.abc import Iterator
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from shared.contracts.bundle import PreprocessingSpec
 from shared.contracts.errors import ErrorCode
+from shared.deep_grey import DEEP_MODES, new_deep_scale
 from shared.free_memory import return_free_memory
 from shared.image_headers import (
     MAX_PIXELS,
@@ -22,6 +23,7 @@ from shared.image_headers import (
     ImageHeader,
     read_header,
 )
+from shared.image_reasons import DECODER_ERRORS, find_reason
 
 __all__ = [
     "MAX_PIXELS",
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 _EXIF_ORIENTATION = 0x0112
+_EXIF = b"Exif\0\0"
 _UPRIGHT = 1
 _ON_ITS_SIDE = range(5, 9)
 _TURNS = {
@@ -48,7 +51,8 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I")
+_TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+_JPEG_END = b"\xff\xd9"
 _BAND_PIXELS = 1 << 20
 """Pixels converted at once: what conversion adds to a decoded image's memory is a few MB."""
 _LARGE_BYTES = 16 * 1024 * 1024
@@ -82,7 +86,8 @@ def decode_grey(data: bytes, size_px: int) -> Grey:
     """Decode an encoded image to grey and squash it to uint8 [size_px, size_px].
 
     Orientation from EXIF is applied; of an animation the first frame counts; 16-bit images are
-    scaled to 8 bits; large JPEGs are scaled while decoding (DCT scaling, never below size_px).
+    scaled to 8 bits, see `deep_grey`; an alpha channel that is 0 everywhere is ignored; large
+    JPEGs are scaled while decoding (DCT scaling, never below size_px).
     Peak memory is that of the pixels as stored, MAX_DECODED_BYTES at most, and one byte per pixel.
     Raises ImageError, see `read_header`.
     """
@@ -99,13 +104,14 @@ def decode_grey(data: bytes, size_px: int) -> Grey:
 def _decoded(data: bytes, header: ImageHeader, size_px: int) -> Grey | ImageError:
     try:
         return _decode(data, header, size_px)
-    except (OSError, SyntaxError, ValueError, struct.error, EOFError, TypeError):
-        return ImageError(ErrorCode.UNDECODABLE, "The image is damaged or cut short.")
+    except DECODER_ERRORS as error:
+        return find_reason(error)
 
 
 def _decode(data: bytes, header: ImageHeader, size_px: int) -> Grey:
     image = None if header.is_plain else _open(data, header)
-    grey = _decode_jpeg(data, size_px) if image is None or _is_plain_jpeg(image) else None
+    is_plain = image is None or _is_plain_jpeg(image)
+    grey = _decode_jpeg(data, size_px, header) if is_plain else None
     if grey is None:
         return _squash(_to_grey(image or _open(data, header), size_px), size_px)
     return grey if grey.shape == (size_px, size_px) else _squash(Image.fromarray(grey), size_px)
@@ -113,24 +119,42 @@ def _decode(data: bytes, header: ImageHeader, size_px: int) -> Grey:
 
 def _open(data: bytes, header: ImageHeader) -> Image.Image:
     """Have Pillow read a header whose structure is known to be within bounds."""
+    pixels = header.pixel_data(data)
     try:
-        with warnings.catch_warnings():
-            # Our own limit speaks before, with a code a client can act on.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(header.pixel_data(data)), formats=(header.format,))
-    except UnidentifiedImageError as error:
-        raise ImageError(ErrorCode.UNDECODABLE, "The image header is damaged.") from error
-    except (OSError, SyntaxError, ValueError, struct.error, TypeError) as error:
-        raise ImageError(ErrorCode.UNDECODABLE, "The image header is damaged.") from error
+        image = _opened(pixels, header.format)
+    except DECODER_ERRORS as error:
+        if header.format != "JPEG" or _EXIF not in pixels:
+            raise find_reason(error) from error
+        # Pillow reads the resolution from EXIF at once; broken EXIF must not cost the pixels.
+        image = _opened_without_exif(pixels)
     if sorted(image.size) != sorted((header.width, header.height)):
         # Two readers of one header that do not agree: nothing that was checked holds.
         raise ImageError(ErrorCode.UNDECODABLE, "The image header is damaged.")
     return image
 
 
+def _opened(pixels: bytes, format_: str) -> Image.Image:
+    with warnings.catch_warnings():
+        # Our own limit speaks before, with a code a client can act on.
+        warnings.simplefilter("ignore")
+        return Image.open(io.BytesIO(pixels), formats=(format_,))
+
+
+def _opened_without_exif(pixels: bytes) -> Image.Image:
+    try:
+        return _opened(pixels.replace(_EXIF, bytes(len(_EXIF))), "JPEG")
+    except DECODER_ERRORS as error:
+        raise find_reason(error) from error
+
+
 def _orientation(image: Image.Image) -> int:
-    orientation: int = image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT)
-    return orientation
+    """Return EXIF's orientation, also where it is written as text; upright if it is unreadable."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return int(image.getexif().get(_EXIF_ORIENTATION, _UPRIGHT))
+    except Exception:  # noqa: BLE001  Pillow raises anything for broken EXIF; the pixels are whole
+        return _UPRIGHT
 
 
 def _is_plain_jpeg(image: Image.Image) -> bool:
@@ -138,7 +162,11 @@ def _is_plain_jpeg(image: Image.Image) -> bool:
     return image.format == "JPEG" and image.mode in ("L", "RGB") and upright
 
 
-def _decode_jpeg(data: bytes, size_px: int) -> Grey | None:
+def _decode_jpeg(data: bytes, size_px: int, header: ImageHeader) -> Grey | None:
+    if not (header.is_progressive or data.endswith(_JPEG_END)):
+        # Pixels that lack nothing but the end marker decode without a warning once it is there.
+        # Progressive ones do so as well where whole scans are missing.
+        data += _JPEG_END
     try:
         decoded: Grey = simplejpeg.decode_jpeg(
             data, colorspace="GRAY", min_height=size_px, min_width=size_px, strict=True
@@ -165,24 +193,43 @@ def _to_grey(image: Image.Image, size_px: int) -> Image.Image:
 
 
 def _grey_bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    if image.mode in DEEP_MODES:
+        bands = (band for _, band in _bands(image))
+        scale = new_deep_scale(bands, is_inverse=_is_white_zero(image))
+        yield from ((top, scale.to_grey(band)) for top, band in _bands(image))
+        return
+    has_alpha = _has_alpha(image)
+    is_seen = has_alpha and any(_is_seen(band) for _, band in _bands(image))
+    for top, band in _bands(image):
+        coloured = band.convert("RGBA") if has_alpha else band
+        yield top, (_on_black(coloured) if is_seen else coloured).convert("L")
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
     rows = max(1, _BAND_PIXELS // image.width)
     for top in range(0, image.height, rows):
         bottom = min(image.height, top + rows)
-        yield top, _grey_band(image.crop((0, top, image.width, bottom)))
+        yield top, image.crop((0, top, image.width, bottom))
 
 
-def _grey_band(image: Image.Image) -> Image.Image:
-    if image.mode in _SIXTEEN_BIT_MODES:
-        scaled = np.asarray(image, dtype=np.float32) / 257.0
-        return Image.fromarray(np.clip(scaled + 0.5, 0, 255).astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = _on_black(image)
-    return image.convert("L")
+def _is_white_zero(image: Image.Image) -> bool:
+    """Return whether a deep TIFF is stored negative: Pillow turns round only those of 8 bits."""
+    if not isinstance(image, TiffImageFile):
+        return False
+    return bool(image.tag_v2.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO)
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+
+
+def _is_seen(image: Image.Image) -> bool:
+    """Return whether any pixel is not wholly transparent. Writers that have no alpha leave it 0."""
+    return image.convert("RGBA").getchannel("A").getextrema() != (0, 0)
 
 
 def _on_black(image: Image.Image) -> Image.Image:
-    rgba = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)
+    return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
 
 
 def _squash(image: Image.Image, size_px: int) -> Grey:

@@ -9,6 +9,7 @@ from gateway.core.grey_scale import (
     Rescale,
     Shape,
     Window,
+    choose_window,
     is_usable,
     level_table,
 )
@@ -78,3 +79,18 @@ def test_a_picture_of_one_value_or_none_is_black(counts):
 )
 def test_a_width_of_nothing_is_no_window(window, usable):
     assert is_usable(window) is usable
+
+
+def test_the_first_window_that_holds_a_quarter_of_the_pixels_is_chosen():
+    counts = np.where((ALL >= 1000) & (ALL < 2000), 10, 0)
+    # Background and saturation: most of the pixels, and outside of every good window.
+    counts[[0, 4095]] = 100_000
+    eight_bits, narrow, lookup = Window(128, 256), Window(1100, 520), Lookup(0, np.arange(256.0))
+
+    def chosen(*windows, **scale):
+        return choose_window(windows, ALL, counts, GreyScale(**scale)).window
+
+    assert chosen(lookup, eight_bits, narrow) is narrow
+    assert chosen(lookup, eight_bits) is None
+    assert chosen(Window(-900, 520), modality=Rescale(1, -2000)) == Window(-900, 520)
+    assert chosen(eight_bits, padding=(1000, 4095)) == eight_bits

@@ -167,7 +167,15 @@ def _header(walk: _Walk) -> ImageHeader:
     add_span(walk.spans, at, len(data))
     is_plain = count != _CMYK and not walk.turning_bytes
     spans = () if len(walk.spans) == 1 else tuple(walk.spans)
-    return ImageHeader("JPEG", frame.width, frame.height, decoded_bytes, is_plain, spans)
+    return ImageHeader(
+        "JPEG",
+        frame.width,
+        frame.height,
+        decoded_bytes,
+        is_plain=is_plain,
+        is_progressive=frame.is_progressive,
+        spans=spans,
+    )
 
 
 def _output_bytes(frame: Frame) -> int:

@@ -38,6 +38,7 @@ class ImageHeader:
     format: Pillow's name. width, height: pixels as stored, before EXIF's orientation.
     decoded_bytes: memory that a decoder needs for the pixels at most.
     is_plain: whether it is a grey or colour JPEG without EXIF or XMP, which may turn it.
+    is_progressive: whether it is a JPEG whose scans refine one another.
     spans: the parts of the file that say something of its pixels; empty: all of it.
     """
 
@@ -46,6 +47,7 @@ class ImageHeader:
     height: int
     decoded_bytes: int
     is_plain: bool = False
+    is_progressive: bool = False
     spans: tuple[Span, ...] = ()
 
     def pixel_data(self, data: bytes) -> bytes:

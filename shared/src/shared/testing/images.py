@@ -9,9 +9,10 @@ from PIL import Image, ImageEnhance
 
 
 def new_png(size_px: tuple[int, int], *, mode: str = "L") -> bytes:
-    """A black PNG, width × height; mode as in Pillow: "1" packs many pixels into few bytes."""
+    """A PNG, width × height: a ramp in mode L, else black; "1" packs many pixels into few bytes."""
     buffer = io.BytesIO()
-    Image.new(mode, size_px).save(buffer, "PNG")
+    image = Image.linear_gradient("L").resize(size_px) if mode == "L" else Image.new(mode, size_px)
+    image.save(buffer, "PNG")
     return buffer.getvalue()
 
 

@@ -13,15 +13,12 @@ from math import ceil
 from typing import BinaryIO
 
 from gateway.adapters.dicom_frames import READY, REQUEST, Reply, encode_reply
+from gateway.adapters.dicom_reasons import find_fault
 from gateway.core.dicom import Rendered
-from gateway.core.faults import Fault
-from gateway.ports import FaultError
-from shared.contracts.errors import ErrorCode
 
 Render = Callable[[bytes], Rendered]
 
 _MAX_OPEN_FILES = 64
-_DAMAGED = Fault(ErrorCode.UNDECODABLE, "The DICOM file is damaged or cut short.")
 
 
 def serve(render: Render, *, cpu_s: float) -> None:
@@ -50,10 +47,8 @@ def bound(memory_bytes: int) -> None:
 def _answer(render: Render, content: bytes) -> Reply:
     try:
         return render(content)
-    except FaultError as error:
-        return error.fault
-    except Exception:  # noqa: BLE001  the boundary around one file; pydicom may raise anything
-        return _DAMAGED
+    except Exception as error:  # noqa: BLE001  the boundary around one file; pydicom may raise anything
+        return find_fault(error)
 
 
 def _allow(cpu_s: float) -> None:

@@ -3,7 +3,6 @@
 import io
 import math
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,17 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, ExplicitVRBigEndian, JPEGExtended12Bit, RLELossless
 
+from gateway.adapters.dicom_elements import (
+    complete,
+    read_about,
+    read_number,
+    read_number_or_nan,
+    read_padding,
+    read_whole,
+    undecodable,
+)
 from gateway.adapters.dicom_jpeg import decode_jpeg_12_bit
-from gateway.core.dicom import About, Rendered, find_warnings
+from gateway.core.dicom import Rendered, find_warnings
 from gateway.core.faults import Fault
 from gateway.core.grey_scale import (
     GreyScale,
@@ -24,6 +32,7 @@ from gateway.core.grey_scale import (
     Rescale,
     Shape,
     Window,
+    choose_window,
     is_usable,
     level_table,
 )
@@ -60,32 +69,35 @@ def render(content: bytes, *, max_pixels: int) -> Rendered:
         is_signed = dataset.PixelRepresentation == 1
         pixels = _decode(dataset)
         scale = _grey_scale(dataset, is_signed=is_signed)
-    levels = _levels(pixels, scale, is_signed=is_signed)
-    return Rendered(_png(levels), find_warnings(_about(dataset), has_window=bool(scale.window)))
+        windows = _windows(dataset)
+        about = read_about(dataset)
+    stored, counts = _counted(pixels, is_signed=is_signed)
+    scale = choose_window(windows, stored, counts, scale)
+    levels = _levels(pixels, level_table(stored, counts, scale))
+    return Rendered(_png(levels), find_warnings(about, has_window=scale.window is not None))
 
 
 def _read(content: bytes) -> pydicom.Dataset:
     try:
         return pydicom.dcmread(io.BytesIO(content))
     except InvalidDicomError as error:
-        raise _fault(ErrorCode.UNDECODABLE, "The file does not begin as DICOM does.") from error
+        raise undecodable("The file does not begin as DICOM does.") from error
 
 
 def _refuse_others(dataset: pydicom.Dataset, max_pixels: int) -> None:
     """Return if it is one grey picture of a kind that is decoded here. Raises FaultError."""
     if "PixelData" not in dataset:
         raise _without_pixels(dataset)
-    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    complete(dataset)
+    syntax = dataset.file_meta.TransferSyntaxUID
     bits, pixels = dataset.BitsAllocated, dataset.Rows * dataset.Columns
-    if syntax is None:
-        raise _fault(ErrorCode.UNDECODABLE, "The file does not name its transfer syntax.")
     if pixels > max_pixels:
         limit = f"The image has more than {max_pixels // 1_000_000} megapixels."
         raise _fault(ErrorCode.TOO_MANY_PIXELS, limit)
     is_grey = dataset.PhotometricInterpretation in _GREY and dataset.SamplesPerPixel == 1
     for holds, detail in (
         (
-            int(dataset.get("NumberOfFrames") or 1) == 1,
+            _frame_count(dataset) == 1,
             "It has more than one frame; send a single radiograph.",
         ),
         (is_grey, "Its pixels are in colour; a radiograph is MONOCHROME1 or MONOCHROME2."),
@@ -93,15 +105,29 @@ def _refuse_others(dataset: pydicom.Dataset, max_pixels: int) -> None:
             bits in _BITS and _MIN_BITS_STORED <= dataset.BitsStored <= bits,
             "A pixel has 8 to 16 bits stored, in 8 or 16 allocated.",
         ),
+        (
+            syntax.is_encapsulated or dataset.HighBit < dataset.BitsStored,
+            f"HighBit {dataset.HighBit} does not fit BitsStored {dataset.BitsStored}.",
+        ),
         (_is_decodable(syntax), f"Its transfer syntax is not taken: {_named(syntax)}."),
     ):
         if not holds:
             raise _unsupported(detail)
 
 
+def _frame_count(dataset: pydicom.Dataset) -> int:
+    """Return the frames that the file names or, where it names none, those it has pixels for."""
+    named = read_whole(dataset, "NumberOfFrames")
+    if named or dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        return named or 1
+    frame_bytes = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel
+    frame_bytes *= -(-dataset.BitsAllocated // 8)
+    return max(1, len(dataset.PixelData) // int(frame_bytes))
+
+
 def _without_pixels(dataset: pydicom.Dataset) -> FaultError:
     if "Rows" in dataset:
-        return _fault(ErrorCode.UNDECODABLE, "Its pixel data are missing, or cut short.")
+        return undecodable("Its pixel data are missing, or cut short.")
     return _unsupported(f"It holds no picture: {_named(dataset.get('SOPClassUID'))}.")
 
 
@@ -130,12 +156,15 @@ def _decode(dataset: pydicom.Dataset) -> Stored:
     kind = "pydicom" if syntax == RLELossless else plugin
     stored = pixel_array(dataset, raw=True, decoding_plugin=kind)
     if stored.shape != (dataset.Rows, dataset.Columns) or stored.dtype.itemsize * 8 not in _BITS:
-        raise _fault(ErrorCode.UNDECODABLE, "Its pixel data do not fit its dimensions.")
+        raise undecodable("Its pixel data do not fit its dimensions.")
+    # Big endian values stay so in pydicom: taken by their bits, they would be other values.
+    stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     unsigned = np.dtype(f"u{stored.dtype.itemsize}")
     return np.ascontiguousarray(stored).view(unsigned)
 
 
-def _levels(pixels: Stored, scale: GreyScale, *, is_signed: bool) -> NDArray[np.uint8]:
+def _counted(pixels: Stored, *, is_signed: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give every possible stored value, by its bits, and how many pixels have it."""
     possible = 1 << (8 * pixels.dtype.itemsize)
     stored = np.arange(possible, dtype=np.int64)
     if is_signed:
@@ -144,8 +173,12 @@ def _levels(pixels: Stored, scale: GreyScale, *, is_signed: bool) -> NDArray[np.
     rows = max(1, _TOGETHER // pixels.shape[1])
     for start in range(0, len(pixels), rows):
         counts += np.bincount(pixels[start : start + rows].ravel(), minlength=possible)
-    table = level_table(stored, counts, scale)
+    return stored, counts
+
+
+def _levels(pixels: Stored, table: NDArray[np.uint8]) -> NDArray[np.uint8]:
     levels = np.empty(pixels.shape, np.uint8)
+    rows = max(1, _TOGETHER // pixels.shape[1])
     for start in range(0, len(pixels), rows):
         levels[start : start + rows] = table[pixels[start : start + rows]]
     return levels
@@ -169,34 +202,32 @@ def _grey_scale(dataset: pydicom.Dataset, *, is_signed: bool) -> GreyScale:
     is_inverse = dataset.PhotometricInterpretation == "MONOCHROME1" or shape == "INVERSE"
     return GreyScale(
         modality=_modality(dataset, is_signed=is_signed),
-        window=_window(dataset),
         is_inverse=is_inverse,
-        padding=_padding(dataset, is_signed=is_signed),
+        padding=read_padding(dataset, is_signed=is_signed),
     )
 
 
 def _modality(dataset: pydicom.Dataset, *, is_signed: bool) -> Rescale | Lookup:
     if table := dataset.get("ModalityLUTSequence"):
         return _lookup(table[0], is_signed=is_signed)
-    slope = _number(dataset.get("RescaleSlope"), 1.0)
-    intercept = _number(dataset.get("RescaleIntercept"), 0.0)
-    if not (math.isfinite(slope) and math.isfinite(intercept) and slope):
-        raise _fault(ErrorCode.UNDECODABLE, "Its rescaling is no number.")
-    return Rescale(slope, intercept)
+    slope = read_number(dataset, "RescaleSlope", 1.0)
+    if not slope:
+        raise undecodable("RescaleSlope is 0.")
+    return Rescale(slope, read_number(dataset, "RescaleIntercept", 0.0))
 
 
-def _window(dataset: pydicom.Dataset) -> Window | Lookup | None:
+def _windows(dataset: pydicom.Dataset) -> tuple[Window | Lookup, ...]:
+    """Give what can be a window, in the order of preference."""
+    found: list[Window | Lookup] = []
     if table := dataset.get("VOILUTSequence"):
         # What goes in is signed where the modality's values are (C.11.2.1.1): they may be.
-        return _lookup(table[0], is_signed=dataset.PixelRepresentation == 1)
-    centre, width = dataset.get("WindowCenter"), dataset.get("WindowWidth")
-    if centre is None or width is None:
-        return None
+        found.append(_lookup(table[0], is_signed=dataset.PixelRepresentation == 1))
     said = dataset.get("VOILUTFunction") or Shape.LINEAR.value
     shape = Shape(said) if said in tuple(Shape) else Shape.LINEAR
     # Of several, the first: the one that the maker of the file shows first.
-    window = Window(_number(centre, math.nan), _number(width, math.nan), shape)
-    return window if is_usable(window) else None
+    centre = read_number_or_nan(dataset, "WindowCenter")
+    window = Window(centre, read_number_or_nan(dataset, "WindowWidth"), shape)
+    return (*found, window) if is_usable(window) else tuple(found)
 
 
 def _lookup(table: pydicom.Dataset, *, is_signed: bool) -> Lookup:
@@ -211,40 +242,6 @@ def _lookup(table: pydicom.Dataset, *, is_signed: bool) -> Lookup:
     if is_signed and first >= 1 << 15:
         first -= 1 << 16
     return Lookup(float(first), values.astype(np.float64))
-
-
-def _padding(dataset: pydicom.Dataset, *, is_signed: bool) -> tuple[int, int] | None:
-    value = dataset.get("PixelPaddingValue")
-    if value is None:
-        return None
-    limit = dataset.get("PixelPaddingRangeLimit")
-    bits = dataset.BitsAllocated
-    ends = [_stored(int(end), bits, is_signed=is_signed) for end in (value, limit or value)]
-    return min(ends), max(ends)
-
-
-def _stored(value: int, bits: int, *, is_signed: bool) -> int:
-    # Written as US where it should be SS, and the other way round: the bits count.
-    value &= (1 << bits) - 1
-    return value - (1 << bits) if is_signed and value >> (bits - 1) else value
-
-
-def _about(dataset: pydicom.Dataset) -> About:
-    return About(
-        modality=_word(dataset.get("Modality")),
-        view=_word(dataset.get("ViewPosition")),
-        body_part=_word(dataset.get("BodyPartExamined")),
-        burned_in=_word(dataset.get("BurnedInAnnotation")),
-    )
-
-
-def _word(value: object) -> str | None:
-    return str(value).strip().upper() or None if value is not None else None
-
-
-def _number(value: Any, default: float) -> float:
-    first = value[0] if isinstance(value, Sequence) and not isinstance(value, str) else value
-    return default if first is None else float(first)
 
 
 def _unsupported(detail: str) -> FaultError:

@@ -19,6 +19,7 @@ class Warned(StrEnum):
     BODY_PART_NOT_CHEST = "body_part_not_chest"
     BURNED_IN_ANNOTATION = "burned_in_annotation"
     NO_WINDOW = "no_window"
+    FOR_PROCESSING = "for_processing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class About:
     view: str | None
     body_part: str | None
     burned_in: str | None
+    is_for_processing: bool = False
 
 
 _RADIOGRAPHY = frozenset(("CR", "DX"))
@@ -61,5 +63,6 @@ def find_warnings(about: About, *, has_window: bool) -> tuple[str, ...]:
         ),
         (Warned.BURNED_IN_ANNOTATION, about.burned_in == "YES"),
         (Warned.NO_WINDOW, not has_window),
+        (Warned.FOR_PROCESSING, about.is_for_processing),
     )
     return tuple(code.value for code, holds in found if holds)

@@ -4,7 +4,8 @@ A value's level depends on the value alone. So a table of every possible value i
 most, and the picture is looked up in it: the picture itself is never held as anything but bytes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -15,6 +16,9 @@ Values = NDArray[np.float64]
 
 TAIL = 0.001
 """Share of pixels at each end that may be clipped where the file has no window."""
+
+MIN_INSIDE = 0.25
+"""Share of pixels that must lie within a window; with fewer it is one for other values."""
 
 
 class Shape(StrEnum):
@@ -80,16 +84,51 @@ def is_usable(window: Window) -> bool:
     return bool(np.isfinite(window.centre) and np.isfinite(window.width) and window.width >= least)
 
 
+def choose_window(
+    windows: Sequence[Window | Lookup],
+    stored: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    scale: GreyScale,
+) -> GreyScale:
+    """Return the scale with the first window that is one for these values, or with none.
+
+    Files have windows for 8 bits beside 12, or those of CT: the image is white or black in them.
+    Padding, the least and the greatest value are not counted: background and saturation are
+    outside of good windows as well.
+    """
+    real = scale.modality.of(stored.astype(np.float64))
+    counted = np.where(_is_padding(stored, scale), 0, counts)
+    present = np.flatnonzero(counted)
+    if len(present):
+        counted[present[[0, -1]]] = 0
+    least = MIN_INSIDE * counted.sum()
+    for window in windows:
+        low, high = _ends(window)
+        if counted[(real >= low) & (real <= high)].sum() >= least:
+            return replace(scale, window=window)
+    return replace(scale, window=None)
+
+
+def _ends(window: Window | Lookup) -> tuple[float, float]:
+    if isinstance(window, Lookup):
+        return window.first, window.first + len(window.entries) - 1
+    return window.centre - window.width / 2, window.centre + window.width / 2
+
+
+def _is_padding(stored: NDArray[np.int64], scale: GreyScale) -> NDArray[np.bool_]:
+    if scale.padding is None:
+        return np.zeros(len(stored), dtype=bool)
+    low, high = scale.padding
+    return (stored >= low) & (stored <= high)
+
+
 def level_table(stored: NDArray[np.int64], counts: NDArray[np.int64], scale: GreyScale) -> Levels:
     """Give the level of each stored value: int [N] → uint8 [N], 0 is black.
 
     counts: how many pixels have it, int [N].
     """
     real = scale.modality.of(stored.astype(np.float64))
-    is_padding = np.zeros(len(stored), dtype=bool)
-    if scale.padding is not None:
-        low, high = scale.padding
-        is_padding = (stored >= low) & (stored <= high)
+    is_padding = _is_padding(stored, scale)
     grey = _spread(real, np.where(is_padding, 0, counts), scale.window)
     if scale.is_inverse:
         grey = 1.0 - grey

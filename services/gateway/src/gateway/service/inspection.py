@@ -15,6 +15,9 @@ from shared.preprocessing import ImageError, decode_grey
 MIN_SIDE_PX = 32
 """A smaller picture shows no lung."""
 
+MIN_GREY_LEVELS = 4
+"""Minimum distance of the darkest from the brightest level; less is a blank image."""
+
 _DECODED_PX = 224
 _CONTENT_TYPES = {name: f"image/{name.lower()}" for name in FORMATS}
 
@@ -56,6 +59,9 @@ def _inspect(content: bytes) -> Inspected | Fault:
     if min(header.width, header.height) < MIN_SIDE_PX:
         detail = f"The image has less than {MIN_SIDE_PX} pixels a side."
         return Fault(ErrorCode.TOO_FEW_PIXELS, detail)
-    decode_grey(content, _DECODED_PX)
+    grey = decode_grey(content, _DECODED_PX)
+    if int(grey.max()) - int(grey.min()) < MIN_GREY_LEVELS:
+        detail = "The image is blank: all its pixels have the same grey level."
+        return Fault(ErrorCode.UNDECODABLE, detail)
     content_type = _CONTENT_TYPES[header.format]
     return Inspected(content, hashlib.sha256(content).hexdigest(), content_type)
