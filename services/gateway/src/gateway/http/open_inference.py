@@ -13,7 +13,7 @@ from gateway.core.open_inference import InferBody, InferRequest, parse_infer
 from gateway.core.open_inference_answers import InferAnswer, format_infer
 from gateway.core.tensors import TensorError
 from gateway.http.answers import RETRY_SOON, location_of, refusal
-from gateway.http.bodies import bounded
+from gateway.http.bodies import bounded, content_encoding
 from gateway.http.door import preferences_of, refused_at_the_door, traceparent_of
 from gateway.http.limits import InferLimits
 from gateway.http.open_inference_models import ServedModel
@@ -131,7 +131,8 @@ class _RefusedError(Exception):
 async def _receive(
     service: PredictionService, request: Request, limits: InferLimits
 ) -> tuple[InferRequest, tuple[EncodedImage, ...], float]:
-    encoding, json_bytes = _encoding(request), _json_bytes(request)
+    encoding = content_encoding(request, ENCODINGS)
+    json_bytes = _json_bytes(request)
     wait_s = preferences_of(
         request.headers.get("prefer"),
         default_wait_s=limits.default_wait_s,
@@ -143,7 +144,9 @@ async def _receive(
         # Twice: as it came, and unpacked.
         with service.arriving(at_most=2 * limits.max_bytes) as take:
             body = bytearray()
-            async for chunk in bounded(request, limits.max_bytes, _too_large(limits)):
+            async for chunk in bounded(
+                request, limits.max_bytes, _too_large(limits), encodings=ENCODINGS
+            ):
                 take(len(chunk))
                 body += chunk
             data: bytes | Fault = bytes(body)
@@ -173,14 +176,6 @@ def _read(
 def _too_large(limits: InferLimits) -> ProblemError:
     detail = f"The body is larger than {limits.max_bytes // (1024 * 1024)} MiB."
     return ProblemError(ErrorCode.TOO_LARGE, detail)
-
-
-def _encoding(request: Request) -> str | None:
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"identity", *ENCODINGS}:
-        detail = f"Send the body as it is, or as {' or '.join(ENCODINGS)}."
-        raise ProblemError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail)
-    return encoding if encoding in ENCODINGS else None
 
 
 def _json_bytes(request: Request) -> int | None:
