@@ -1,11 +1,15 @@
 """Forms as clients write them: what is one request, and what is refused, on every route."""
 
+import base64
+import io
 from contextlib import asynccontextmanager, contextmanager
 from types import SimpleNamespace
 
 import httpx
 import pytest
+from PIL import Image, PngImagePlugin
 
+from gateway.core.dicom import Rendered
 from gateway.core.faults import Fault
 from gateway.http.app import new_app
 from gateway.http.limits import HttpLimits
@@ -61,13 +65,16 @@ class AnsweringService:
         return Answered(answer, 0.0)
 
 
-async def render(content, *, wait_s):
-    return Fault(ErrorCode.UNDECODABLE, "No DICOM here.")
+NO_DICOM = Fault(ErrorCode.UNDECODABLE, "No DICOM here.")
 
 
 @asynccontextmanager
-async def predicting():
+async def predicting(rendered=NO_DICOM):
     """Serve predictions without Kafka; `client.seen` is what was classified."""
+
+    async def render(content, *, wait_s):
+        return rendered
+
     service = AnsweringService()
     timer = AnswerTimer(lambda: 0.0, lambda *_: None)
     renderer = SimpleNamespace(render=render)
@@ -240,3 +247,51 @@ async def test_a_preamble_is_passed_over_up_to_a_limit(posting, path, before):
     else:
         assert (response.status_code, response.json()["code"]) == (400, "malformed_request")
         assert "boundary" in response.json()["detail"]
+
+
+DICOM = bytes(128) + b"DICM" + bytes(100)
+
+
+def a_rendering(size_px):
+    """Make what a decoder gives, with a name beside its pixels."""
+    named = PngImagePlugin.PngInfo()
+    named.add_text("PatientName", "SMITH^JOHN")
+    buffer = io.BytesIO()
+    grey = Image.linear_gradient("L").resize(size_px)
+    grey.save(buffer, "PNG", pnginfo=named, icc_profile=b"SMITH", dpi=(72, 72))
+    return Rendered(buffer.getvalue(), ("no_window",))
+
+
+def chunks_of(png):
+    kinds, at = [], 8
+    while at < len(png):
+        kinds.append(png[at + 4 : at + 8])
+        at += 12 + int.from_bytes(png[at : at + 4], "big")
+    return set(kinds)
+
+
+@pytest.mark.parametrize("path", PREDICTIONS)
+@pytest.mark.parametrize(
+    ("size_px", "shown_px"), [((1200, 2400), (256, 512)), ((40, 20), (40, 20))]
+)
+async def test_a_dicom_file_has_a_small_preview_of_pixels_alone(path, size_px, shown_px):
+    file = {"file": ("SMITH.dcm", DICOM, "application/dicom")}
+    async with predicting(a_rendering(size_px)) as client:
+        answer = (await client.post(path, files=file, params={"preview": "png"})).json()
+        without = (await client.post(path, files=file)).json()
+    preview = answer.pop("preview")
+    png = base64.b64decode(preview.pop("base64"))
+    assert preview == {"content_type": "image/png", "width": shown_px[0], "height": shown_px[1]}
+    shown = Image.open(io.BytesIO(png))
+    assert (shown.mode, shown.size) == ("L", shown_px)
+    assert chunks_of(png) == {b"IHDR", b"IDAT", b"IEND"}
+    assert answer == without
+
+
+@pytest.mark.parametrize("path", PREDICTIONS)
+async def test_only_dicom_files_have_previews_and_only_as_png(path):
+    async with predicting() as client:
+        image = await client.post(path, files={"file": GOOD}, params={"preview": "png"})
+        refused = await client.post(path, files={"file": GOOD}, params={"preview": "jpeg"})
+    assert "preview" not in image.json()
+    assert (refused.status_code, refused.json()["code"]) == (400, "malformed_request")

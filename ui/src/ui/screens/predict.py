@@ -8,7 +8,7 @@ from PIL.Image import Image
 from pneumo import Client, Prediction
 from ui.adapters.gateway import Picture, ask_all
 from ui.adapters.samples import find_samples
-from ui.core.explanations import overlay_of, place_of
+from ui.core.explanations import overlay_of, place_of, preview_of
 from ui.core.figures.prediction import probability_bars
 from ui.core.pictures import Unseen, as_jpeg, lay_over, read_picture
 from ui.core.predictions import (
@@ -189,7 +189,7 @@ def _numbers(answer: Prediction) -> list[Mapping[str, str]]:
 @st.fragment
 def _viewer(picture: Picture, answer: Prediction, *, explain: bool) -> None:
     """Lay the map over the picture; the slider runs this alone, and asks nobody."""
-    seen = _picture(picture)
+    seen = _picture(picture, answer)
     overlay = overlay_of(answer)
     shown: Image | Unseen = seen
     if overlay is not None:
@@ -212,11 +212,11 @@ def _viewer(picture: Picture, answer: Prediction, *, explain: bool) -> None:
         st.caption("This answer came without a heat map.")
 
 
-def _picture(picture: Picture) -> Image | Unseen:
-    """Give the decoded picture; the last one is kept, for the slider's sake."""
+def _picture(picture: Picture, answer: Prediction) -> Image | Unseen:
+    """Return the decoded image, of a DICOM file the gateway's preview; the last one is kept."""
     kept = st.session_state.get(_PICTURE)
     if kept is None or kept[0] != picture.key:
-        kept = (picture.key, read_picture(picture.body))
+        kept = (picture.key, read_picture(preview_of(answer) or picture.body))
         st.session_state[_PICTURE] = kept
     decoded: Image | Unseen = kept[1]
     return decoded

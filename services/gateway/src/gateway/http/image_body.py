@@ -26,13 +26,14 @@ _BARE = (b"application/octet-stream", MEDIA_TYPE.encode())
 class Upload:
     """filename: as the client says, for its own answer only; never a path, never logged.
 
-    warnings: what its file said, and its pixels do not.
+    warnings: what its file said, and its pixels do not. is_rendered: data was made of a DICOM file.
     """
 
     data: bytes
     content_type: str
     filename: str | None
     warnings: tuple[str, ...] = ()
+    is_rendered: bool = False
 
     @property
     def is_dicom(self) -> bool:
