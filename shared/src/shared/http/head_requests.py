@@ -30,4 +30,4 @@ class HeadRequests:
                 await send({"type": "http.response.body", "body": b""})
 
         # A copy: the server looks at the method of its own scope.
-        await self._app(scope | {"method": "GET"}, receive, send_head)
+        await self._app({**scope, "method": "GET"}, receive, send_head)

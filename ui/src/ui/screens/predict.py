@@ -25,8 +25,8 @@ from ui.parts.charts import chart, table
 from ui.parts.page import header, nothing_yet
 from ui.settings import Settings
 
-_MAX_IMAGE_MIB = 32
-"""Beyond what the gateway takes, so that its own words are seen; the browser refuses more."""
+_MAX_FILE_MIB = 64
+"""What the gateway takes of a DICOM file; the browser refuses more."""
 _MAX_FILES = 200
 _TABLE_ROWS = 12
 _TABLE_PX = 480
@@ -46,9 +46,9 @@ def show(client: Client, settings: Settings) -> None:
     """Show the page."""
     header("Predict", "Upload one radiograph, or many, and read the current model's answer.")
     st.file_uploader(
-        "Radiographs: JPEG, PNG, WebP, BMP, TIFF, GIF or DICOM",
+        "Radiographs: JPEG, PNG, WebP, BMP, TIFF or GIF up to 8 MiB, DICOM up to 64 MiB",
         accept_multiple_files=True,
-        max_upload_size=min(_MAX_IMAGE_MIB, settings.max_upload_mib),
+        max_upload_size=min(_MAX_FILE_MIB, settings.max_upload_mib),
         key=_uploader_key(),
         on_change=_keep_chosen_files,
     )

@@ -81,6 +81,8 @@ PROBLEM_SCHEMA = {
         },
         "detail": {"type": "string"},
         "id": {"type": "string", "description": "The prediction's id, once it has one."},
+        "accepted_count": {"type": "integer"},
+        "rejected_count": {"type": "integer"},
         "accepted": {"type": "array", "items": {"type": "object"}},
         "rejected": {"type": "array", "items": {"type": "object"}},
     },

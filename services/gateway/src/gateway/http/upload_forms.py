@@ -10,6 +10,7 @@ from starlette.requests import Request
 from gateway.core.faults import Fault
 from gateway.core.labelling import Labelling, read_labelling
 from gateway.core.uploads import Part, UploadForm, too_many_files
+from gateway.core.zip_entries import SIGNATURES
 from gateway.http.bodies import bounded
 from gateway.http.form_parser import FormParser
 from gateway.http.limits import UploadBodyLimits
@@ -29,6 +30,8 @@ TEXT_FIELDS: Mapping[str, str] = {
 """Each at most once in a request; what to send instead of a second."""
 ZIP_TYPES = ("application/zip", "application/x-zip-compressed")
 
+_UNKNOWN_TYPE = "application/octet-stream"
+_HEAD_BYTES = 4
 _MAX_OTHER_PARTS = 16
 _MAX_FIELD_BYTES = 1024
 _MAX_NAME_CHARS = 40
@@ -53,13 +56,12 @@ async def read_upload_form(request: Request, spool: Spool, limits: UploadBodyLim
                 return await _read_form(request, options.get(b"boundary", b""), spool, limits)
             if media_type in ZIP_TYPES:
                 return await _read_zip(request, spool, limits)
+            if media_type == _UNKNOWN_TYPE:
+                return await _read_zip(request, spool, limits, must_begin=SIGNATURES)
     except TimeoutError as error:
         detail = f"The body did not arrive within {limits.timeout_s:.0f} s."
         raise ProblemError(ErrorCode.REQUEST_TIMEOUT, detail) from error
-    raise ProblemError(
-        ErrorCode.UNSUPPORTED_MEDIA_TYPE,
-        "Send multipart/form-data with fields 'label' and 'files', or an application/zip body.",
-    )
+    raise _neither_form_nor_zip()
 
 
 @dataclass(slots=True)
@@ -150,13 +152,25 @@ def _finished(form: _Form) -> UploadForm:
     return UploadForm(tuple(form.parts), labelling)
 
 
-async def _read_zip(request: Request, spool: Spool, limits: UploadBodyLimits) -> UploadForm:
+async def _read_zip(
+    request: Request,
+    spool: Spool,
+    limits: UploadBodyLimits,
+    *,
+    must_begin: tuple[bytes, ...] = (),
+) -> UploadForm:
     size_bytes = 0
+    head = b""
     arrived = bytearray()
     async for chunk in bounded(request, limits.max_bytes, _too_large(limits)):
         arrived += chunk
         size_bytes += len(chunk)
+        head = (head + chunk[:_HEAD_BYTES])[:_HEAD_BYTES]
+        if must_begin and len(head) == _HEAD_BYTES and head not in must_begin:
+            raise _neither_form_nor_zip()
         await _spool(arrived, spool, at_least=_SPOOL_BYTES)
+    if must_begin and head not in must_begin:
+        raise _neither_form_nor_zip()
     await _spool(arrived, spool, at_least=1)
     return UploadForm((Part(None, 0, size_bytes, is_zip=True),), _from_query(request))
 
@@ -182,6 +196,13 @@ async def _spool(arrived: bytearray, spool: Spool, *, at_least: int) -> None:
     if len(arrived) >= at_least:
         await asyncio.to_thread(spool.append, bytes(arrived))
         arrived.clear()
+
+
+def _neither_form_nor_zip() -> ProblemError:
+    return ProblemError(
+        ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+        "Send multipart/form-data with fields 'label' and 'files', or an application/zip body.",
+    )
 
 
 def _too_large(limits: UploadBodyLimits) -> ProblemError:
