@@ -180,3 +180,18 @@ async def test_head_is_answered_as_get_is(run_gateway, registry):
             got, head = await client.get(path), await client.head(path)
             assert head.status_code == got.status_code, path
             assert head.content == b""
+
+
+async def test_the_root_leads_to_the_api_page_and_a_slash_too_many_is_named(run_gateway):
+    async with run_gateway() as client:
+        root = await client.get("/")
+        page = await client.get("/", follow_redirects=True)
+        refused = [
+            await client.post(f"{path}/", files={"file": new_jpeg()})
+            for path in ("/predict", "/v1/predictions", "/v1/jobs")
+        ]
+    assert (root.status_code, root.headers["location"]) == (307, "docs")
+    assert "swagger" in page.text
+    for answer in refused:
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert "/docs" in answer.json()["detail"]
