@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from types import SimpleNamespace
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
@@ -363,3 +364,15 @@ async def test_what_was_sent_is_named_beside_the_types_that_are_taken(posting, p
     assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
     assert OTHER_TYPES[content] in response.json()["detail"]
     assert "DICOM" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("IM000001", True), ("IM000001.dcm", False)])
+async def test_a_large_dicom_file_in_a_zip_is_told_that_its_name_decides(
+    controlling, registry, name, is_told
+):
+    content = DICOM + np.random.default_rng(0).bytes(MIB * 3 // 4)
+    archive = new_zip((f"NORMAL/{name}", content))
+    async with controlling(registry.url, max_upload_bytes=4 * MIB) as client:
+        refused = await client.post("/v1/uploads", content=archive, headers=BYTES)
+    assert (refused.json()["code"] == "too_large") == is_told
+    assert (".dcm" in refused.json()["detail"]) == is_told
