@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager, contextmanager
 from types import SimpleNamespace
 
 import httpx
-import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
@@ -19,7 +18,6 @@ from gateway.http.timing import AnswerTimer
 from gateway.service.predictions import Answered
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import ModelRef, Succeeded
-from shared.testing.archives import new_zip
 from shared.testing.images import new_jpeg
 
 GOOD, OTHER = new_jpeg(), new_jpeg(seed=1)
@@ -299,55 +297,6 @@ async def test_only_dicom_files_have_previews_and_only_as_png(path):
     assert (refused.status_code, refused.json()["code"]) == (400, "malformed_request")
 
 
-BYTES = {"Content-Type": "application/octet-stream"}
-
-
-@pytest.mark.parametrize("path", UPLOADS)
-async def test_a_zip_is_known_by_its_bytes_where_its_type_says_nothing(controlling, registry, path):
-    archive = new_zip(("NORMAL/a.jpeg", GOOD))
-
-    async def pieces():
-        for piece in (archive[:2], archive[2:9], archive[9:]):
-            yield piece
-
-    async with controlling(registry.url) as client:
-        taken = await client.post(path, content=archive, headers=BYTES)
-        in_pieces = await client.post(path, content=pieces(), headers=BYTES)
-        refused = [
-            await client.post(path, content=content, headers=BYTES)
-            for content in (GOOD, b"PK", b"", b"no archive at all")
-        ]
-    for answer in (taken, in_pieces):
-        assert (answer.status_code, answer.json()["accepted_count"]) == (202, 1)
-    assert {(each.status_code, each.json()["code"]) for each in refused} == {
-        (415, "unsupported_media_type")
-    }
-
-
-@pytest.mark.parametrize("path", UPLOADS)
-async def test_the_counts_of_an_upload_stand_before_its_lists(posting, path):
-    parts = [a_part(b"files", content) for content in (GOOD, b"a letter", OTHER)]
-    taken, _ = await posting(path, a_form(a_field(b"label", b"NORMAL"), *parts))
-    refused, _ = await posting(path, a_form(a_field(b"label", b"NORMAL"), *parts[1:2] * 2))
-    assert (taken.json()["accepted_count"], taken.json()["rejected_count"]) == (2, 1)
-    assert (refused.json()["accepted_count"], refused.json()["rejected_count"]) == (0, 2)
-    names = list(taken.json())
-    assert names.index("rejected_count") < names.index("accepted")
-
-
-@pytest.mark.parametrize(
-    ("label", "meant"),
-    [("normal", "NORMAL"), ("Pneumonia", "PNEUMONIA"), ("NROMAL", "NORMAL"), ("CAT", None)],
-)
-async def test_an_unknown_label_is_told_the_class_that_it_resembles(posting, label, meant):
-    form = a_form(a_field(b"label", label.encode()), a_part(b"files", GOOD))
-    response, images = await posting("/v1/uploads", form)
-    detail = response.json()["detail"]
-    assert (response.status_code, response.json()["code"]) == (422, "unknown_label")
-    assert ("Did you mean" in detail, f"'{meant}'?" in detail) == (meant is not None,) * 2
-    assert images == []
-
-
 OTHER_TYPES = {
     b"\0\0\0\x18ftypheic\0\0\0\0mif1heic": "HEIC",
     b"\0\0\0\x0cjP  \r\n\x87\n": "JPEG 2000",
@@ -364,15 +313,3 @@ async def test_what_was_sent_is_named_beside_the_types_that_are_taken(posting, p
     assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
     assert OTHER_TYPES[content] in response.json()["detail"]
     assert "DICOM" in response.json()["detail"]
-
-
-@pytest.mark.parametrize(("name", "is_told"), [("IM000001", True), ("IM000001.dcm", False)])
-async def test_a_large_dicom_file_in_a_zip_is_told_that_its_name_decides(
-    controlling, registry, name, is_told
-):
-    content = DICOM + np.random.default_rng(0).bytes(MIB * 3 // 4)
-    archive = new_zip((f"NORMAL/{name}", content))
-    async with controlling(registry.url, max_upload_bytes=4 * MIB) as client:
-        refused = await client.post("/v1/uploads", content=archive, headers=BYTES)
-    assert (refused.json()["code"] == "too_large") == is_told
-    assert (".dcm" in refused.json()["detail"]) == is_told
