@@ -175,3 +175,27 @@ def test_no_bytes_make_another_error(form, patch, where, cut):
     else:
         assert header.width > 0
         assert header.height > 0
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "AVIF"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", "a media container"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"\xff\x4f\xff\x51\0", "JPEG 2000"),
+        (b"\x1f\x8b\x08\0", "compressed with gzip"),
+        (b"PK\x03\x04", "a ZIP archive"),
+        (b"%PDF-1.7", "a PDF document"),
+        (b"/9j/4AAQSkZJRg", "text that encodes an image in base64"),
+        (b"a letter", "of no known image type"),
+        (b"f", "of no known image type"),
+    ],
+)
+def test_a_file_of_another_type_is_named_and_the_types_with_it(data, named):
+    with pytest.raises(ImageError) as refused:
+        read_header(data)
+    assert refused.value.code == ErrorCode.UNSUPPORTED_MEDIA_TYPE
+    types = "JPEG, PNG, WEBP, BMP, TIFF, GIF or DICOM"
+    assert refused.value.detail == f"The file is {named}. Send {types}."

@@ -1,6 +1,7 @@
 """DICOM through the whole system: one answer whatever the form, and of the patient no trace."""
 
 import asyncio
+import base64
 import contextlib
 import io
 import os
@@ -154,13 +155,13 @@ def compressed(grey):
     yield "baseline", new_dicom(grey, syntax=uid.JPEGBaseline8Bit), LOSSY
 
 
-async def predict(client, file, **headers):
+async def predict(client, file, params=None, **headers):
     """Ask, and again where it is full: the machine may be busy."""
     kind = "image/png" if file.startswith(PNG) else DICOM
     parts = {"file": (FILE_NAME, file, kind)}
     asked = {"Prefer": "wait=30", **headers}
     while True:
-        response = await client.post("/v1/predictions", files=parts, headers=asked)
+        response = await client.post("/v1/predictions", files=parts, params=params, headers=asked)
         if response.status_code != 503:
             return response
         await asyncio.sleep(0.2)
@@ -227,6 +228,23 @@ async def check_what_cannot_be_taken_is_refused_with_its_reason(client):
         assert (response.status_code, said["code"]) == (status, code), said
         assert reason in said["detail"], said
         assert not [word for word in TELLING if word in response.text], said
+
+
+async def check_v2_and_previews_have_the_same_image(client):
+    file = new_dicom(grey_of(SMALL).astype(np.uint16) * 16, bits=12, elements=FULL)
+    patient = {"Prefer": "wait=30"}
+    plain = (await predict(client, file, params={"preview": "png"})).json()
+    preview = Image.open(io.BytesIO(base64.b64decode(plain["preview"]["base64"])))
+    off = np.asarray(preview).astype(int) - grey_of(SMALL)
+    assert (preview.mode, abs(off).mean() < 2) == ("L", True)
+    data = [base64.b64encode(file).decode()]
+    tensor = {"name": "image", "datatype": "BYTES", "shape": [1], "data": data}
+    answered = await client.post(
+        "/v2/models/pneumonia/infer", json={"inputs": [tensor]}, headers=patient
+    )
+    outputs = {output["name"]: output["data"] for output in answered.json()["outputs"]}
+    assert outputs["label"] == [plain["label"]]
+    assert outputs["warnings"][0].split() == plain["warnings"]
 
 
 async def check_warnings_survive_and_the_report_is_had_everywhere(client):
@@ -372,6 +390,7 @@ async def test_a_dicom_file_is_answered_like_its_picture_and_leaves_nothing_of_i
         await check_every_form_gets_the_same_answer(client)
         await check_a_large_file_is_taken_bare_and_by_its_content(client)
         await check_what_cannot_be_taken_is_refused_with_its_reason(client)
+        await check_v2_and_previews_have_the_same_image(client)
         await check_warnings_survive_and_the_report_is_had_everywhere(client)
         await check_labelled_files_are_stored_as_pictures(client, tmp_path / "registry")
         await check_a_decoder_that_hangs_or_dies_is_survived(client, stack.gateway)

@@ -160,7 +160,7 @@ def test_tritonclient_is_told_what_is_wrong_and_the_documented_example_runs(stac
         assert refused(client, good, sequence_id=7)[0] == 400
         by_class = triton.InferRequestedOutput("probabilities", class_count=2)
         assert "classification" in refused(client, good, outputs=[by_class])[1]
-        with pytest.raises(triton.InferenceServerException, match="Not Found"):
+        with pytest.raises(triton.InferenceServerException, match="no such path"):
             client.get_inference_statistics(MANIFEST.name)
         assert client.infer(MANIFEST.name, [good], headers=slow()).as_numpy("label").shape == (1,)
     (example,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)

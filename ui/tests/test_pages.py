@@ -22,6 +22,7 @@ STATUS = {
     "workers": [],
 }
 CURRENT = {"name": "pneumonia", "version": "1", "classes": ["NORMAL", "viral"], "workers": []}
+DICOM = bytes(128) + b"DICM" + bytes(40)
 AWAY = (503, "registry_unavailable", "The registry does not answer.")
 
 
@@ -66,6 +67,31 @@ def test_pictures_are_asked_about_once_and_a_slider_asks_nobody(open_page, gatew
     page.slider[0].set_value(20).run()
     assert gateway.asked["POST", "/v1/predictions"] == 1
     assert not page.exception
+
+
+def test_a_dicom_file_is_drawn_by_the_gateways_preview(open_page, gateway):
+    preview = {"content_type": "image/png", "width": 4, "height": 4, "base64": _png()}
+    gateway.answers["POST", "/v1/predictions"] = (200, ANSWER)
+    page = open_page("predict", gateway.url)
+    page.file_uploader[0].upload("a.dcm", DICOM, "application/dicom")
+    page.run()
+    assert "sent no image of it" in told(page)
+    gateway.answers["POST", "/v1/predictions"] = (200, ANSWER | {"preview": preview})
+    page = open_page("predict", gateway.url)
+    page.file_uploader[0].upload("a.dcm", DICOM, "application/dicom")
+    page.run()
+    assert not page.exception
+    assert "sent no image of it" not in told(page)
+    assert "cannot be drawn" not in told(page)
+
+
+def test_an_answer_out_of_domain_is_not_called_calibrated(open_page, gateway):
+    gateway.answers["POST", "/v1/predictions"] = (200, ANSWER | {"in_domain": False})
+    page = open_page("predict", gateway.url)
+    page.file_uploader[0].upload("a.jpeg", new_jpeg(), "image/jpeg")
+    page.run()
+    assert "alibrated probability" not in told(page)
+    assert "Do not use this answer." in told(page)
 
 
 def test_a_bad_file_gets_the_gateways_own_words_and_a_second_try(open_page, gateway):

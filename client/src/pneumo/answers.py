@@ -28,7 +28,8 @@ class Prediction(_Answer):
 
     probabilities: calibrated, by class; they sum to 1. confidence: the probability of `label`.
     in_domain: whether the picture looks like a chest radiograph at all. explanation: only where
-    one was asked for and the model can give one.
+    one was asked for and the model can give one. preview: a small grey PNG of a DICOM file, where
+    one was asked for: content_type, width, height, base64.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Prediction(_Answer):
     warnings: tuple[str, ...] = ()
     filename: str | None = None
     explanation: Mapping[str, Any] | None = None
+    preview: Mapping[str, Any] | None = None
     insights: Mapping[str, Any] | None = None
 
 

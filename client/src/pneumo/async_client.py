@@ -86,9 +86,13 @@ class AsyncClient:
         explain: Explain | None = None,
         wait_s: float = 10.0,
         timeout_s: float | None = None,
+        preview: bool = False,
     ) -> Prediction:
-        """Ask for one prediction and wait for it. wait_s: how long the gateway may take."""
-        call = calls.predict(image_of(image), explain=explain, wait_s=wait_s)
+        """Ask for one prediction and wait for it. wait_s: how long the gateway may take.
+
+        preview: the answer to a DICOM file has a small grey PNG of it.
+        """
+        call = calls.predict(image_of(image), explain=explain, wait_s=wait_s, preview=preview)
         return await self._send(call, timeout_s)
 
     async def submit(

@@ -70,13 +70,16 @@ def read_as(answer: type[M]) -> Callable[[httpx.Response], M]:
     return read
 
 
-def predict(image: Image, *, explain: Explain | None, wait_s: float) -> Call[Prediction]:
+def predict(
+    image: Image, *, explain: Explain | None, wait_s: float, preview: bool = False
+) -> Call[Prediction]:
     """Ask for one prediction. The same image again only costs the work again."""
     return Call(
         "POST",
         "/v1/predictions",
         lambda response: _named(read_as(Prediction)(response), image.filename),
-        params={} if explain is None else {"explain": explain},
+        params=({} if explain is None else {"explain": explain})
+        | ({"preview": "png"} if preview else {}),
         headers={"Content-Type": image.content_type},
         content=image.read(),
         wait_s=wait_s,

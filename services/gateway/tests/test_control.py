@@ -178,3 +178,15 @@ async def test_before_the_first_promotion_no_model_is_current(controlling, regis
     async with controlling(registry.url) as client:
         answer = await client.get("/v1/models/current")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_a_retraining_that_is_asked_for_twice_is_told_of_the_first(controlling, registry):
+    async with controlling(registry.url) as client:
+        first = (await client.post("/retrain")).json()
+        second = (await client.post("/retrain")).json()
+        await client.post(f"/v1/jobs/{first['id']}/cancel")
+        await client.post(f"/v1/jobs/{second['id']}/cancel")
+        third = (await client.post("/retrain")).json()
+    assert first["message"] == third["message"] == "Training is queued."
+    assert f"Job {first['id']} is open, too." in second["message"]
+    assert f"/v1/jobs/{second['id']}/cancel" in second["message"]

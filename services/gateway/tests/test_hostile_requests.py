@@ -4,6 +4,7 @@ import struct
 
 import pytest
 
+from shared.testing.images import new_jpeg
 from shared.testing.wire import GIVEAWAYS, head, status_of, told
 
 pytestmark = pytest.mark.kafka
@@ -128,3 +129,69 @@ async def test_an_image_of_giant_dimensions_is_refused_by_its_header(run_gateway
     async with run_gateway() as client:
         refused = await client.post("/predict", content=png, headers={"Content-Type": "image/png"})
     assert refused.status_code in {413, 422}, refused.text
+
+
+BODIES = (
+    ("POST", "/predict"),
+    ("POST", "/v1/predictions"),
+    ("POST", "/v1/uploads"),
+    ("POST", "/upload-data"),
+    ("POST", "/v1/jobs"),
+    ("POST", "/retrain"),
+    ("PATCH", "/v1/dataset/images/" + "ab" * 32),
+    ("POST", "/v2/repository/index"),
+)
+KINDS = {
+    "/predict": "multipart/form-data; boundary=b",
+    "/v1/predictions": "image/jpeg",
+    "/v1/uploads": "application/zip",
+    "/upload-data": "multipart/form-data; boundary=b",
+}
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, gzip"])
+async def test_an_encoded_body_is_refused_by_its_encoding(run_gateway, registry, encoding):
+    async with run_gateway(registry.url) as client:
+        for method, path in BODIES:
+            kind = KINDS.get(path, "application/json")
+            headers = {"Content-Type": kind, "Content-Encoding": encoding}
+            refused = await client.request(method, path, content=b"\x1f\x8b{}", headers=headers)
+            found = (refused.status_code, refused.json()["code"])
+            assert found == (415, "unsupported_media_type"), path
+            assert encoding.replace(", ", ",") in refused.json()["detail"].replace(", ", ",")
+            plain = {"Content-Type": kind, "Content-Encoding": "identity"}
+            taken = await client.request(method, path, content=b"{}", headers=plain)
+            assert "Encoding" not in taken.text
+
+
+async def test_two_files_of_a_prediction_are_refused_by_a_real_gateway(run_gateway):
+    two = [("file", ("a.jpeg", new_jpeg())), ("file", ("b.jpeg", new_jpeg(seed=1)))]
+    async with run_gateway() as client:
+        for path in ("/predict", "/v1/predictions"):
+            refused = await client.post(path, files=two)
+            assert (refused.status_code, refused.json()["code"]) == (400, "malformed_request")
+            assert "one file per request" in refused.json()["detail"]
+
+
+async def test_head_is_answered_as_get_is(run_gateway, registry):
+    paths = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/status")
+    async with run_gateway(registry.url) as client:
+        for path in (*paths, "/metrics", "/v2", "/v1/jobs", "/predict"):
+            got, head = await client.get(path), await client.head(path)
+            assert head.status_code == got.status_code, path
+            assert head.content == b""
+
+
+async def test_the_root_leads_to_the_api_page_and_a_slash_too_many_is_named(run_gateway):
+    async with run_gateway() as client:
+        root = await client.get("/")
+        page = await client.get("/", follow_redirects=True)
+        refused = [
+            await client.post(f"{path}/", files={"file": new_jpeg()})
+            for path in ("/predict", "/v1/predictions", "/v1/jobs")
+        ]
+    assert (root.status_code, root.headers["location"]) == (307, "docs")
+    assert "swagger" in page.text
+    for answer in refused:
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert "/docs" in answer.json()["detail"]

@@ -3,6 +3,7 @@
 Inference itself, with tritonclient and the shipped model: tests/journey/test_open_inference.py.
 """
 
+import asyncio
 import base64
 import gzip
 from contextlib import asynccontextmanager, contextmanager
@@ -11,12 +12,15 @@ import httpx
 import pytest
 
 from gateway.core.admission import Reason, full
+from gateway.core.dicom import Rendered
+from gateway.core.faults import Fault
 from gateway.http.app import new_app
 from gateway.http.limits import InferLimits
 from gateway.http.open_inference import new_open_inference_router
 from gateway.http.open_inference_errors import OpenInferenceErrors
 from gateway.http.open_inference_models import ServedModel
 from gateway.http.timing import AnswerTimer
+from gateway.ports import DecoderBusyError
 from gateway.service.predictions import Answered, DeadlineExceededError
 from shared.contracts.errors import ErrorCode
 from shared.contracts.models import ModelPromoted
@@ -35,7 +39,7 @@ class ToldService:
     def __init__(self, said):
         self.said = said
         self.version = "2"
-        self.waits = []
+        self.waits, self.seen = [], []
 
     def refusal(self, image_bytes, wait_s):
         return None
@@ -44,12 +48,27 @@ class ToldService:
     def arriving(self, *, at_most):
         yield lambda size_bytes: None
 
-    async def predict(self, image, content_type, wait_s, traceparent):
+    async def predict(self, image, content_type, wait_s, traceparent, *, warnings):
         self.waits.append(wait_s)
+        self.seen.append((image, content_type, warnings))
         said = self.said if image == BAD else succeeded(self.version)
         if isinstance(said, Exception):
             raise said
         return Answered(said, 0.0) if hasattr(said, "id") else said
+
+
+class ToldRenderer:
+    """Gives what it is told for every DICOM file; an exception is raised, None never comes."""
+
+    def __init__(self, said):
+        self.said = said
+
+    async def render(self, content, *, wait_s):
+        if self.said is None:
+            await asyncio.Event().wait()
+        if isinstance(self.said, Exception):
+            raise self.said
+        return self.said
 
 
 def succeeded(version):
@@ -63,12 +82,12 @@ def succeeded(version):
 
 
 @asynccontextmanager
-async def serving(said=None):
+async def serving(said=None, rendered=None):
     service = ToldService(said)
     timer = AnswerTimer(lambda: 0.0, lambda *_: None)
-    limits = InferLimits(10.0, 60.0, 10_000, 100_000)
+    limits = InferLimits(10.0, 60.0, 10_000, 20_000, 100_000)
     served = ServedModel(lambda: CURRENT, lambda: ())
-    app = new_app(new_open_inference_router(service, limits, timer, served))
+    app = new_app(new_open_inference_router(service, limits, timer, served, ToldRenderer(rendered)))
 
     async def begun(scope, receive, send):
         await OpenInferenceErrors(app)(scope | {"pneumo.started_s": 0.0}, receive, send)
@@ -171,3 +190,40 @@ async def test_bodies_are_bounded_as_they_come_and_unpacked():
         assert await post(whole, Inference_Header_Content_Length="9" * 5_000) == 400
         assert await post(b"") == 400
         assert await post(whole, Prefer="wait=soon") == 400
+
+
+DICOM = bytes(128) + b"DICM" + bytes(100)
+
+
+async def test_dicom_files_are_answered_as_images_are():
+    png = new_png((64, 64))
+    async with serving(rendered=Rendered(png, ("no_window",))) as client:
+        answered = await client.post(INFER, json=asked(GOOD, DICOM))
+    assert answered.status_code == 200, answered.text
+    seen = sorted(client.service.seen, key=lambda one: one[0] == png)
+    assert seen[0] == (GOOD, "application/octet-stream", ())
+    assert seen[1] == (png, "image/png", ("no_window",))
+
+
+UNSUPPORTED = Fault(ErrorCode.UNSUPPORTED_DICOM, "Several frames.")
+
+
+@pytest.mark.parametrize(
+    ("rendered", "sent", "status", "code"),
+    [
+        (UNSUPPORTED, DICOM, 415, "unsupported_dicom"),
+        (DecoderBusyError(), DICOM, 503, "overloaded"),
+        (None, DICOM, 503, "overloaded"),
+        (Rendered(b"no image", ()), DICOM, 415, "unsupported_media_type"),
+        (Rendered(GOOD + bytes(10_000), ()), DICOM, 413, "too_large"),
+        (Rendered(GOOD + bytes(100_000), ()), DICOM, 413, "too_large"),
+        (Rendered(GOOD, ()), DICOM + bytes(20_000), 413, "too_large"),
+    ],
+)
+async def test_a_dicom_file_that_cannot_be_taken_is_named(rendered, sent, status, code):
+    async with serving(rendered=rendered) as client:
+        refused = await client.post(INFER, json=asked(GOOD, sent), headers={"Prefer": "wait=0.2"})
+    body = refused.json()
+    assert (refused.status_code, body["code"], body["index"]) == (status, code, 1)
+    assert status != 503 or refused.headers["retry-after"] == "1"
+    assert client.service.seen == []

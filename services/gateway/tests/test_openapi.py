@@ -21,7 +21,7 @@ async def test_the_description_knows_keys_and_rates_and_nothing_of_the_framework
     assert forms == {"application/json", "application/fhir+json"}
     assert "406" in document["paths"]["/v1/predictions/{id}"]["get"]["responses"]
     named = {p["name"] for p in document["paths"]["/v1/predictions"]["post"]["parameters"]}
-    assert named == {"explain", "Prefer", "traceparent"}
+    assert named == {"explain", "preview", "Prefer", "traceparent"}
     assert "403" not in document["paths"]["/status"]["get"]["responses"]
     live = document["paths"]["/health/live"]["get"]
     assert "security" not in live

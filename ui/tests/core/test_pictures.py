@@ -48,7 +48,7 @@ def test_a_turned_picture_stands_upright_so_that_the_map_fits():
         (b"no image", "cannot be drawn"),
         (new_jpeg()[:300], "cannot be drawn"),
         (new_png((8000, 8000), mode="1"), "too many pixels"),
-        (b"\0" * 128 + b"DICM" + b"\0" * 40, "does not draw"),
+        (b"\0" * 128 + b"DICM" + b"\0" * 40, "sent no image"),
     ],
 )
 def test_what_cannot_be_shown_is_said_in_words(body, words):

@@ -16,6 +16,7 @@ from shared.image_headers.model import (
     ImageHeader,
     damaged,
 )
+from shared.image_headers.other_types import find_other_type
 from shared.image_headers.others import read_bmp, read_gif, read_webp
 from shared.image_headers.png import read_png
 from shared.image_headers.tiff import read_tiff
@@ -66,6 +67,6 @@ def _read(data: bytes) -> ImageHeader:
         raise ImageError(ErrorCode.EMPTY_FILE, "The file is empty.")
     if data.startswith(_SIGNATURES):
         raise damaged()
-    known = ", ".join(FORMATS)
-    detail = f"The file is none of the image types {known}."
+    other = find_other_type(data) or "of no known image type"
+    detail = f"The file is {other}. Send {', '.join(FORMATS)} or DICOM."
     raise ImageError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail)

@@ -8,6 +8,7 @@ from typing import Any
 import uvicorn
 
 from shared.http.connections import new_connections
+from shared.http.head_requests import HeadRequests
 from shared.http.limits import ConnectionLimits
 
 
@@ -29,11 +30,13 @@ async def serve(
 ) -> None:
     """Answer HTTP on host:port until `stop` is set; open requests get 5 s to finish.
 
+    HEAD is answered as GET is, without a body.
+
     http: the class of its connections; None: bounded as ConnectionLimits says.
     Raises SystemExit if the address cannot be bound (uvicorn says why on stderr).
     """
     config = uvicorn.Config(
-        app,
+        HeadRequests(app),
         host=host,
         port=port,
         http=http or new_connections(ConnectionLimits()),

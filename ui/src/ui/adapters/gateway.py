@@ -51,7 +51,7 @@ def ask_all(
 
 def _ask(client: Client, picture: Picture, *, explain: bool) -> Asked:
     try:
-        answer = client.predict(picture.body, explain="cam" if explain else None)
+        answer = client.predict(picture.body, explain="cam" if explain else None, preview=True)
     except ConnectionFailedError:
         raise
     except PneumoError as error:

@@ -1,4 +1,4 @@
-"""Where in the picture the evidence lies, as the gateway's answer tells it."""
+"""The images in an answer: where the evidence lies, and the preview of a DICOM file."""
 
 import base64
 import binascii
@@ -23,6 +23,20 @@ class _Explanation(BaseModel):
     of_class: str = Field(validation_alias="class")
     grid: tuple[tuple[float, ...], ...]
     overlay: _Overlay
+
+
+class _Preview(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    base64: str
+
+
+def preview_of(answer: Prediction) -> bytes | None:
+    """Return the gateway's image of a DICOM file; None if the answer has none that can be read."""
+    try:
+        preview = _Preview.model_validate(answer.preview)
+        return base64.b64decode(preview.base64, validate=True)
+    except (ValidationError, binascii.Error):
+        return None
 
 
 def overlay_of(answer: Prediction) -> bytes | None:

@@ -36,8 +36,8 @@ def read_picture(body: bytes) -> Image.Image | Unseen:
     """
     if is_dicom(body):
         return Unseen(
-            "This is a DICOM file, which this page does not draw: the map covers the whole of "
-            "its picture."
+            "This is a DICOM file, and the gateway sent no image of it: the map covers the whole "
+            "of its image."
         )
     try:
         with warnings.catch_warnings():

@@ -8,7 +8,7 @@ from PIL.Image import Image
 from pneumo import Client, Prediction
 from ui.adapters.gateway import Picture, ask_all
 from ui.adapters.samples import find_samples
-from ui.core.explanations import overlay_of, place_of
+from ui.core.explanations import overlay_of, place_of, preview_of
 from ui.core.figures.prediction import probability_bars
 from ui.core.pictures import Unseen, as_jpeg, lay_over, read_picture
 from ui.core.predictions import (
@@ -25,8 +25,8 @@ from ui.parts.charts import chart, table
 from ui.parts.page import header, nothing_yet
 from ui.settings import Settings
 
-_MAX_IMAGE_MIB = 32
-"""Beyond what the gateway takes, so that its own words are seen; the browser refuses more."""
+_MAX_FILE_MIB = 64
+"""What the gateway takes of a DICOM file; the browser refuses more."""
 _MAX_FILES = 200
 _TABLE_ROWS = 12
 _TABLE_PX = 480
@@ -46,9 +46,9 @@ def show(client: Client, settings: Settings) -> None:
     """Show the page."""
     header("Predict", "Upload one radiograph, or many, and read the current model's answer.")
     st.file_uploader(
-        "Radiographs: JPEG, PNG, WebP, BMP, TIFF, GIF or DICOM",
+        "Radiographs: JPEG, PNG, WebP, BMP, TIFF or GIF up to 8 MiB, DICOM up to 64 MiB",
         accept_multiple_files=True,
-        max_upload_size=min(_MAX_IMAGE_MIB, settings.max_upload_mib),
+        max_upload_size=min(_MAX_FILE_MIB, settings.max_upload_mib),
         key=_uploader_key(),
         on_change=_keep_chosen_files,
     )
@@ -189,7 +189,7 @@ def _numbers(answer: Prediction) -> list[Mapping[str, str]]:
 @st.fragment
 def _viewer(picture: Picture, answer: Prediction, *, explain: bool) -> None:
     """Lay the map over the picture; the slider runs this alone, and asks nobody."""
-    seen = _picture(picture)
+    seen = _picture(picture, answer)
     overlay = overlay_of(answer)
     shown: Image | Unseen = seen
     if overlay is not None:
@@ -212,11 +212,11 @@ def _viewer(picture: Picture, answer: Prediction, *, explain: bool) -> None:
         st.caption("This answer came without a heat map.")
 
 
-def _picture(picture: Picture) -> Image | Unseen:
-    """Give the decoded picture; the last one is kept, for the slider's sake."""
+def _picture(picture: Picture, answer: Prediction) -> Image | Unseen:
+    """Return the decoded image, of a DICOM file the gateway's preview; the last one is kept."""
     kept = st.session_state.get(_PICTURE)
     if kept is None or kept[0] != picture.key:
-        kept = (picture.key, read_picture(picture.body))
+        kept = (picture.key, read_picture(preview_of(answer) or picture.body))
         st.session_state[_PICTURE] = kept
     decoded: Image | Unseen = kept[1]
     return decoded

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,6 +13,8 @@ from shared.contracts.errors import ErrorCode
 
 _LABEL: TypeAdapter[str] = TypeAdapter(Label)
 _WORD: TypeAdapter[str] = TypeAdapter(Word)
+_LIKE = 0.8
+"""Likeness of two labels, 0 to 1, from which one is offered for the other: a slip or two."""
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off", "")
 
@@ -54,10 +57,19 @@ def find_label_fault(label: str, classes: Collection[str] | None) -> Fault | Non
     if classes is None or label in classes:
         return None
     known = ", ".join(classes) or "none: there is no current model"
+    meant = _find_meant(label, classes)
+    question = "" if meant is None else f" Did you mean {meant!r}?"
     return Fault(
         ErrorCode.UNKNOWN_LABEL,
-        f"{label!r} is no class of the current model ({known}); new_class=true makes it one.",
+        f"{label!r} is no class of the current model ({known}).{question} "
+        "Pass new_class=true to add a class.",
     )
+
+
+def _find_meant(label: str, classes: Collection[str]) -> str | None:
+    folded = {each.casefold(): each for each in classes}
+    close = get_close_matches(label.casefold(), folded, n=1, cutoff=_LIKE)
+    return folded[close[0]] if close else None
 
 
 def _fits(adapter: TypeAdapter[Any], word: str) -> bool:

@@ -52,6 +52,7 @@ ROUTES: Mapping[str, Mapping[str, Need]] = {
     "/v1/models/{version}/promote": {"POST": Scope.ADMIN},
     "/status": {"GET": Public.ANY_KEY},
     "/metrics": {"GET": Public.ANY_KEY},
+    "/": {"GET": Public.ANY_KEY},
     "/docs": {"GET": Public.ANY_KEY},
     "/docs/{file}": {"GET": Public.ANY_KEY},
     "/openapi.json": {"GET": Public.ANY_KEY},

@@ -1,21 +1,26 @@
-"""What a client prefers: RFC 7240, `Prefer: respond-async, wait=10`; and `?explain=cam`."""
+"""What a client prefers: RFC 7240, `Prefer: respond-async`; `?explain=cam` and `?preview=png`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.contracts.predict import CAM
 
+PREVIEW = "png"
+"""The only form of a preview."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
     """respond_async: answer 202 at once. wait_s: seconds the client waits for the outcome.
 
-    explain: how the answer is to be explained; None: not at all.
+    explain: how the answer is to be explained; None: not at all. has_preview: whether the answer
+    to a DICOM file has a small image of it.
     """
 
     respond_async: bool
     wait_s: float
     explain: str | None = None
+    has_preview: bool = False
 
 
 def parse_prefer(header: str | None, *, default_wait_s: float, max_wait_s: float) -> Preferences:
@@ -41,6 +46,13 @@ def parse_explain(values: Sequence[str]) -> str | None:
     if any(value != CAM for value in values):
         raise ValueError(f"The only value of explain is {CAM}.")
     return CAM if values else None
+
+
+def parse_preview(values: Sequence[str]) -> bool:
+    """Return whether the query's `preview` asks for one. Raises ValueError on any value but png."""
+    if any(value != PREVIEW for value in values):
+        raise ValueError(f"The only value of preview is {PREVIEW}.")
+    return bool(values)
 
 
 def _seconds(value: str) -> float:

@@ -14,6 +14,8 @@ MAX_RATIO = 100
 SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 """How a ZIP begins; the second one is empty."""
 
+_DICOM_BY_NAME = "In an archive a larger DICOM file needs a name that ends with .dcm or .dicom."
+
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED = 0x1
 _UNIX = 3
@@ -56,6 +58,8 @@ def judge_entry(entry: Entry, *, max_image_bytes: int, max_dicom_bytes: int) -> 
         return Skip()
     is_dicom = entry.name.lower().endswith(SUFFIXES)
     fault = _find_size_fault(entry, max_dicom_bytes if is_dicom else max_image_bytes)
+    if fault is not None and fault.code is ErrorCode.TOO_LARGE and not is_dicom:
+        fault = Fault(fault.code, f"{fault.detail} {_DICOM_BY_NAME}")
     if fault is not None:
         return fault
     top, _, rest = entry.name.partition("/")

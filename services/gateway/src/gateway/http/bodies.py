@@ -1,6 +1,6 @@
 """Request bodies as they stream in, bounded from the first byte."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,19 +12,26 @@ from shared.contracts.errors import ErrorCode
 
 MAX_JSON_BYTES = 64 * 1024
 _MAX_DETAIL_CHARS = 500
+_MAX_QUOTED_CHARS = 40
 _DRAIN_BYTES = 64 * 1024 * 1024
 
 M = TypeVar("M", bound=BaseModel)
 
 
 async def bounded(
-    request: Request, max_bytes: int, too_large: ProblemError
+    request: Request,
+    max_bytes: int,
+    too_large: ProblemError,
+    *,
+    encodings: Collection[str] = (),
 ) -> AsyncIterator[bytes]:
     """Yield the body's chunks; past the limit read on without keeping, then raise `too_large`.
 
+    encodings: the values of Content-Encoding that the caller unpacks; others are refused.
     A client that is still sending does not listen: it is heard out, within reason, so that it can
     read the answer instead of a broken connection.
     """
+    content_encoding(request, encodings)
     seen = 0
     try:
         async for chunk in request.stream():
@@ -37,6 +44,22 @@ async def bounded(
         raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The body ended early.") from error
     if seen > max_bytes:
         raise too_large
+
+
+def content_encoding(request: Request, known: Collection[str] = ()) -> str | None:
+    """Return the body's Content-Encoding if it is one of `known`; None: the body is not encoded.
+
+    Raises ProblemError, UNSUPPORTED_MEDIA_TYPE, for any other.
+    """
+    encoding = ",".join(request.headers.getlist("content-encoding")).strip().lower()
+    if encoding in {"", "identity"}:
+        return None
+    if encoding in known:
+        return encoding
+    forms = " or ".join(["without encoding", *(f"as {name}" for name in known)])
+    named = f"Content-Encoding {encoding[:_MAX_QUOTED_CHARS]!r}"
+    detail = f"{named} is not supported. Send the body {forms}."
+    raise ProblemError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail)
 
 
 def json_body(kind: type[BaseModel]) -> dict[str, Any]:

@@ -38,4 +38,4 @@ async def read_picture(
         check_header(rendered.png)
     except ImageError as error:
         raise ProblemError(error.code, error.detail) from error
-    return Upload(rendered.png, _PNG, upload.filename, rendered.warnings)
+    return Upload(rendered.png, _PNG, upload.filename, rendered.warnings, is_rendered=True)

@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from python_multipart import MultipartParser
-from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from gateway.core.dicom import HEAD_BYTES, MEDIA_TYPE, is_dicom
 from gateway.http.bodies import bounded
+from gateway.http.form_parser import FormParser
 from gateway.http.limits import HttpLimits
-from gateway.http.part_headers import PartHeaders, file_name_of
+from gateway.http.part_headers import PartHeaders
 from gateway.http.problems import ProblemError
 from shared.contracts.errors import ErrorCode
 from shared.contracts.headers import MAX_CONTENT_TYPE_BYTES
@@ -18,6 +17,7 @@ from shared.preprocessing import ImageError, check_header
 
 FIELD = "file"
 MAX_PARTS = 16
+_ONE_FILE = "Send one file per request."
 _FRAME_BYTES = 64 * 1024
 _BARE = (b"application/octet-stream", MEDIA_TYPE.encode())
 
@@ -26,13 +26,14 @@ _BARE = (b"application/octet-stream", MEDIA_TYPE.encode())
 class Upload:
     """filename: as the client says, for its own answer only; never a path, never logged.
 
-    warnings: what its file said, and its pixels do not.
+    warnings: what its file said, and its pixels do not. is_rendered: data was made of a DICOM file.
     """
 
     data: bytes
     content_type: str
     filename: str | None
     warnings: tuple[str, ...] = ()
+    is_rendered: bool = False
 
     @property
     def is_dicom(self) -> bool:
@@ -137,60 +138,42 @@ class _Form:
     file: _Kept
     filename: str | None = None
     found: bool = False
-    finished: bool = False
+    files: int = 0
     parts: int = 0
     headers: PartHeaders = field(default_factory=PartHeaders)
     _wanted: bool = False
 
     def on_part_begin(self) -> None:
         self.parts += 1
-        self.headers.clear()
         if self.parts > MAX_PARTS:
             raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form has too many parts.")
 
     def on_headers_finished(self) -> None:
-        disposition = self.headers.disposition
-        self._wanted = disposition.get(b"name") == FIELD.encode() and not self.found
+        self._wanted = self.headers.field_name == FIELD
+        self.files += self.headers.is_file
+        if self.files > 1:
+            detail = f"The form has more than one file. {_ONE_FILE}"
+            raise ProblemError(ErrorCode.MALFORMED_REQUEST, detail)
         if self._wanted:
             self.found = True
-            self.filename = file_name_of(disposition)
+            self.filename = self.headers.file_name
             self.file.content_type = self.headers.content_type
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._wanted:
             self.file.add(data[start:end])
 
-    def on_end(self) -> None:
-        self.finished = True
+    def on_part_end(self) -> None:
+        self._wanted = False
 
 
 async def _read_multipart(request: Request, boundary: bytes, limits: HttpLimits) -> Upload:
     form = _Form(_Kept(limits))
     most = limits.body_bytes("multipart/form-data")
-    try:
-        parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": form.on_part_begin,
-                "on_part_data": form.on_part_data,
-                "on_header_field": form.headers.on_header_field,
-                "on_header_value": form.headers.on_header_value,
-                "on_header_end": form.headers.on_header_end,
-                "on_headers_finished": form.on_headers_finished,
-                "on_end": form.on_end,
-            },
-        )
-        async for chunk in bounded(request, most + _FRAME_BYTES, too_large(most)):
-            parser.write(chunk)
-        parser.finalize()
-    except FormParserError as error:
-        raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form cannot be read.") from error
-    return _finished(form)
-
-
-def _finished(form: _Form) -> Upload:
+    parser = FormParser(boundary, form, {FIELD: _ONE_FILE})
+    async for chunk in bounded(request, most + _FRAME_BYTES, too_large(most)):
+        parser.write(chunk)
+    parser.finish()
     if not form.found:
         raise ProblemError(ErrorCode.MISSING_FIELD, f"The form has no field '{FIELD}'.")
-    if not form.finished:
-        raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form ended early.")
     return form.file.upload(form.filename)

@@ -15,9 +15,10 @@ from gateway.http.bodies import json_body, read_json
 from gateway.http.problems import ProblemError, answers_with, problem_responses
 from shared.clock import new_id
 from shared.contracts.errors import ErrorCode
-from shared.contracts.train import Job, Mode, NewJob, Policy
-from shared.control_client import ControlClient
+from shared.contracts.train import TERMINAL_STATES, Job, Mode, NewJob, Policy
+from shared.control_client import ControlClient, ControlRefusedError, RegistryUnavailableError
 
+_QUEUED = "Training is queued."
 _MAX_LISTED = 200
 _MAX_SEED = 2**32 - 1
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -74,13 +75,14 @@ def new_jobs_router(control: ControlClient) -> APIRouter:
 
     @router.post("/retrain", **_CREATE)
     async def retrain(request: Request) -> Response:
-        """Ask for a training and do not wait for it."""
-        return await _create(control, request, {"message": "Training is queued."})
+        """Ask for a training and do not wait for it; `message` names one that is open already."""
+        job = await _created(control, request)
+        return _accepted(job, {"message": await _say_what_is_open(control, job)})
 
     @router.post("/v1/jobs", **_CREATE)
     async def create_job(request: Request) -> Response:
         """Ask for a training and do not wait for it."""
-        return await _create(control, request, {})
+        return _accepted(await _created(control, request), {})
 
     @router.get(
         "/v1/jobs",
@@ -115,15 +117,30 @@ def known_job_id(id_: str) -> str:
     return id_
 
 
-async def _create(
-    control: ControlClient, request: Request, extra: Mapping[str, object]
-) -> Response:
+async def _created(control: ControlClient, request: Request) -> Job:
     key = _idempotency_key(request)
     wanted = await read_json(request, JobRequest)
     id_ = known_job_id(new_id() if key is None else job_id_of(key))
     job, _ = await control.create_job(NewJob(id=id_, **wanted.model_dump()))
-    headers = {"Location": f"/v1/jobs/{job.id}"}
-    return json_response({**extra, **job.model_dump()}, 202, headers)
+    return job
+
+
+def _accepted(job: Job, extra: Mapping[str, object]) -> Response:
+    return json_response({**extra, **job.model_dump()}, 202, {"Location": f"/v1/jobs/{job.id}"})
+
+
+async def _say_what_is_open(control: ControlClient, job: Job) -> str:
+    try:
+        jobs = await control.jobs()
+    except (ControlRefusedError, RegistryUnavailableError):
+        return _QUEUED  # the job is made; what else there is decides nothing
+    found = (each.id for each in jobs if each.id != job.id and each.state not in TERMINAL_STATES)
+    if (other := next(found, None)) is None:
+        return _QUEUED
+    return (
+        f"{_QUEUED} Job {other} is open, too. If this request was sent twice, cancel one: "
+        f"POST /v1/jobs/{job.id}/cancel."
+    )
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -14,7 +14,7 @@ from gateway.core.keys import (
     find_secret,
 )
 from gateway.core.permissions import Absent, Known, Public, WrongMethod, find_route
-from gateway.http.problems import problem
+from gateway.http.problems import NO_PATH, problem
 from shared.contracts.errors import ErrorCode
 from shared.http.connections import KNOWN_CLIENT
 
@@ -89,6 +89,6 @@ def _refusal(access: Unauthenticated | Forbidden) -> ASGIApp:
 
 def _no_route(route: WrongMethod | Absent) -> ASGIApp:
     if isinstance(route, Absent):
-        return problem(ErrorCode.NOT_FOUND, "Not Found")
+        return problem(ErrorCode.NOT_FOUND, NO_PATH)
     headers = {"Allow": ", ".join(route.allowed)}
     return problem(ErrorCode.METHOD_NOT_ALLOWED, "Method Not Allowed", headers=headers)

@@ -26,6 +26,7 @@ class InferLimits:
     default_wait_s: float
     max_wait_s: float
     max_image_bytes: int
+    max_dicom_bytes: int
     max_bytes: int
 
 

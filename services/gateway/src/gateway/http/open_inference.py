@@ -7,13 +7,14 @@ import structlog
 from fastapi import APIRouter, Request, Response
 
 from gateway.core.admission import Refuse
+from gateway.core.dicom import Rendered
 from gateway.core.faults import Fault
 from gateway.core.inflating import ENCODINGS, inflate
 from gateway.core.open_inference import InferBody, InferRequest, parse_infer
 from gateway.core.open_inference_answers import InferAnswer, format_infer
 from gateway.core.tensors import TensorError
 from gateway.http.answers import RETRY_SOON, location_of, refusal
-from gateway.http.bodies import bounded
+from gateway.http.bodies import bounded, content_encoding
 from gateway.http.door import preferences_of, refused_at_the_door, traceparent_of
 from gateway.http.limits import InferLimits
 from gateway.http.open_inference_models import ServedModel
@@ -25,12 +26,15 @@ from gateway.http.problems import (
     told_of_refused,
 )
 from gateway.http.timing import AnswerTimer, server_timing
+from gateway.ports import DicomRenderer
 from gateway.service.batches import (
     Classified,
+    DicomLimits,
     EncodedImage,
     ImageFailedError,
     encode_all,
     predict_all,
+    render_all,
 )
 from gateway.service.predictions import DeadlineExceededError, NoRoomError, PredictionService
 from shared.contracts.errors import ErrorCode
@@ -72,6 +76,7 @@ _PROBLEMS = problem_responses(
     ErrorCode.TOO_LARGE,
     ErrorCode.TOO_MANY_PIXELS,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+    ErrorCode.UNSUPPORTED_DICOM,
     ErrorCode.UNDECODABLE,
     ErrorCode.INFERENCE_FAILED,
     ErrorCode.OVERLOADED,
@@ -85,7 +90,11 @@ _DESCRIBED: dict[str, Any] = {
 
 
 def new_open_inference_router(
-    service: PredictionService, limits: InferLimits, timer: AnswerTimer, served: ServedModel
+    service: PredictionService,
+    limits: InferLimits,
+    timer: AnswerTimer,
+    served: ServedModel,
+    renderer: DicomRenderer,
 ) -> APIRouter:
     """Serve inference, of one image or of several."""
     router = APIRouter(tags=["open inference protocol"])
@@ -93,12 +102,13 @@ def new_open_inference_router(
     async def answer(request: Request, name: str, version: str | None) -> Response:
         served.require(name, version)
         try:
-            asked, images, wait_s = await _receive(service, request, limits)
+            asked, images, wait_s = await _receive(service, request, limits, renderer)
             classified = await predict_all(service, images, wait_s, traceparent_of(request))
         except _RefusedError as error:
             return error.response
         except TensorError as error:
-            return _problem(error.code, error.detail, error.index)
+            retry = RETRY_SOON if error.code is ErrorCode.OVERLOADED else None
+            return _problem(error.code, error.detail, error.index, headers=retry)
         except ImageFailedError as error:
             return _failure(error)
         versions = {one.outcome.model.version for one in classified}
@@ -129,9 +139,10 @@ class _RefusedError(Exception):
 
 
 async def _receive(
-    service: PredictionService, request: Request, limits: InferLimits
+    service: PredictionService, request: Request, limits: InferLimits, renderer: DicomRenderer
 ) -> tuple[InferRequest, tuple[EncodedImage, ...], float]:
-    encoding, json_bytes = _encoding(request), _json_bytes(request)
+    encoding = content_encoding(request, ENCODINGS)
+    json_bytes = _json_bytes(request)
     wait_s = preferences_of(
         request.headers.get("prefer"),
         default_wait_s=limits.default_wait_s,
@@ -140,10 +151,12 @@ async def _receive(
     if refused := refused_at_the_door(service, request, wait_s, max_bytes=limits.max_bytes):
         raise _RefusedError(refused)
     try:
-        # Twice: as it came, and unpacked.
-        with service.arriving(at_most=2 * limits.max_bytes) as take:
+        # Three times: as it came, unpacked, and as images of its DICOM files.
+        with service.arriving(at_most=3 * limits.max_bytes) as take:
             body = bytearray()
-            async for chunk in bounded(request, limits.max_bytes, _too_large(limits)):
+            async for chunk in bounded(
+                request, limits.max_bytes, _too_large(limits), encodings=ENCODINGS
+            ):
                 take(len(chunk))
                 body += chunk
             data: bytes | Fault = bytes(body)
@@ -153,34 +166,21 @@ async def _receive(
                 raise ProblemError(data.code, data.detail)
             take(len(data))
             # Base64, a million numbers or PNG: too long for the loop that serves everybody else.
-            asked, images = await asyncio.to_thread(_read, data, json_bytes, limits)
+            asked = await asyncio.to_thread(parse_infer, data, json_bytes)
+            if asked.timeout_s is not None:
+                wait_s = min(asked.timeout_s, limits.max_wait_s)
+            bounds = DicomLimits(limits.max_dicom_bytes, limits.max_bytes)
+            rendered = await render_all(renderer, asked.images, bounds, wait_s)
+            take(sum(len(each.png) for each in rendered if isinstance(each, Rendered)))
+            images = await asyncio.to_thread(encode_all, rendered, max_bytes=limits.max_image_bytes)
     except NoRoomError as error:
         raise _RefusedError(refusal(error.refused)) from error
-    return (
-        asked,
-        images,
-        wait_s if asked.timeout_s is None else min(asked.timeout_s, limits.max_wait_s),
-    )
-
-
-def _read(
-    body: bytes, json_bytes: int | None, limits: InferLimits
-) -> tuple[InferRequest, tuple[EncodedImage, ...]]:
-    asked = parse_infer(body, json_bytes)
-    return asked, encode_all(asked.images, max_bytes=limits.max_image_bytes)
+    return asked, images, wait_s
 
 
 def _too_large(limits: InferLimits) -> ProblemError:
     detail = f"The body is larger than {limits.max_bytes // (1024 * 1024)} MiB."
     return ProblemError(ErrorCode.TOO_LARGE, detail)
-
-
-def _encoding(request: Request) -> str | None:
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"identity", *ENCODINGS}:
-        detail = f"Send the body as it is, or as {' or '.join(ENCODINGS)}."
-        raise ProblemError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail)
-    return encoding if encoding in ENCODINGS else None
 
 
 def _json_bytes(request: Request) -> int | None:

@@ -1,6 +1,6 @@
 """POST /predict and /v1/predictions, GET /v1/predictions/{id}."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
@@ -9,7 +9,7 @@ from starlette.types import Message
 from gateway.core.admission import Refuse
 from gateway.core.dicom import MEDIA_TYPE as DICOM
 from gateway.core.media_types import JSON
-from gateway.core.preferences import Preferences, parse_explain
+from gateway.core.preferences import PREVIEW, Preferences, parse_explain, parse_preview
 from gateway.http.answers import (
     ANSWER_FORMS,
     RETRY_SOON,
@@ -34,6 +34,7 @@ from gateway.service.predictions import (
     NoRoomError,
     PredictionService,
 )
+from gateway.service.previews import new_preview
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import CAM, Succeeded
 from shared.kafka.publisher import BrokerUnavailableError
@@ -72,6 +73,13 @@ _EXPLAIN = {
     "description": "Also say where in the image the evidence for the answer lies: `explanation`, "
     "or the warning `explanation_unavailable` if the model cannot.",
 }
+_PREVIEW = {
+    "name": "preview",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string", "enum": [PREVIEW]},
+    "description": "The answer to a DICOM file has a small grey image of it: `preview`.",
+}
 _PROBLEMS = problem_responses(
     ErrorCode.MALFORMED_REQUEST,
     ErrorCode.MISSING_FIELD,
@@ -101,7 +109,7 @@ def new_predictions_router(
         responses=_PROBLEMS | _ANSWER,
         openapi_extra={
             "requestBody": {"required": True, "content": _MULTIPART},
-            "parameters": [_EXPLAIN, _TRACEPARENT],
+            "parameters": [_EXPLAIN, _PREVIEW, _TRACEPARENT],
         },
     )
     async def predict(request: Request) -> Response:
@@ -113,14 +121,15 @@ def new_predictions_router(
         answered = await _predict(service, request, upload, waits)
         if isinstance(answered, Response):
             return answered
-        return _timed(timer, request, answered, {"filename": upload.filename})
+        extra = {"filename": upload.filename} | await _preview(upload, waits)
+        return _timed(timer, request, answered, extra)
 
     @router.post(
         "/v1/predictions",
         responses=_PROBLEMS | ANSWER_FORMS | _ACCEPTED,
         openapi_extra={
             "requestBody": {"required": True, "content": _MULTIPART | _IMAGE},
-            "parameters": [_EXPLAIN, _PREFER, _TRACEPARENT],
+            "parameters": [_EXPLAIN, _PREVIEW, _PREFER, _TRACEPARENT],
         },
     )
     async def create_prediction(request: Request) -> Response:
@@ -135,7 +144,8 @@ def new_predictions_router(
         answered = await _predict(service, request, upload, preferences)
         if isinstance(answered, Response):
             return answered
-        return _timed(timer, request, answered, {}, form)
+        extra = {} if form != JSON else await _preview(upload, preferences)
+        return _timed(timer, request, answered, extra, form)
 
     return router
 
@@ -167,12 +177,13 @@ _FOUND_PROBLEMS = (
 def _preferences(request: Request, limits: HttpLimits, *, prefer: str | None) -> Preferences:
     try:
         explain = parse_explain(request.query_params.getlist("explain"))
+        has_preview = parse_preview(request.query_params.getlist("preview"))
     except ValueError as error:
         raise ProblemError(ErrorCode.MALFORMED_REQUEST, str(error)) from error
     preferences = preferences_of(
         prefer, default_wait_s=limits.default_wait_s, max_wait_s=limits.max_wait_s
     )
-    return replace(preferences, explain=explain)
+    return replace(preferences, explain=explain, has_preview=has_preview)
 
 
 async def _receive(
@@ -226,11 +237,17 @@ async def _predict(
     return refusal(answered) if isinstance(answered, Refuse) else answered
 
 
+async def _preview(upload: Upload, waits: Preferences) -> dict[str, object]:
+    wanted = waits.has_preview and upload.is_rendered
+    preview = await new_preview(upload.data) if wanted else None
+    return {} if preview is None else {"preview": preview}
+
+
 def _timed(
     timer: AnswerTimer,
     request: Request,
     answered: Answered,
-    extra: dict[str, object],
+    extra: Mapping[str, object],
     form: str = JSON,
 ) -> Response:
     stages_ms = timer.stages_ms(request.scope, answered.accepted_s, answered.outcome)

@@ -57,6 +57,8 @@ STATUS: Mapping[ErrorCode, HTTPStatus] = {
 _KNOWN_STATUSES = frozenset(status.value for status in HTTPStatus)
 _FRAMEWORK_CODES = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.METHOD_NOT_ALLOWED}
 
+NO_PATH = "There is no such path. /docs lists all paths, none of which ends with a slash."
+
 _HEADERS = {
     # What is still to come of the body is not waited for.
     ErrorCode.REQUEST_TIMEOUT: {"Connection": "close"},
@@ -81,6 +83,8 @@ PROBLEM_SCHEMA = {
         },
         "detail": {"type": "string"},
         "id": {"type": "string", "description": "The prediction's id, once it has one."},
+        "accepted_count": {"type": "integer"},
+        "rejected_count": {"type": "integer"},
         "accepted": {"type": "array", "items": {"type": "object"}},
         "rejected": {"type": "array", "items": {"type": "object"}},
     },
@@ -175,7 +179,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def framework(_: Request, error: HTTPException) -> Response:
         code = _FRAMEWORK_CODES.get(error.status_code, ErrorCode.MALFORMED_REQUEST)
-        return problem(code, str(error.detail), headers=error.headers)
+        detail = NO_PATH if code is ErrorCode.NOT_FOUND else str(error.detail)
+        return problem(code, detail, headers=error.headers)
 
     @app.exception_handler(Exception)
     async def bug(_request: Request, _error: Exception) -> Response:

@@ -1,29 +1,40 @@
 """Files and fields of a form, read as they stream in: files to the spool, nothing kept whole."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from python_multipart import MultipartParser
-from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from gateway.core.faults import Fault
 from gateway.core.labelling import Labelling, read_labelling
 from gateway.core.uploads import Part, UploadForm, too_many_files
+from gateway.core.zip_entries import SIGNATURES
 from gateway.http.bodies import bounded
+from gateway.http.form_parser import FormParser
 from gateway.http.limits import UploadBodyLimits
-from gateway.http.part_headers import PartHeaders, file_name_of
+from gateway.http.part_headers import PartHeaders
 from gateway.http.problems import ProblemError
 from gateway.ports import FaultError, Spool
 from shared.contracts.errors import ErrorCode
 
 FILE_FIELDS = ("files", "files[]", "file")
-TEXT_FIELDS = ("label", "patient_id", "source", "new_class")
+TEXT_FIELDS: Mapping[str, str] = {
+    "label": "All files of a request have one label: send one request per label, or a ZIP with "
+    "one folder per label.",
+    "patient_id": "All files of a request are of one patient: send one request per patient.",
+    "source": "All files of a request have one source: send one request per source.",
+    "new_class": "Send it once.",
+}
+"""Each at most once in a request; what to send instead of a second."""
 ZIP_TYPES = ("application/zip", "application/x-zip-compressed")
 
+_UNKNOWN_TYPE = "application/octet-stream"
+_HEAD_BYTES = 4
 _MAX_OTHER_PARTS = 16
 _MAX_FIELD_BYTES = 1024
+_MAX_NAME_CHARS = 40
 _SPOOL_BYTES = 1024 * 1024
 _SPARED_BYTES = 64 * 1024 * 1024
 
@@ -45,13 +56,12 @@ async def read_upload_form(request: Request, spool: Spool, limits: UploadBodyLim
                 return await _read_form(request, options.get(b"boundary", b""), spool, limits)
             if media_type in ZIP_TYPES:
                 return await _read_zip(request, spool, limits)
+            if media_type == _UNKNOWN_TYPE:
+                return await _read_zip(request, spool, limits, must_begin=SIGNATURES)
     except TimeoutError as error:
         detail = f"The body did not arrive within {limits.timeout_s:.0f} s."
         raise ProblemError(ErrorCode.REQUEST_TIMEOUT, detail) from error
-    raise ProblemError(
-        ErrorCode.UNSUPPORTED_MEDIA_TYPE,
-        "Send multipart/form-data with fields 'label' and 'files', or an application/zip body.",
-    )
+    raise _neither_form_nor_zip()
 
 
 @dataclass(slots=True)
@@ -63,7 +73,7 @@ class _Form:
     fields: dict[str, bytearray] = field(default_factory=dict)
     headers: PartHeaders = field(default_factory=PartHeaders)
     arrived: bytearray = field(default_factory=bytearray)
-    finished: bool = False
+    stray: str | None = None
     _end: int = 0
     _start: int = 0
     _others: int = 0
@@ -71,10 +81,10 @@ class _Form:
     _field: bytearray | None = None
 
     def on_part_begin(self) -> None:
-        self.headers.clear()
+        self._field = None
 
     def on_headers_finished(self) -> None:
-        name = self.headers.disposition.get(b"name", b"").decode("utf-8", "replace")
+        name = self.headers.field_name
         self._is_file = name in FILE_FIELDS
         self._field = self.fields.setdefault(name, bytearray()) if name in TEXT_FIELDS else None
         self._start = self._end
@@ -82,6 +92,8 @@ class _Form:
             if len(self.parts) >= self.max_files:
                 raise FaultError(too_many_files(self.max_files))
             return
+        if self._field is None and self.headers.is_file:
+            self.stray = name
         self._others += 1
         if self._others > _MAX_OTHER_PARTS:
             raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form has too many fields.")
@@ -97,12 +109,9 @@ class _Form:
 
     def on_part_end(self) -> None:
         if self._is_file:
-            name = file_name_of(self.headers.disposition)
+            name = self.headers.file_name
             is_zip = self.headers.content_type in ZIP_TYPES
             self.parts.append(Part(name, self._start, self._end - self._start, is_zip))
-
-    def on_end(self) -> None:
-        self.finished = True
 
     def text(self, name: str) -> str | None:
         """Give a text field; bytes that are no UTF-8 become what no pattern takes."""
@@ -114,28 +123,11 @@ async def _read_form(
     request: Request, boundary: bytes, spool: Spool, limits: UploadBodyLimits
 ) -> UploadForm:
     form = _Form(limits.max_files)
-    try:
-        parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": form.on_part_begin,
-                "on_part_data": form.on_part_data,
-                "on_part_end": form.on_part_end,
-                "on_header_field": form.headers.on_header_field,
-                "on_header_value": form.headers.on_header_value,
-                "on_header_end": form.headers.on_header_end,
-                "on_headers_finished": form.on_headers_finished,
-                "on_end": form.on_end,
-            },
-        )
-        async for chunk in bounded(request, limits.max_bytes, _too_large(limits)):
-            parser.write(chunk)
-            await _spool(form.arrived, spool, at_least=_SPOOL_BYTES)
-        parser.finalize()
-    except FormParserError as error:
-        raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form cannot be read.") from error
-    if not form.finished:
-        raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form ended early.")
+    parser = FormParser(boundary, form, TEXT_FIELDS)
+    async for chunk in bounded(request, limits.max_bytes, _too_large(limits)):
+        parser.write(chunk)
+        await _spool(form.arrived, spool, at_least=_SPOOL_BYTES)
+    parser.finish()
     await _spool(form.arrived, spool, at_least=1)
     return _finished(form)
 
@@ -151,22 +143,44 @@ def _finished(form: _Form) -> UploadForm:
         raise FaultError(labelling)
     if not form.parts:
         raise ProblemError(ErrorCode.MISSING_FIELD, "The form has no field 'files'.")
+    if form.stray is not None:
+        detail = (
+            f"The form has a file in the field {form.stray[:_MAX_NAME_CHARS]!r}. "
+            "Send all files in the field 'files'."
+        )
+        raise ProblemError(ErrorCode.MALFORMED_REQUEST, detail)
     return UploadForm(tuple(form.parts), labelling)
 
 
-async def _read_zip(request: Request, spool: Spool, limits: UploadBodyLimits) -> UploadForm:
+async def _read_zip(
+    request: Request,
+    spool: Spool,
+    limits: UploadBodyLimits,
+    *,
+    must_begin: tuple[bytes, ...] = (),
+) -> UploadForm:
     size_bytes = 0
+    head = b""
     arrived = bytearray()
     async for chunk in bounded(request, limits.max_bytes, _too_large(limits)):
         arrived += chunk
         size_bytes += len(chunk)
+        head = (head + chunk[:_HEAD_BYTES])[:_HEAD_BYTES]
+        if must_begin and len(head) == _HEAD_BYTES and head not in must_begin:
+            raise _neither_form_nor_zip()
         await _spool(arrived, spool, at_least=_SPOOL_BYTES)
+    if must_begin and head not in must_begin:
+        raise _neither_form_nor_zip()
     await _spool(arrived, spool, at_least=1)
     return UploadForm((Part(None, 0, size_bytes, is_zip=True),), _from_query(request))
 
 
 def _from_query(request: Request) -> Labelling:
     # A bare archive has no fields beside it; its labels are its folders.
+    for name, advice in TEXT_FIELDS.items():
+        if len(request.query_params.getlist(name)) > 1:
+            detail = f"The query has more than one '{name}'. {advice}"
+            raise ProblemError(ErrorCode.MALFORMED_REQUEST, detail)
     labelling = read_labelling(
         label=None,
         patient_id=request.query_params.get("patient_id"),
@@ -182,6 +196,13 @@ async def _spool(arrived: bytearray, spool: Spool, *, at_least: int) -> None:
     if len(arrived) >= at_least:
         await asyncio.to_thread(spool.append, bytes(arrived))
         arrived.clear()
+
+
+def _neither_form_nor_zip() -> ProblemError:
+    return ProblemError(
+        ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+        "Send multipart/form-data with fields 'label' and 'files', or an application/zip body.",
+    )
 
 
 def _too_large(limits: UploadBodyLimits) -> ProblemError:

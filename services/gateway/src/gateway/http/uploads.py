@@ -69,6 +69,8 @@ class RejectedUpload(BaseModel):
 class UploadAnswer(BaseModel):
     """What became of every file."""
 
+    accepted_count: int
+    rejected_count: int
     accepted: list[AcceptedUpload]
     rejected: list[RejectedUpload]
 
@@ -204,7 +206,10 @@ def _interrupted(error: UploadInterruptedError) -> Response:
 
 
 def _lists(report: UploadReport) -> dict[str, object]:
+    # Counts first: a person reads the beginning of a long line.
     return {
+        "accepted_count": len(report.accepted),
+        "rejected_count": len(report.rejected),
         "accepted": [asdict(each) for each in report.accepted],
         "rejected": [asdict(each) for each in report.rejected],
     }
@@ -217,7 +222,7 @@ def _form(files: str) -> dict[str, Any]:
 
 
 def _zip() -> dict[str, Any]:
-    return {"application/zip": {"schema": _BINARY}}
+    return {kind: {"schema": _BINARY} for kind in ("application/zip", "application/octet-stream")}
 
 
 def _query(name: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -97,10 +97,11 @@ def _new_open_inference_routers(
         settings.default_wait_s,
         settings.max_wait_s,
         settings.max_image_bytes,
+        settings.max_dicom_bytes,
         settings.max_infer_bytes,
     )
     return (
-        new_open_inference_router(parts.predictions, limits, timer, served),
+        new_open_inference_router(parts.predictions, limits, timer, served, parts.decoders),
         new_open_inference_health_router(served, parts.health),
         new_open_inference_models_router(served, parts.control.current),
     )

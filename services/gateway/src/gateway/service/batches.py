@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from PIL import Image
 
 from gateway.core.admission import Refuse
+from gateway.core.dicom import Rendered, is_dicom
+from gateway.core.faults import Fault
 from gateway.core.open_inference import Pixels
 from gateway.core.tensors import TensorError
+from gateway.ports import DecoderBusyError, DicomRenderer
 from gateway.service.predictions import Answered, DeadlineExceededError, PredictionService
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import Expired, Failed, Succeeded
@@ -27,10 +30,11 @@ _FAST = 1
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """As it travels on Kafka."""
+    """As it travels on Kafka. warnings: what its DICOM file says and its pixels do not."""
 
     data: bytes
     content_type: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,44 @@ class ImageFailedError(Exception):
         self.why = why
 
 
-def encode_all(images: Sequence[bytes | Pixels], *, max_bytes: int) -> tuple[EncodedImage, ...]:
+@dataclass(frozen=True, slots=True)
+class DicomLimits:
+    """max_bytes: of one file. max_png_bytes: of all images made from one request's files."""
+
+    max_bytes: int
+    max_png_bytes: int
+
+
+async def render_all(
+    renderer: DicomRenderer,
+    images: Sequence[bytes | Pixels],
+    limits: DicomLimits,
+    wait_s: float,
+) -> list[bytes | Pixels | Rendered]:
+    """Render the DICOM files among the images, one after the other; the others stay as they are.
+
+    wait_s: for all of them together. Raises TensorError: TOO_LARGE, UNSUPPORTED_DICOM, UNDECODABLE,
+    TOO_MANY_PIXELS, OVERLOADED.
+    """
+    rendered: list[bytes | Pixels | Rendered] = []
+    try:
+        async with asyncio.timeout(wait_s):
+            for index, image in enumerate(images):
+                if isinstance(image, Pixels) or not is_dicom(image):
+                    rendered.append(image)
+                    continue
+                found = await _render(renderer, index, image, limits.max_bytes, wait_s)
+                rendered.append(found)
+                _refuse_too_much(index, rendered, limits.max_png_bytes)
+    except TimeoutError as error:
+        detail = "The DICOM files could not be decoded in time. Send fewer, or wait longer."
+        raise TensorError(ErrorCode.OVERLOADED, detail, index=len(rendered)) from error
+    return rendered
+
+
+def encode_all(
+    images: Sequence[bytes | Pixels | Rendered], *, max_bytes: int
+) -> tuple[EncodedImage, ...]:
     """Give every image the form that travels, and look at its header. Blocking.
 
     Raises TensorError with the index of the first that cannot be taken: TOO_LARGE, EMPTY_FILE,
@@ -72,7 +113,9 @@ async def predict_all(
 
     async def classify(index: int, image: EncodedImage) -> Classified:
         try:
-            answered = await service.predict(image.data, image.content_type, wait_s, traceparent)
+            answered = await service.predict(
+                image.data, image.content_type, wait_s, traceparent, warnings=image.warnings
+            )
         except (DeadlineExceededError, BrokerUnavailableError, RecordRefusedError) as error:
             raise ImageFailedError(index, error) from error
         if isinstance(answered, Refuse):
@@ -92,9 +135,37 @@ async def predict_all(
     return [task.result() for task in running]
 
 
-def _encode(index: int, image: bytes | Pixels, max_bytes: int) -> EncodedImage:
+async def _render(
+    renderer: DicomRenderer, index: int, content: bytes, max_bytes: int, wait_s: float
+) -> Rendered:
+    if len(content) > max_bytes:
+        detail = f"The DICOM file is larger than {max_bytes // (1024 * 1024)} MiB."
+        raise TensorError(ErrorCode.TOO_LARGE, detail, index=index)
+    try:
+        found = await renderer.render(content, wait_s=wait_s)
+    except DecoderBusyError as error:
+        detail = "Too many DICOM files wait to be decoded."
+        raise TensorError(ErrorCode.OVERLOADED, detail, index=index) from error
+    if isinstance(found, Fault):
+        raise TensorError(found.code, found.detail, index=index)
+    return found
+
+
+def _refuse_too_much(
+    index: int, images: Sequence[bytes | Pixels | Rendered], max_png_bytes: int
+) -> None:
+    # A small file may hold a large image: the request's size alone bounds nothing.
+    if sum(len(each.png) for each in images if isinstance(each, Rendered)) > max_png_bytes:
+        limit = max_png_bytes // (1024 * 1024)
+        detail = f"The images of the DICOM files have more than {limit} MiB together. Send fewer."
+        raise TensorError(ErrorCode.TOO_LARGE, detail, index=index)
+
+
+def _encode(index: int, image: bytes | Pixels | Rendered, max_bytes: int) -> EncodedImage:
     if isinstance(image, Pixels):
         encoded = EncodedImage(_to_png(image), "image/png")
+    elif isinstance(image, Rendered):
+        encoded = EncodedImage(image.png, "image/png", image.warnings)
     else:
         encoded = EncodedImage(image, "application/octet-stream")
     if len(encoded.data) > max_bytes:
