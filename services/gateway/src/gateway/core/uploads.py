@@ -43,12 +43,16 @@ class UploadForm:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What may be an image. read: gives its bytes; blocks, and raises FaultError."""
+    """What may be an image. read: gives its bytes; blocks, and raises FaultError.
+
+    folders: in an archive those it lies in, from the top; the last is its label.
+    """
 
     filename: str | None
     label: str
     size_bytes: int
     read: Callable[[], bytes]
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,9 +135,9 @@ def new_uploads_router(
     async def create_uploads(request: Request) -> Response:
         """Store labelled images, DICOM among them, for training; each is answered for by name.
 
-        A form with `label` and one or many `files`, or a ZIP whose top folders are the labels, as
-        a file of the form or as the body. The query is for a body that is a ZIP; a form has fields.
-        The same image again is stored once.
+        A form with `label` and one or many `files`, or a ZIP in which the folder of an image is its
+        label, as a file of the form or as the body. The query is for a body that is a ZIP; a form
+        has fields. The same image again is stored once.
         """
         taken = await _take(request, service, new_spool, limits)
         return taken if isinstance(taken, Response) else json_response(_lists(taken), 202)

@@ -25,6 +25,7 @@ from gateway.http.uploads import new_uploads_router
 from gateway.main.clients import Clients
 from gateway.ports import DicomRenderer, UploadPublisher
 from gateway.service.jobs import JobFeeds, recall_endings
+from gateway.service.known_classes import KnownClasses
 from gateway.service.models import CurrentModel
 from gateway.service.thumbnails import Thumbnails
 from gateway.service.uploads import UploadService
@@ -43,6 +44,7 @@ class ControlPlane:
 
     control: ControlClient
     current: CurrentModel
+    classes: KnownClasses
     feeds: JobFeeds
     uploads: UploadService
     thumbnails: Thumbnails
@@ -71,10 +73,11 @@ def new_control_plane(
 ) -> ControlPlane:
     """Make the services. compute: where images are unpacked and decoded."""
     current = CurrentModel(settings.model_name, control, cluster)
+    classes = KnownClasses(current, control)
     uploads = UploadService(
         images,
         ZipArchives(settings.max_upload_files, settings.max_image_bytes, settings.max_dicom_bytes),
-        current,
+        classes,
         renderer,
         compute,
         UploadLimits(
@@ -87,7 +90,7 @@ def new_control_plane(
         ),
     )
     feeds = JobFeeds(max_streams=settings.max_job_streams)
-    return ControlPlane(control, current, feeds, uploads, Thumbnails(control, compute))
+    return ControlPlane(control, current, classes, feeds, uploads, Thumbnails(control, compute))
 
 
 def new_control_routers(
@@ -102,7 +105,7 @@ def new_control_routers(
         new_jobs_router(plane.control),
         new_job_events_router(plane.control, plane.feeds, beat_s=settings.stream_beat_s),
         new_insights_router(plane.control, plane.thumbnails),
-        new_dataset_router(plane.control),
+        new_dataset_router(plane.control, plane.classes),
         new_current_model_router(plane.current, lambda: cluster.workers(clock.now_ms())),
         new_models_router(plane.control),
         new_promotions_router(plane.control),
