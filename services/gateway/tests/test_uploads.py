@@ -39,6 +39,10 @@ async def test_good_images_are_confirmed_and_named(controlling, registry):
     assert (headers.id, headers.label) == (body["accepted"][0]["id"], "NORMAL")
     assert (headers.patient, headers.source) == ("p1", "ward-3")
     assert headers.content_type == "image/jpeg"
+    assert {headers.upload_id for _, headers, _ in client.kept} == {
+        image["upload_id"] for image in body["accepted"]
+    }
+    assert len({image["upload_id"] for image in body["accepted"]}) == 1
 
 
 @pytest.mark.parametrize("field", ["files[]", "files"])

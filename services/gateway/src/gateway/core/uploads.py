@@ -66,12 +66,16 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An image that the broker has confirmed. id: UUIDv7 of this upload; sha256 names the image."""
+    """An image that the broker has confirmed; sha256 names it.
+
+    id: UUIDv7 of its record. upload_id: UUIDv7 of the request, the same for all its images.
+    """
 
     id: str
     sha256: str
     filename: str | None
     label: str
+    upload_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,12 +50,13 @@ NewSpool = Callable[[], AbstractContextManager[Spool]]
 
 
 class AcceptedUpload(BaseModel):
-    """An image that the broker has confirmed."""
+    """An image that the broker has confirmed. upload_id: the same for all of one request."""
 
     id: str
     sha256: str
     filename: str | None
     label: str
+    upload_id: str
 
 
 class RejectedUpload(BaseModel):

@@ -12,6 +12,7 @@ from gateway.adapters.spool import new_spool
 from gateway.adapters.zip_archive import ZipArchives
 from gateway.core.uploads import UploadLimits
 from gateway.http.dataset import new_dataset_router
+from gateway.http.dataset_lists import new_dataset_lists_router
 from gateway.http.insights import new_insights_router
 from gateway.http.job_events import new_job_events_router
 from gateway.http.jobs import new_jobs_router
@@ -105,6 +106,7 @@ def new_control_routers(
         new_jobs_router(plane.control),
         new_job_events_router(plane.control, plane.feeds, beat_s=settings.stream_beat_s),
         new_insights_router(plane.control, plane.thumbnails),
+        new_dataset_lists_router(plane.control),
         new_dataset_router(plane.control, plane.classes),
         new_current_model_router(plane.current, lambda: cluster.workers(clock.now_ms())),
         new_models_router(plane.control),

@@ -126,11 +126,12 @@ class UploadService:
         found = await self._off_loop(partial(self._list_files, form, spool))
         self._check_totals(found)
         labels.outer = find_outer_folders(x.folders for x in found if isinstance(x, Candidate))
+        upload_id = new_id()
         accepted: list[Accepted] = []
         rejected: list[Rejected] = []
         for candidate in found:
             try:
-                verdict = await self._take_one(candidate, labelling, labels)
+                verdict = await self._take_one(candidate, labelling, labels, upload_id)
             except (BrokerUnavailableError, RecordRefusedError) as error:
                 report = UploadReport(tuple(accepted), tuple(rejected))
                 refused = error if isinstance(error, RecordRefusedError) else None
@@ -163,7 +164,7 @@ class UploadService:
             raise FaultError(too_much(self._limits.max_unpacked_bytes))
 
     async def _take_one(
-        self, found: Candidate | Rejected, labelling: Labelling, labels: "_Labels"
+        self, found: Candidate | Rejected, labelling: Labelling, labels: "_Labels", upload_id: str
     ) -> Accepted | Rejected:
         if isinstance(found, Rejected):
             return found
@@ -174,7 +175,7 @@ class UploadService:
             seen = await self._see(found)
         if isinstance(seen, Fault):
             return Rejected(found.filename, seen.code, seen.detail)
-        return await self._publish(found, seen, labelling)
+        return await self._publish(found, seen, labelling, upload_id)
 
     async def _see(self, candidate: Candidate) -> Inspected | Fault:
         content = await self._off_loop(partial(read, candidate, self._limits))
@@ -192,7 +193,7 @@ class UploadService:
         return rendered if isinstance(rendered, Fault) else rendered.png
 
     async def _publish(
-        self, candidate: Candidate, image: Inspected, labelling: Labelling
+        self, candidate: Candidate, image: Inspected, labelling: Labelling, upload_id: str
     ) -> Accepted | Rejected:
         headers = UploadHeaders(
             id=new_id(),
@@ -200,6 +201,7 @@ class UploadService:
             content_type=image.content_type,
             patient=labelling.patient,
             source=labelling.source,
+            upload_id=upload_id,
         )
         try:
             await self._publisher.publish(image.sha256, headers, image.content)
@@ -208,7 +210,7 @@ class UploadService:
                 raise
             _log.error("upload refused by the broker", reason=str(error))
             return Rejected(candidate.filename, ErrorCode.TOO_LARGE, _TOO_LARGE)
-        return Accepted(headers.id, image.sha256, candidate.filename, candidate.label)
+        return Accepted(headers.id, image.sha256, candidate.filename, candidate.label, upload_id)
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._compute, work)
