@@ -80,6 +80,8 @@ def _module(name: str) -> ModuleType | None:
 
 def _leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
     below = getattr(command, "commands", {})
+    if below and getattr(command, "invoke_without_command", False):
+        yield path, command
     for name, each in below.items():
         yield from _leaves(each, f"{path} {name}")
     if not below:

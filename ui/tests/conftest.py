@@ -29,6 +29,12 @@ class StandInGateway:
             def do_POST(self) -> None:
                 stand_in._answer(self)
 
+            def do_PATCH(self) -> None:
+                stand_in._answer(self)
+
+            def do_DELETE(self) -> None:
+                stand_in._answer(self)
+
             def log_message(self, *_: object) -> None:
                 pass
 

@@ -6,6 +6,7 @@ import io
 import pytest
 from PIL import Image
 
+from pneumo import UploadedImage, UploadReport
 from shared.testing.images import new_jpeg
 
 ANSWER = {
@@ -151,6 +152,48 @@ def test_a_training_that_cannot_begin_says_why(open_page, gateway):
     start = next(button for button in page.button if button.label == "Start training")
     start.click().run()
     assert "Twenty new images are the least. (too_few_data)" in told(page)
+
+
+def test_a_conflict_is_decided_on_the_page(open_page, gateway):
+    image = {
+        "sha256": "ab" * 32,
+        "label": "NORMAL",
+        "source": "ui",
+        "content_type": "image/jpeg",
+        "size_bytes": 1,
+        "created_at_ms": 1,
+        "conflict": ["viral"],
+    }
+    counts = {"total": 1, "by_class": {"NORMAL": 1}, "by_source": {"ui": 1}, "conflicts": 1}
+    gateway.answers["GET", "/v1/dataset"] = (200, counts)
+    gateway.answers["GET", "/v1/dataset/images"] = (200, {"images": [image], "next": None})
+    gateway.answers["PATCH", f"/v1/dataset/images/{'ab' * 32}"] = (200, image)
+    page = open_page("retrain", gateway.url)
+    choice = page.selectbox(key=f"conflict-{'ab' * 32}")
+    assert choice.options == ["NORMAL", "viral"]
+    assert page.button(key=f"decide-{'ab' * 32}").disabled
+    choice.select("viral").run()
+    page.button(key=f"decide-{'ab' * 32}").click().run()
+    assert gateway.asked["PATCH", f"/v1/dataset/images/{'ab' * 32}"] == 1
+
+
+def test_the_last_upload_is_taken_back_after_a_question(open_page, gateway):
+    gateway.answers["GET", "/v1/models/current"] = (200, CURRENT)
+    gateway.answers["DELETE", "/v1/dataset/images"] = (200, {"deleted": 1, "left": 0})
+    taken = UploadedImage(id="i", sha256="ab" * 32, label="viral", upload_id="u-1")
+    page = open_page("retrain", gateway.url)
+    page.session_state["upload-report"] = UploadReport(accepted=(taken,))
+    page.run()
+    _button(page, "Take the last upload back").click().run()
+    assert not gateway.asked["DELETE", "/v1/dataset/images"]
+    _button(page, "Delete them").click().run()
+    assert gateway.asked["DELETE", "/v1/dataset/images"] == 1
+    assert "images deleted: 1" in told(page)
+    assert not [each for each in page.button if each.label == "Take the last upload back"]
+
+
+def _button(page, label):
+    return next(each for each in page.button if each.label == label)
 
 
 def test_a_bug_in_a_page_costs_its_own_part_and_shows_no_trace(open_page, gateway, monkeypatch):

@@ -6,11 +6,13 @@ from pneumo.answers import (
     CurrentModel,
     Dataset,
     DatasetImage,
+    DeletedImages,
     Epoch,
     EpochValidation,
     Gate,
     GateCheck,
     Health,
+    ImagePage,
     Job,
     JobEvent,
     JobState,
@@ -27,6 +29,7 @@ from pneumo.answers import (
 )
 from pneumo.async_client import AsyncClient
 from pneumo.client import Client
+from pneumo.dataset_calls import ImageFilter
 from pneumo.errors import (
     ApiError,
     ConflictError,
@@ -68,11 +71,14 @@ __all__ = [
     "DatasetImage",
     "DatasetInsights",
     "DeadlineExceededError",
+    "DeletedImages",
     "Epoch",
     "EpochValidation",
     "Gate",
     "GateCheck",
     "Health",
+    "ImageFilter",
+    "ImagePage",
     "InvalidInputError",
     "Job",
     "JobEvent",

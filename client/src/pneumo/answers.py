@@ -55,12 +55,16 @@ class Pending(_Answer):
 
 
 class UploadedImage(_Answer):
-    """A labelled image that the broker has confirmed."""
+    """A labelled image that the broker has confirmed.
+
+    upload_id: of the request that sent it; None from a gateway of release 0.1.0.
+    """
 
     id: str
     sha256: str
     filename: str | None = None
     label: str
+    upload_id: str | None = None
 
 
 class RejectedImage(_Answer):
@@ -98,6 +102,21 @@ class DatasetImage(_Answer):
     size_bytes: int
     created_at_ms: int
     conflict: tuple[str, ...] = ()
+    upload_id: str | None = None
+
+
+class ImagePage(_Answer):
+    """Stored images, newest first. next: the cursor of the next page; None on the last one."""
+
+    images: tuple[DatasetImage, ...]
+    next: str | None = None
+
+
+class DeletedImages(_Answer):
+    """How many images one request deleted, and how many still match."""
+
+    deleted: int
+    left: int
 
 
 class GateCheck(_Answer):

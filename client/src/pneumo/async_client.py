@@ -11,12 +11,14 @@ from uuid import uuid4
 
 import httpx
 
-from pneumo import calls
+from pneumo import calls, dataset_calls
 from pneumo.answers import (
     CurrentModel,
     Dataset,
     DatasetImage,
+    DeletedImages,
     Health,
+    ImagePage,
     Job,
     JobEvent,
     Model,
@@ -28,6 +30,7 @@ from pneumo.answers import (
 from pneumo.bodies import ImageSource, Progress, image_of
 from pneumo.calls import Call, Explain, Mode, Policy
 from pneumo.connection import http_options, new_request, resolve_url
+from pneumo.dataset_calls import EVERY_IMAGE, ImageFilter
 from pneumo.insights import DatasetInsights, ModelInsights
 from pneumo.lines import AsyncLines
 from pneumo.retries import RetryPolicy
@@ -134,7 +137,7 @@ class AsyncClient:
         progress: Progress | None = None,
         timeout_s: float = UPLOAD_TIMEOUT_S,
     ) -> UploadReport:
-        """Store the images of a ZIP whose top folders are the labels."""
+        """Store the images of a ZIP; the label of each is the name of the folder it lies in."""
         labelling = Labelling(patient_id, source, new_class=new_class)
         return await self._send(zip_call(Path(archive), labelling, progress), timeout_s)
 
@@ -145,6 +148,16 @@ class AsyncClient:
     async def dataset_image(self, sha256: str) -> DatasetImage:
         """Give what is known of one stored image."""
         return await self._send(calls.dataset_image(sha256))
+
+    async def list_images(
+        self, wanted: ImageFilter = EVERY_IMAGE, *, limit: int = 100, cursor: str | None = None
+    ) -> ImagePage:
+        """Return a page of stored images, newest first; its `next` is the next page's cursor."""
+        return await self._send(dataset_calls.list_images(wanted, limit, cursor))
+
+    async def delete_images(self, wanted: ImageFilter) -> DeletedImages:
+        """Delete at most 200 images of an upload or a source; repeat while some are `left`."""
+        return await self._send(dataset_calls.delete_images(wanted))
 
     async def relabel(self, sha256: str, label: str) -> DatasetImage:
         """Decide on an image's label; a conflict over it ends."""

@@ -99,6 +99,7 @@ class FakeRegistry:
         self.insights = {}
         self.prevalence = None
         self.seen = []
+        self.queries = []
         self.refusal = None
         self.url = ""
 
@@ -112,6 +113,8 @@ class FakeRegistry:
             ("POST", "/v1/jobs/{id}/cancel", self._cancel),
             ("GET", "/v1/dataset", self._dataset),
             ("GET", "/v1/dataset/insights", self._dataset_insights),
+            ("GET", "/v1/dataset/images", self._list_images),
+            ("DELETE", "/v1/dataset/images", self._delete_images),
             ("GET", "/v1/dataset/images/{sha256}", self._image),
             ("GET", "/v1/dataset/images/{sha256}/content", self._content),
             ("PATCH", "/v1/dataset/images/{sha256}", self._relabel),
@@ -170,6 +173,14 @@ class FakeRegistry:
         return DatasetSummary(
             total=1, by_class={"NORMAL": 1}, by_source={"upload": 1}, conflicts=0
         ).model_dump()
+
+    async def _list_images(self, request: Request):
+        self.queries.append(dict(request.query_params))
+        return {"images": [each.model_dump() for each in self.images.values()], "next": None}
+
+    async def _delete_images(self, request: Request):
+        self.queries.append(dict(request.query_params))
+        return {"deleted": 2, "left": 1}
 
     async def _image(self, sha256: str):
         return _found(self.images.get(sha256))

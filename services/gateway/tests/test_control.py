@@ -127,6 +127,32 @@ async def test_the_dataset_is_read_relabelled_and_deleted(controlling, registry)
     assert (gone.status_code, gone.json()["code"]) == (404, "not_found")
 
 
+async def test_images_are_listed_and_deleted_by_upload_or_source(controlling, registry):
+    registry.add_image(SHA)
+    cursor = f"5-{SHA}"
+    asked = f"label=NORMAL&source=ui&upload=u-1&conflict=true&limit=7&cursor={cursor}"
+    async with controlling(registry.url) as client:
+        listed = await client.get(f"/v1/dataset/images?{asked}")
+        deleted = await client.delete("/v1/dataset/images?upload=u-1")
+        everything = await client.delete("/v1/dataset/images")
+        unreadable = await client.get("/v1/dataset/images?limit=501")
+    assert [image["sha256"] for image in listed.json()["images"]] == [SHA]
+    assert deleted.json() == {"deleted": 2, "left": 1}
+    assert registry.queries == [
+        {
+            "label": "NORMAL",
+            "source": "ui",
+            "upload": "u-1",
+            "conflict": "true",
+            "limit": "7",
+            "cursor": cursor,
+        },
+        {"upload": "u-1"},
+    ]
+    for refused in (everything, unreadable):
+        assert (refused.status_code, refused.json()["code"]) == (400, "malformed_request")
+
+
 async def test_models_are_listed_and_described(controlling, registry):
     async with controlling(registry.url) as client:
         listed = (await client.get("/v1/models")).json()["models"]

@@ -271,6 +271,7 @@ async def test_predictions_are_accepted_with_the_registry_down(run_gateway):
         "/v1/jobs/{id}/cancel",
         "/v1/jobs/{id}/events",
         "/v1/dataset",
+        "/v1/dataset/images",
         "/v1/dataset/images/{sha256}",
         "/v1/models",
         "/v1/models/{version}",

@@ -39,6 +39,10 @@ async def test_good_images_are_confirmed_and_named(controlling, registry):
     assert (headers.id, headers.label) == (body["accepted"][0]["id"], "NORMAL")
     assert (headers.patient, headers.source) == ("p1", "ward-3")
     assert headers.content_type == "image/jpeg"
+    assert {headers.upload_id for _, headers, _ in client.kept} == {
+        image["upload_id"] for image in body["accepted"]
+    }
+    assert len({image["upload_id"] for image in body["accepted"]}) == 1
 
 
 @pytest.mark.parametrize("field", ["files[]", "files"])
@@ -78,9 +82,10 @@ ZIP_BODY = {"Content-Type": "application/zip"}
 
 
 @pytest.mark.parametrize("as_part", [True, False])
-async def test_a_zips_top_folders_are_its_labels(controlling, registry, as_part):
+async def test_the_folder_of_an_image_in_a_zip_is_its_label(controlling, registry, as_part):
     archive = new_zip(
         ("NORMAL/", b""),
+        ("wrapped/NORMAL/a.jpeg", GOOD),
         ("NORMAL/deep/er/a.jpeg", GOOD),
         ("PNEUMONIA/b.jpeg", new_jpeg(seed=1)),
         ("NORMAL/note.txt", b"hello"),
@@ -107,15 +112,14 @@ async def test_a_zips_top_folders_are_its_labels(controlling, registry, as_part)
     body = answer.json()
     assert answer.status_code == 202
     assert [(image["filename"], image["label"]) for image in body["accepted"]] == [
-        ("NORMAL/deep/er/a.jpeg", "NORMAL"),
+        ("wrapped/NORMAL/a.jpeg", "NORMAL"),
         ("PNEUMONIA/b.jpeg", "PNEUMONIA"),
     ]
     assert {bad["filename"]: bad["code"] for bad in body["rejected"]} == {
         "NORMAL/note.txt": "unsupported_media_type",
         "OTHER/c.jpeg": "unknown_label",
         "bare.jpeg": "invalid_label",
-        "__MACOSX/NORMAL/._a.jpeg": "unsupported_entry",
-        "NORMAL/.hidden.jpeg": "unsupported_entry",
+        "NORMAL/deep/er/a.jpeg": "invalid_label",
         "NORMAL/in.zip": "unsupported_entry",
         "NORMAL/link.jpeg": "unsupported_entry",
         "/NORMAL/abs.jpeg": "unsafe_name",
@@ -185,10 +189,44 @@ async def test_too_many_uploads_at_once_are_told_to_come_back(controlling, regis
     assert after.status_code == 202
 
 
-async def test_without_the_registry_only_new_classes_can_be_taken(controlling):
+@pytest.mark.parametrize("new_class", ["false", "true"])
+async def test_without_the_registry_no_label_can_be_checked(controlling, new_class):
     async with controlling("http://127.0.0.1:1") as client:
-        refused = await client.post("/v1/uploads", **form(GOOD))
-        taken = await client.post("/v1/uploads", **form(GOOD, new_class="true"))
+        refused = await client.post("/v1/uploads", **form(GOOD, new_class=new_class))
     assert (refused.status_code, refused.json()["code"]) == (503, "registry_unavailable")
     assert refused.headers["Retry-After"] == "5"
-    assert taken.status_code == 202
+
+
+async def test_new_classes_of_a_wrapped_zip_are_its_inner_folders(controlling, registry):
+    archive = new_zip(
+        ("my_xrays/", b""),
+        ("my_xrays/.DS_Store", b"x"),
+        ("my_xrays/NORMAL/a.jpeg", GOOD),
+        ("my_xrays/COVID-19/b.jpeg", new_jpeg(seed=1)),
+        ("my_xrays/covid-19/c.jpeg", new_jpeg(seed=2)),
+        ("my_xrays/Normal/d.jpeg", new_jpeg(seed=3)),
+        ("my_xrays/stray.jpeg", new_jpeg(seed=4)),
+    )
+    async with controlling(registry.url) as client:
+        answer = await client.post("/v1/uploads?new_class=true", content=archive, headers=ZIP_BODY)
+        unmeant = await client.post("/v1/uploads", content=archive, headers=ZIP_BODY)
+    body = answer.json()
+    assert [image["label"] for image in body["accepted"]] == ["NORMAL", "COVID-19"]
+    assert {bad["filename"]: bad["code"] for bad in body["rejected"]} == {
+        "my_xrays/covid-19/c.jpeg": "unknown_label",
+        "my_xrays/Normal/d.jpeg": "unknown_label",
+        "my_xrays/stray.jpeg": "invalid_label",
+    }
+    refused = {bad["filename"]: bad["detail"] for bad in unmeant.json()["rejected"]}
+    assert "new_class" not in refused["my_xrays/stray.jpeg"]
+    assert "the folder that it lies in" in refused["my_xrays/COVID-19/b.jpeg"]
+
+
+async def test_a_class_in_other_capitals_is_asked_back(controlling, registry):
+    registry.add_image("ab" * 32)
+    async with controlling(registry.url) as client:
+        upload = await client.post("/v1/uploads", **form(GOOD, label="Normal", new_class="true"))
+        change = await client.patch(f"/v1/dataset/images/{'ab' * 32}", json={"label": "normal"})
+    for refused in (upload, change):
+        assert (refused.status_code, refused.json()["code"]) == (422, "unknown_label")
+        assert "'NORMAL'" in refused.json()["detail"]

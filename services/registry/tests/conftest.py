@@ -79,6 +79,8 @@ def upload() -> Callable[..., UploadRecord]:
             label=label,
             content_type=changes.pop("content_type", "image/png"),
             patient=changes.pop("patient", None),
+            source=changes.pop("source", "upload"),
+            upload_id=changes.pop("upload_id", None),
         )
         record = UploadRecord(
             partition=0,

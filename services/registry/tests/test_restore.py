@@ -193,8 +193,8 @@ async def test_a_backup_of_an_older_version_is_restored(
     restored, original = rows_of(target.store_url), rows_of(settings.store_url)
     for table in ("models", "promotions", "outbox"):
         assert restored[table] == original[table]
-    # Images of before have no number, the last column.
-    unnumbered = [(*row[:-1], None) for row in original["dataset_images"]]
+    # Images of before have neither number nor upload id, the last columns.
+    unnumbered = [(*row[:-2], None, None) for row in original["dataset_images"]]
     assert restored["dataset_images"] == ([] if revision == "0001" else unnumbered)
 
 

@@ -1,7 +1,7 @@
 """The registry as gateway and trainer command it: jobs, the dataset, models, over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +10,13 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from shared.contracts.dataset import DatasetImage, DatasetSnapshot, DatasetSummary
+from shared.contracts.dataset import (
+    DatasetImage,
+    DatasetPage,
+    DatasetSnapshot,
+    DatasetSummary,
+    DeletedImages,
+)
 from shared.contracts.insights import DatasetInsights, ModelInsights
 from shared.contracts.message import Message
 from shared.contracts.models import ModelRecord
@@ -115,6 +121,16 @@ class ControlClient:
     async def dataset_image(self, sha256: str) -> DatasetImage:
         """Give what is known of one image."""
         return _read(DatasetImage, await self._send("GET", _image(sha256)))
+
+    async def dataset_images(self, query: Mapping[str, str]) -> DatasetPage:
+        """Return a page of stored images. query: filters, limit and cursor, as the route's."""
+        response = await self._send("GET", "/v1/dataset/images", params=query)
+        return _read(DatasetPage, response)
+
+    async def delete_images(self, query: Mapping[str, str]) -> DeletedImages:
+        """Delete some of the images of an upload or source. query: as the route's."""
+        response = await self._send("DELETE", "/v1/dataset/images", params=query)
+        return _read(DeletedImages, response)
 
     async def image_bytes(self, sha256: str) -> bytes:
         """Give the image as it was uploaded."""

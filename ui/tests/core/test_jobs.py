@@ -11,6 +11,7 @@ from ui.core.jobs import (
     standing,
     verdict_on,
 )
+from ui.core.wording import change, figure
 
 GATE = {
     "accepted": False,
@@ -105,3 +106,12 @@ def test_epochs_become_curves_and_a_fast_job_has_none():
 
 def test_history_tells_how_long_it_took():
     assert job_rows([job("failed", error="why")])[0]["Took"] == "1 min 30 s"
+
+
+def test_a_candidate_is_offered_before_the_version_that_was_rolled_back():
+    models = [model("1", "candidate"), model("2", "current"), model("3", "retired")]
+    assert [each.version for each in promotable(models)] == ["1", "3"]
+
+
+def test_a_figure_is_never_minus_zero():
+    assert (figure(-0.0001), change(-0.0001), change(0.0)) == ("0.000", "+0.000", "+0.000")

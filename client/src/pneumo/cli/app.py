@@ -9,10 +9,11 @@ from pneumo.answers import DISCLAIMER
 from pneumo.cli import operations
 from pneumo.cli.address import Address
 from pneumo.cli.bench import bench
+from pneumo.cli.dataset import dataset_app
 from pneumo.cli.jobs import jobs_app, retrain
 from pneumo.cli.models import models_app
 from pneumo.cli.predict import predict
-from pneumo.cli.system import dataset, status
+from pneumo.cli.system import status
 from pneumo.cli.uploads import upload
 from pneumo.connection import DEFAULT_URL, DISTRIBUTION, KEY_VARIABLE, URL_VARIABLE
 
@@ -29,10 +30,11 @@ def new_app() -> typer.Typer:
     """Make the command line."""
     app = typer.Typer(help=_HELP, pretty_exceptions_enable=False, no_args_is_help=True)
     app.callback()(_root)
-    for command in (predict, upload, retrain, status, dataset, bench):
+    for command in (predict, upload, retrain, status, bench):
         app.command()(command)
     for passed_on in (operations.dlq, operations.audit):
         app.command(context_settings=dict(operations.PASSED_ON))(passed_on)
+    app.add_typer(dataset_app, name="dataset")
     app.add_typer(jobs_app, name="jobs")
     app.add_typer(models_app, name="models")
     return app

@@ -1,4 +1,4 @@
-"""`status` and `dataset`: what the gateway knows of the system."""
+"""`status`: what the gateway knows of the system."""
 
 import typer
 
@@ -35,15 +35,3 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:  # noqa: FB
         )
         print_table("Workers", columns, workers)
     raise typer.Exit(Exit.GOOD if health.is_ready else Exit.UNREACHABLE)
-
-
-def dataset(context: typer.Context, as_json: AsJson = False) -> None:  # noqa: FBT002
-    """Count the stored images by class and source."""
-    with address_of(context).client() as client:
-        told = client.dataset()
-    if as_json:
-        print_json(told)
-        return
-    print_table(f"Dataset: {told.total} images", ("class", "images"), told.by_class.items())
-    print_table("By source", ("source", "images"), told.by_source.items())
-    print_table(f"Conflicts over labels: {told.conflicts}", (), ())

@@ -10,6 +10,7 @@ from gateway.core.job_ids import is_idempotency_key, job_id_of
 from gateway.core.labelling import Labelling, find_label_fault, read_labelling
 from gateway.core.uploads import Rejected, summarise
 from gateway.core.zip_entries import Entry, Skip, Take, judge_entry
+from gateway.core.zip_layout import find_folder_fault, find_outer_folders
 from shared.clock import created_at_ms
 from shared.contracts.errors import ErrorCode
 
@@ -23,6 +24,7 @@ CLASSES = ("NORMAL", "viral")
         ("normal", CLASSES, ErrorCode.UNKNOWN_LABEL),
         ("COVID-19", CLASSES, ErrorCode.UNKNOWN_LABEL),
         ("COVID-19", None, None),
+        ("Normal", None, ErrorCode.UNKNOWN_LABEL),
         ("COVID-19", (), ErrorCode.UNKNOWN_LABEL),
         ("a" * 64, None, None),
         ("a" * 65, None, ErrorCode.INVALID_LABEL),
@@ -38,8 +40,36 @@ CLASSES = ("NORMAL", "viral")
     ],
 )
 def test_labels(label, classes, code):
-    fault = find_label_fault(label, classes)
+    fault = find_label_fault(
+        label, CLASSES if classes is None else classes, may_be_new=classes is None
+    )
     assert (fault and fault.code) == code
+
+
+def test_a_label_in_other_capitals_is_answered_with_the_class():
+    fault = find_label_fault("Normal", CLASSES, may_be_new=True)
+    assert "'NORMAL'" in fault.detail
+    assert "new_class" not in fault.detail
+
+
+@pytest.mark.parametrize(
+    ("archive", "refused"),
+    [
+        ([("my_xrays", "NORMAL"), ("my_xrays", "COVID-19")], []),
+        ([("train", "NORMAL"), ("test", "NORMAL"), ("val", "viral")], []),
+        ([("train",), ("Test",)], [("train",), ("Test",)]),
+        ([("my_xrays",), ("my_xrays", "NORMAL")], [("my_xrays",)]),
+        ([("my_xrays",), ("my_xrays", "COVID-19")], [("my_xrays",)]),
+        ([("NORMAL",), ("NORMAL", "viral")], []),
+        ([("NORMAL", "patient-1")], [("NORMAL", "patient-1")]),
+        ([("Normal", "patient-1")], [("Normal", "patient-1")]),
+        ([("COVID-19",)], []),
+    ],
+)
+def test_which_folders_of_an_archive_are_no_classes(archive, refused):
+    outer = find_outer_folders(archive)
+    found = [each for each in archive if find_folder_fault(each, outer, CLASSES) is not None]
+    assert found == refused
 
 
 @pytest.mark.parametrize(
@@ -68,9 +98,9 @@ def entry(name, size_bytes=10_000, packed_bytes=9_000, **more):
 @pytest.mark.parametrize(
     ("judged", "expected"),
     [
-        (entry("A/x.png"), Take("A")),
-        (entry("A/b/c/x.png"), Take("A")),
-        (entry("A/x..png"), Take("A")),
+        (entry("A/x.png"), Take(("A",))),
+        (entry("A/b/c/x.png"), Take(("A", "b", "c"))),
+        (entry("A/x..png"), Take(("A",))),
         (entry("A/", 0, 0), Skip()),
         (entry("A/b/", 0, 0), Skip()),
         (entry("x.png"), ErrorCode.INVALID_LABEL),
@@ -87,21 +117,26 @@ def entry(name, size_bytes=10_000, packed_bytes=9_000, **more):
         (entry("A/x\0.png"), ErrorCode.UNSAFE_NAME),
         (entry(""), ErrorCode.UNSAFE_NAME),
         (entry("/"), ErrorCode.UNSAFE_NAME),
-        (entry("A/.DS_Store"), ErrorCode.UNSUPPORTED_ENTRY),
-        (entry(".git/x.png"), ErrorCode.UNSUPPORTED_ENTRY),
-        (entry("__MACOSX/A/x.png"), ErrorCode.UNSUPPORTED_ENTRY),
+        (entry("A/.DS_Store"), Skip()),
+        (entry("A/._x.png"), Skip()),
+        (entry("A/Thumbs.db"), Skip()),
+        (entry("A/desktop.ini"), Skip()),
+        (entry(".git/x.png"), Skip()),
+        (entry("__MACOSX/", 0, 0), Skip()),
+        (entry("__MACOSX/A/x.png"), Skip()),
+        (entry("A/" * 40 + "x.png"), ErrorCode.UNSAFE_NAME),
         (entry("A/x", attributes=stat.S_IFLNK << 16), ErrorCode.UNSUPPORTED_ENTRY),
         (entry("A/x", attributes=stat.S_IFIFO << 16), ErrorCode.UNSUPPORTED_ENTRY),
-        (entry("A/x", attributes=stat.S_IFLNK << 16, system=0), Take("A")),
-        (entry("A/x", attributes=(stat.S_IFREG | 0o644) << 16), Take("A")),
+        (entry("A/x", attributes=stat.S_IFLNK << 16, system=0), Take(("A",))),
+        (entry("A/x", attributes=(stat.S_IFREG | 0o644) << 16), Take(("A",))),
         (entry("A/x", flags=0x1), ErrorCode.UNSUPPORTED_ENTRY),
-        (entry("A/x", flags=0x800), Take("A")),
-        (entry("A/x", method=0), Take("A")),
+        (entry("A/x", flags=0x800), Take(("A",))),
+        (entry("A/x", method=0), Take(("A",))),
         (entry("A/x", method=12), ErrorCode.UNSUPPORTED_ENTRY),
         (entry("A/x", method=14), ErrorCode.UNSUPPORTED_ENTRY),
-        (entry("A/x", 100_000, 1_000), Take("A")),
+        (entry("A/x", 100_000, 1_000), Take(("A",))),
         (entry("A/x", 100_001, 1_000), ErrorCode.TOO_COMPRESSED),
-        (entry("A/x", 100, 0), Take("A")),
+        (entry("A/x", 100, 0), Take(("A",))),
         (entry("A/x", 200_001, 200_001), ErrorCode.TOO_LARGE),
     ],
 )

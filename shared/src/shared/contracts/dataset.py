@@ -19,13 +19,18 @@ Word = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
 
 
 class UploadHeaders(Message):
-    """What travels beside the image on `uploads.labelled` (key: sha256 of the value, hex)."""
+    """What travels beside the image on `uploads.labelled` (key: sha256 of the value, hex).
+
+    id: of this image's record. upload_id: of the request that it came with; release 0.1.0
+    does not send it.
+    """
 
     id: str
     label: Label
     content_type: str
     patient: Word | None = None
     source: Word = "upload"
+    upload_id: Word | None = None
 
     def encode(self) -> list[tuple[str, bytes]]:
         """Give the Kafka headers."""
@@ -33,6 +38,8 @@ class UploadHeaders(Message):
         fields |= {"label": self.label, "source": self.source}
         if self.patient is not None:
             fields["patient"] = self.patient
+        if self.upload_id is not None:
+            fields["upload-id"] = self.upload_id
         return [(name, value.encode()) for name, value in fields.items()]
 
 
@@ -57,6 +64,7 @@ def parse_upload_headers(headers: Sequence[tuple[str, bytes]]) -> UploadHeaders:
             content_type=fields["content-type"],
             patient=fields.get("patient"),
             source=fields.get("source", "upload"),
+            upload_id=fields.get("upload-id"),
         )
     except KeyError as error:
         raise UploadHeadersError(f"header {error} is missing") from None
@@ -72,7 +80,10 @@ def parse_upload_headers(headers: Sequence[tuple[str, bytes]]) -> UploadHeaders:
 
 
 class DatasetImage(Message):
-    """One stored image. conflict: labels that other uploads of the same bytes claimed."""
+    """One stored image. conflict: labels that other uploads of the same bytes claimed.
+
+    upload_id: of the request that stored it first; None for images of earlier releases.
+    """
 
     sha256: Sha256
     label: Label
@@ -82,6 +93,27 @@ class DatasetImage(Message):
     size_bytes: int = Field(ge=0)
     created_at_ms: int
     conflict: tuple[Label, ...] = ()
+    upload_id: Word | None = None
+
+
+MAX_PAGE_IMAGES = 500
+
+Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,18}-[0-9a-f]{64}$")]
+"""Where a page of images begins; opaque to clients."""
+
+
+class DatasetPage(Message):
+    """Stored images, newest first. next: the cursor of the page after it; None on the last one."""
+
+    images: tuple[DatasetImage, ...]
+    next: Cursor | None = None
+
+
+class DeletedImages(Message):
+    """How many images one request deleted, and how many still match: repeat it until none do."""
+
+    deleted: int = Field(ge=0)
+    left: int = Field(ge=0)
 
 
 class DatasetSummary(Message):

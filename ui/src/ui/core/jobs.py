@@ -55,8 +55,13 @@ def verdict_on(job: Job, models: Sequence[Model]) -> Verdict:
 
 
 def promotable(models: Sequence[Model]) -> Sequence[Model]:
-    """Give the versions that could be made current, the newest first."""
-    return [m for m in reversed(models) if m.state in ("candidate", "retired")]
+    """Return the versions that could be made current: candidates first, each kind newest first.
+
+    The first one is preselected, so it is not the one that was just rolled back.
+    """
+    newest_first = list(reversed(models))
+    candidates = [model for model in newest_first if model.state == "candidate"]
+    return candidates + [model for model in newest_first if model.state == "retired"]
 
 
 def current_of(models: Sequence[Model]) -> Model | None:

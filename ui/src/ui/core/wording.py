@@ -13,12 +13,16 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 def figure(value: float | None, digits: int = 3) -> str:
     """Give a figure of merit."""
-    return MISSING if value is None else f"{value:.{digits}f}".replace("-", "−")
+    return MISSING if value is None else f"{_rounded(value, digits):.{digits}f}".replace("-", "−")
 
 
 def change(value: float | None, digits: int = 3) -> str:
     """Give a difference with its sign."""
-    return MISSING if value is None else f"{value:+.{digits}f}".replace("-", "−")
+    return MISSING if value is None else f"{_rounded(value, digits):+.{digits}f}".replace("-", "−")
+
+
+def _rounded(value: float, digits: int) -> float:
+    return round(value, digits) + 0.0  # -0.0 becomes 0.0
 
 
 def span(seconds: float | None) -> str:

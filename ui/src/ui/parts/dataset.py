@@ -6,6 +6,7 @@ from pneumo import Client
 from ui.core.figures.dataset import class_counts
 from ui.core.wording import count_of
 from ui.parts.charts import chart
+from ui.parts.corrections import conflicts_part
 from ui.parts.page import nothing_yet
 
 
@@ -30,5 +31,6 @@ def dataset_part(client: Client) -> None:
             "left out of training until one label is chosen.",
             icon=":material/rule:",
         )
+        conflicts_part(client)
     if st.button("Refresh counts", icon=":material/refresh:"):
         st.rerun()

@@ -10,6 +10,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from pneumo import ApiError, Client, UploadReport
 from ui.core.jobs import upload_sentence
 from ui.parts.charts import table
+from ui.parts.corrections import take_back_part, taken_back_message
 from ui.settings import Settings
 
 _REPORT = "upload-report"
@@ -27,7 +28,7 @@ def upload_part(client: Client, settings: Settings) -> None:
         _images(client, settings, classes)
     with archive:
         _zip(client, settings)
-    _last_report()
+    _last_report(client)
 
 
 def _images(client: Client, settings: Settings, classes: Sequence[str]) -> None:
@@ -68,7 +69,9 @@ def _images(client: Client, settings: Settings, classes: Sequence[str]) -> None:
 
 
 def _zip(client: Client, settings: Settings) -> None:
-    st.markdown("A ZIP with one folder for each class: `NORMAL/…`, `viral/…`.")
+    st.markdown(
+        "A ZIP with one folder for each class: `NORMAL/…`, `viral/…`; a folder around them is fine."
+    )
     archive = st.file_uploader(
         "ZIP of labelled images",
         type="zip",
@@ -121,7 +124,8 @@ def _send(upload: Callable[[Progress], UploadReport]) -> None:
     st.rerun()
 
 
-def _last_report() -> None:
+def _last_report(client: Client) -> None:
+    taken_back_message()
     report: UploadReport | None = st.session_state.get(_REPORT)
     if report is None:
         return
@@ -133,6 +137,7 @@ def _last_report() -> None:
             for each in report.rejected
         ]
         table(refused, height=_REFUSED_PX if len(refused) > 6 else "content")  # noqa: PLR2004
+    take_back_part(client, report, _REPORT)
 
 
 def _what_is_missing(label: str | None, files: Sequence[UploadedFile], *, meant: bool) -> str:

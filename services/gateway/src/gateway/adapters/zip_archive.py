@@ -63,8 +63,9 @@ class ZipArchives:
                 entry, max_image_bytes=self.max_image_bytes, max_dicom_bytes=self.max_dicom_bytes
             )
             match verdict:
-                case Take(label):
-                    yield Candidate(name, label, line.file_size, partial(_unpack, archive, line))
+                case Take(folders):
+                    unpack = partial(_unpack, archive, line)
+                    yield Candidate(name, folders[-1], line.file_size, unpack, folders)
                 case Fault(code, detail):
                     yield Rejected(name, code, detail)
                 case Skip():

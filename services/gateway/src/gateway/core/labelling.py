@@ -46,15 +46,28 @@ def read_labelling(
     return Labelling(label or None, patient_id or None, source or "upload", flag in _TRUE)
 
 
-def find_label_fault(label: str, classes: Collection[str] | None) -> Fault | None:
-    """Weigh a label. classes: those of the current model; None: a new class is welcome."""
+def find_label_fault(label: str, classes: Collection[str], *, may_be_new: bool) -> Fault | None:
+    """Return why a label cannot be taken.
+
+    classes: those that are known. may_be_new: the label may be none of them, but a new class must
+    differ from each by more than upper and lower case.
+    """
     if not _fits(_LABEL, label):
         return Fault(
             ErrorCode.INVALID_LABEL,
             "A label has 1 to 64 letters, digits, hyphens or underscores, and begins with a letter "
             "or a digit.",
         )
-    if classes is None or label in classes:
+    if label in classes:
+        return None
+    twin = next((known for known in classes if known.lower() == label.lower()), None)
+    if twin is not None:
+        return Fault(
+            ErrorCode.UNKNOWN_LABEL,
+            f"{label!r} differs from the class {twin!r} only in upper and lower case. Send "
+            f"{twin!r}.",
+        )
+    if may_be_new:
         return None
     known = ", ".join(classes) or "none: there is no current model"
     meant = _find_meant(label, classes)

@@ -37,6 +37,7 @@ ROUTES: Mapping[str, Mapping[str, Need]] = {
     "/v1/jobs/{id}/cancel": {"POST": Scope.TRAIN},
     "/v1/dataset": {"GET": Public.ANY_KEY},
     "/v1/dataset/insights": {"GET": Public.ANY_KEY},
+    "/v1/dataset/images": {"GET": Public.ANY_KEY, "DELETE": Scope.ADMIN},
     # Somebody's radiograph: for those who decide on it.
     "/v1/dataset/images/{sha256}/thumbnail": {"GET": Scope.ADMIN},
     "/v1/dataset/images/{sha256}": {

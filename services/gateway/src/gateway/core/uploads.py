@@ -43,12 +43,16 @@ class UploadForm:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What may be an image. read: gives its bytes; blocks, and raises FaultError."""
+    """What may be an image. read: gives its bytes; blocks, and raises FaultError.
+
+    folders: in an archive those it lies in, from the top; the last is its label.
+    """
 
     filename: str | None
     label: str
     size_bytes: int
     read: Callable[[], bytes]
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,16 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An image that the broker has confirmed. id: UUIDv7 of this upload; sha256 names the image."""
+    """An image that the broker has confirmed; sha256 names it.
+
+    id: UUIDv7 of its record. upload_id: UUIDv7 of the request, the same for all its images.
+    """
 
     id: str
     sha256: str
     filename: str | None
     label: str
+    upload_id: str
 
 
 @dataclass(frozen=True, slots=True)

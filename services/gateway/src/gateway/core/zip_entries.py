@@ -19,7 +19,9 @@ _DICOM_BY_NAME = "In an archive a larger DICOM file needs a name that ends with 
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED = 0x1
 _UNIX = 3
-_SYSTEM_FOLDER = "__MACOSX"
+_LITTER = frozenset(("__macosx", "thumbs.db", "desktop.ini"))
+"""What operating systems put beside images; so are names that begin with a dot."""
+_MAX_FOLDERS = 32
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -39,33 +41,37 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """An image to be unpacked. label: the top folder's name, not yet weighed."""
+    """An image to be unpacked. folders: those it lies in, from the top; the last is its label."""
 
-    label: str
+    folders: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A folder: it holds nothing itself."""
+    """A folder entry, or what an operating system put there: not reported."""
 
 
 def judge_entry(entry: Entry, *, max_image_bytes: int, max_dicom_bytes: int) -> Take | Skip | Fault:
     """Decide on one entry by its directory line alone: what is DICOM is known by its name."""
-    fault = _find_name_fault(entry.name) or _find_kind_fault(entry)
+    fault = _find_name_fault(entry.name)
     if fault is not None:
         return fault
-    if entry.name.endswith("/"):
+    parts = entry.name.removesuffix("/").split("/")
+    if entry.name.endswith("/") or any(_is_litter(part) for part in parts):
         return Skip()
+    fault = _find_kind_fault(entry)
+    if fault is not None:
+        return fault
     is_dicom = entry.name.lower().endswith(SUFFIXES)
     fault = _find_size_fault(entry, max_dicom_bytes if is_dicom else max_image_bytes)
     if fault is not None and fault.code is ErrorCode.TOO_LARGE and not is_dicom:
         fault = Fault(fault.code, f"{fault.detail} {_DICOM_BY_NAME}")
     if fault is not None:
         return fault
-    top, _, rest = entry.name.partition("/")
-    if not rest:
-        return Fault(ErrorCode.INVALID_LABEL, "The image lies in no folder that would label it.")
-    return Take(top)
+    if len(parts) == 1:
+        detail = "The image is in no folder. The label of an image is the name of its folder."
+        return Fault(ErrorCode.INVALID_LABEL, detail)
+    return Take(tuple(parts[:-1]))
 
 
 def is_archive(head: bytes) -> bool:
@@ -79,9 +85,14 @@ def _find_name_fault(name: str) -> Fault | None:
     if climbs or "\\" in name or _DRIVE.match(name) or _CONTROL.search(name):
         detail = "Names in an archive are relative, with plain folders between single slashes."
         return Fault(ErrorCode.UNSAFE_NAME, detail)
-    if parts[0] == _SYSTEM_FOLDER or any(part.startswith(".") for part in parts):
-        return Fault(ErrorCode.UNSUPPORTED_ENTRY, "Hidden and system files are not taken.")
+    if len(parts) > _MAX_FOLDERS:
+        detail = f"An image in an archive lies at most {_MAX_FOLDERS} folders deep."
+        return Fault(ErrorCode.UNSAFE_NAME, detail)
     return None
+
+
+def _is_litter(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _LITTER
 
 
 def _find_kind_fault(entry: Entry) -> Fault | None:

@@ -10,6 +10,7 @@ from gateway.http.answers import json_response
 from gateway.http.bodies import json_body, read_json
 from gateway.http.problems import ProblemError, answers_with, problem_responses
 from gateway.ports import FaultError
+from gateway.service.known_classes import KnownClasses
 from shared.contracts.bundle import Sha256
 from shared.contracts.dataset import DatasetImage, DatasetSummary
 from shared.contracts.errors import ErrorCode
@@ -23,6 +24,7 @@ _MISSING = problem_responses(ErrorCode.NOT_FOUND) | _AWAY
 _UNREADABLE = problem_responses(
     ErrorCode.MALFORMED_REQUEST,
     ErrorCode.INVALID_LABEL,
+    ErrorCode.UNKNOWN_LABEL,
     ErrorCode.TOO_LARGE,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE,
 )
@@ -39,7 +41,7 @@ class Relabelling(BaseModel):
 _PATCH: dict[str, Any] = {"requestBody": {"required": True, "content": json_body(Relabelling)}}
 
 
-def new_dataset_router(control: ControlClient) -> APIRouter:
+def new_dataset_router(control: ControlClient, classes: KnownClasses) -> APIRouter:
     """Serve what is known of the stored images; their bytes as they came stay inside."""
     router = APIRouter(tags=["dataset"])
 
@@ -57,7 +59,9 @@ def new_dataset_router(control: ControlClient) -> APIRouter:
     async def relabel_image(sha256: str, request: Request) -> Response:
         """Decide on an image's label."""
         wanted = await read_json(request, Relabelling)
-        fault = find_label_fault(wanted.label, classes=None)
+        fault = find_label_fault(wanted.label, (), may_be_new=True) or find_label_fault(
+            wanted.label, await classes.list_all_classes(), may_be_new=True
+        )
         if fault is not None:
             raise FaultError(fault)
         return json_response(

@@ -50,12 +50,13 @@ NewSpool = Callable[[], AbstractContextManager[Spool]]
 
 
 class AcceptedUpload(BaseModel):
-    """An image that the broker has confirmed."""
+    """An image that the broker has confirmed. upload_id: the same for all of one request."""
 
     id: str
     sha256: str
     filename: str | None
     label: str
+    upload_id: str
 
 
 class RejectedUpload(BaseModel):
@@ -137,9 +138,9 @@ def new_uploads_router(
     async def create_uploads(request: Request) -> Response:
         """Store labelled images, DICOM among them, for training; each is answered for by name.
 
-        A form with `label` and one or many `files`, or a ZIP whose top folders are the labels, as
-        a file of the form or as the body. The query is for a body that is a ZIP; a form has fields.
-        The same image again is stored once.
+        A form with `label` and one or many `files`, or a ZIP in which the folder of an image is its
+        label, as a file of the form or as the body. The query is for a body that is a ZIP; a form
+        has fields. The same image again is stored once.
         """
         taken = await _take(request, service, new_spool, limits)
         return taken if isinstance(taken, Response) else json_response(_lists(taken), 202)

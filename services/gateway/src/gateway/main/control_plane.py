@@ -12,6 +12,7 @@ from gateway.adapters.spool import new_spool
 from gateway.adapters.zip_archive import ZipArchives
 from gateway.core.uploads import UploadLimits
 from gateway.http.dataset import new_dataset_router
+from gateway.http.dataset_lists import new_dataset_lists_router
 from gateway.http.insights import new_insights_router
 from gateway.http.job_events import new_job_events_router
 from gateway.http.jobs import new_jobs_router
@@ -25,6 +26,7 @@ from gateway.http.uploads import new_uploads_router
 from gateway.main.clients import Clients
 from gateway.ports import DicomRenderer, UploadPublisher
 from gateway.service.jobs import JobFeeds, recall_endings
+from gateway.service.known_classes import KnownClasses
 from gateway.service.models import CurrentModel
 from gateway.service.thumbnails import Thumbnails
 from gateway.service.uploads import UploadService
@@ -43,6 +45,7 @@ class ControlPlane:
 
     control: ControlClient
     current: CurrentModel
+    classes: KnownClasses
     feeds: JobFeeds
     uploads: UploadService
     thumbnails: Thumbnails
@@ -71,10 +74,11 @@ def new_control_plane(
 ) -> ControlPlane:
     """Make the services. compute: where images are unpacked and decoded."""
     current = CurrentModel(settings.model_name, control, cluster)
+    classes = KnownClasses(current, control)
     uploads = UploadService(
         images,
         ZipArchives(settings.max_upload_files, settings.max_image_bytes, settings.max_dicom_bytes),
-        current,
+        classes,
         renderer,
         compute,
         UploadLimits(
@@ -87,7 +91,7 @@ def new_control_plane(
         ),
     )
     feeds = JobFeeds(max_streams=settings.max_job_streams)
-    return ControlPlane(control, current, feeds, uploads, Thumbnails(control, compute))
+    return ControlPlane(control, current, classes, feeds, uploads, Thumbnails(control, compute))
 
 
 def new_control_routers(
@@ -102,7 +106,8 @@ def new_control_routers(
         new_jobs_router(plane.control),
         new_job_events_router(plane.control, plane.feeds, beat_s=settings.stream_beat_s),
         new_insights_router(plane.control, plane.thumbnails),
-        new_dataset_router(plane.control),
+        new_dataset_lists_router(plane.control),
+        new_dataset_router(plane.control, plane.classes),
         new_current_model_router(plane.current, lambda: cluster.workers(clock.now_ms())),
         new_models_router(plane.control),
         new_promotions_router(plane.control),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from gateway.core.uploads import (
     too_much,
 )
 from gateway.core.zip_entries import is_archive
+from gateway.core.zip_layout import explain_folder_label, find_folder_fault, find_outer_folders
 from gateway.ports import (
     Archives,
     DecoderBusyError,
@@ -34,7 +36,7 @@ from gateway.ports import (
     UploadPublisher,
 )
 from gateway.service.inspection import Inspected, inspect, read
-from gateway.service.models import CurrentModel
+from gateway.service.known_classes import KnownClasses
 from shared.clock import new_id
 from shared.contracts.dataset import UploadHeaders
 from shared.contracts.errors import ErrorCode
@@ -78,14 +80,14 @@ class UploadService:
         self,
         publisher: UploadPublisher,
         archives: Archives,
-        model: CurrentModel,
+        classes: KnownClasses,
         renderer: DicomRenderer,
         compute: Executor,
         limits: UploadLimits,
     ) -> None:
         self._publisher = publisher
         self._archives = archives
-        self._model = model
+        self._classes = classes
         self._renderer = renderer
         self._compute = compute
         self._limits = limits
@@ -118,16 +120,18 @@ class UploadService:
         RegistryUnavailableError if nobody can say which classes there are.
         """
         labelling = form.labelling
-        classes = None if labelling.may_be_new else await self._model.classes()
+        labels = _Labels(await self._list_classes(labelling), may_be_new=labelling.may_be_new)
         if labelling.label is not None:
-            _raise_fault(find_label_fault(labelling.label, classes))
+            _raise_fault(labels.find_fault(labelling.label))
         found = await self._off_loop(partial(self._list_files, form, spool))
         self._check_totals(found)
+        labels.outer = find_outer_folders(x.folders for x in found if isinstance(x, Candidate))
+        upload_id = new_id()
         accepted: list[Accepted] = []
         rejected: list[Rejected] = []
         for candidate in found:
             try:
-                verdict = await self._take_one(candidate, labelling, classes)
+                verdict = await self._take_one(candidate, labelling, labels, upload_id)
             except (BrokerUnavailableError, RecordRefusedError) as error:
                 report = UploadReport(tuple(accepted), tuple(rejected))
                 refused = error if isinstance(error, RecordRefusedError) else None
@@ -137,6 +141,11 @@ class UploadService:
             else:
                 rejected.append(verdict)
         return UploadReport(tuple(accepted), tuple(rejected))
+
+    async def _list_classes(self, labelling: Labelling) -> tuple[str, ...]:
+        if labelling.may_be_new:
+            return await self._classes.list_all_classes()
+        return await self._classes.list_model_classes()
 
     def _list_files(self, form: UploadForm, spool: Spool) -> list[Candidate | Rejected]:
         found: list[Candidate | Rejected] = []
@@ -155,18 +164,18 @@ class UploadService:
             raise FaultError(too_much(self._limits.max_unpacked_bytes))
 
     async def _take_one(
-        self, found: Candidate | Rejected, labelling: Labelling, classes: Sequence[str] | None
+        self, found: Candidate | Rejected, labelling: Labelling, labels: "_Labels", upload_id: str
     ) -> Accepted | Rejected:
         if isinstance(found, Rejected):
             return found
-        fault = find_label_fault(found.label, classes)
+        fault = labels.find_fault(found.label, found.folders)
         if fault is not None:
             return Rejected(found.filename, fault.code, fault.detail)
         async with self._turn:
             seen = await self._see(found)
         if isinstance(seen, Fault):
             return Rejected(found.filename, seen.code, seen.detail)
-        return await self._publish(found, seen, labelling)
+        return await self._publish(found, seen, labelling, upload_id)
 
     async def _see(self, candidate: Candidate) -> Inspected | Fault:
         content = await self._off_loop(partial(read, candidate, self._limits))
@@ -184,7 +193,7 @@ class UploadService:
         return rendered if isinstance(rendered, Fault) else rendered.png
 
     async def _publish(
-        self, candidate: Candidate, image: Inspected, labelling: Labelling
+        self, candidate: Candidate, image: Inspected, labelling: Labelling, upload_id: str
     ) -> Accepted | Rejected:
         headers = UploadHeaders(
             id=new_id(),
@@ -192,6 +201,7 @@ class UploadService:
             content_type=image.content_type,
             patient=labelling.patient,
             source=labelling.source,
+            upload_id=upload_id,
         )
         try:
             await self._publisher.publish(image.sha256, headers, image.content)
@@ -200,10 +210,34 @@ class UploadService:
                 raise
             _log.error("upload refused by the broker", reason=str(error))
             return Rejected(candidate.filename, ErrorCode.TOO_LARGE, _TOO_LARGE)
-        return Accepted(headers.id, image.sha256, candidate.filename, candidate.label)
+        return Accepted(headers.id, image.sha256, candidate.filename, candidate.label, upload_id)
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._compute, work)
+
+
+@dataclass(slots=True)
+class _Labels:
+    """The classes known to one request: a new one is known to the files after it.
+
+    outer: folders of its archives that contain others with images.
+    """
+
+    classes: tuple[str, ...]
+    may_be_new: bool
+    outer: frozenset[tuple[str, ...]] = frozenset()
+
+    def find_fault(self, label: str, folders: tuple[str, ...] = ()) -> Fault | None:
+        if folders:
+            fault = find_folder_fault(folders, self.outer, self.classes)
+            if fault is not None:
+                return fault
+        fault = find_label_fault(label, self.classes, may_be_new=self.may_be_new)
+        if fault is not None:
+            return explain_folder_label(fault) if folders else fault
+        if label not in self.classes:
+            self.classes += (label,)
+        return None
 
 
 def _candidate(part: Part, labelling: Labelling, spool: Spool) -> Candidate:

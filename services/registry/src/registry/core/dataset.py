@@ -160,6 +160,7 @@ def new_image(upload: Upload, now_ms: int) -> DatasetImage:
         content_type=upload.headers.content_type,
         size_bytes=len(upload.content),
         created_at_ms=now_ms,
+        upload_id=upload.headers.upload_id,
     )
 
 

@@ -6,21 +6,37 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response, status
 from fastapi.responses import JSONResponse
 
+from registry.core.dataset_pages import ImageFilter
 from registry.core.refusals import Refuse, RegistryCode
 from registry.http.bodies import describe_body, read_message
 from registry.http.paths import Digest
 from registry.http.problems import ProblemWriter, problem_responses
 from registry.ports import AuditLine
 from registry.service.dataset import DatasetService
-from shared.contracts.dataset import DatasetImage, DatasetSnapshot, DatasetSummary, Label
+from shared.contracts.dataset import (
+    MAX_PAGE_IMAGES,
+    Cursor,
+    DatasetImage,
+    DatasetPage,
+    DatasetSnapshot,
+    DatasetSummary,
+    DeletedImages,
+    Label,
+    Word,
+)
 from shared.contracts.errors import ErrorCode
 from shared.contracts.message import Message
 
 _MAX_BODY_BYTES = 4 * 1024
 _IMAGE: dict[str, Any] = {"model": DatasetImage}
 _REFUSALS = problem_responses(ErrorCode.MALFORMED_REQUEST, ErrorCode.NOT_FOUND)
-_Limit = Annotated[int, Query(ge=1, le=500)]
+_Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_IMAGES)]
 _LabelFilter = Annotated[Label | None, Query()]
+_WordFilter = Annotated[Word | None, Query()]
+_Cursor = Annotated[Cursor | None, Query()]
+_MALFORMED = problem_responses(ErrorCode.MALFORMED_REQUEST)
+_MAX_DELETED = 200
+"""So many images fit into one answer's time."""
 
 
 class Decision(Message):
@@ -44,13 +60,19 @@ def new_dataset_router(service: DatasetService) -> APIRouter:
         taken = await service.snapshot()
         return Response(await asyncio.to_thread(taken.to_bytes), media_type="application/json")
 
-    @router.get("/v1/dataset/images", responses=problem_responses(ErrorCode.MALFORMED_REQUEST))
+    @router.get("/v1/dataset/images", responses={200: {"model": DatasetPage}, **_MALFORMED})
     async def images(
-        *, label: _LabelFilter = None, conflict: bool = False, limit: _Limit = 100
+        *,
+        label: _LabelFilter = None,
+        source: _WordFilter = None,
+        upload: _WordFilter = None,
+        conflict: bool = False,
+        limit: _Limit = 100,
+        cursor: _Cursor = None,
     ) -> Response:
-        """The newest images, newest first. conflict: of those that await a decision."""
-        found = await service.images(label=label, only_conflicts=conflict, limit=limit)
-        return JSONResponse({"images": [image.model_dump(mode="json") for image in found]})
+        """Return the newest images, newest first. conflict: only those that await a decision."""
+        wanted = ImageFilter(label, source, upload, only_conflicts=conflict)
+        return _json(await service.list_images(wanted, limit=limit, cursor=cursor))
 
     return router
 
@@ -118,6 +140,17 @@ def new_decisions_router(service: DatasetService, problems: ProblemWriter) -> AP
             return problems.respond(decision)
         relabelled = await service.relabel(sha256, decision.label)
         return problems.respond(relabelled) if isinstance(relabelled, Refuse) else _json(relabelled)
+
+    @router.delete("/v1/dataset/images", responses={200: {"model": DeletedImages}, **_MALFORMED})
+    async def delete_matching(
+        *, upload: _WordFilter = None, source: _WordFilter = None
+    ) -> Response:
+        """Delete the images of one upload or source, at most 200; repeat while `left` is not 0."""
+        if upload is None and source is None:
+            detail = "Pass upload, source, or both: all images are never deleted at once."
+            return problems.respond(Refuse(ErrorCode.MALFORMED_REQUEST, detail))
+        wanted = ImageFilter(source=source, upload_id=upload)
+        return _json(await service.delete_matching(wanted, limit=_MAX_DELETED))
 
     @router.delete(
         "/v1/dataset/images/{sha256}",

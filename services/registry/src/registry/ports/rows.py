@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from registry.core.backup import NamedFile
 from registry.core.dataset import Deletion, JobMark, UploadCounts
+from registry.core.dataset_pages import ImageFilter, PagePlace
 from registry.core.jobs import KeptJob
 from registry.core.lease import Lease
 from shared.contracts.dataset import DatasetImage, DatasetSummary
@@ -34,9 +35,13 @@ class DatasetRows(Protocol):
         ...
 
     def images(
-        self, *, label: str | None, only_conflicts: bool, limit: int
+        self, wanted: ImageFilter, *, limit: int, behind: PagePlace | None = None
     ) -> Sequence[DatasetImage]:
-        """Give the newest images with their open conflicts, newest first."""
+        """Return the newest images with their open conflicts, newest first, behind that one."""
+        ...
+
+    def count_images(self, wanted: ImageFilter) -> int:
+        """Count the images that match."""
         ...
 
     def usable_images(self) -> Sequence[DatasetImage]:

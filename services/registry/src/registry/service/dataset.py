@@ -14,6 +14,7 @@ from registry.core.dataset import (
     new_image,
     take_snapshot,
 )
+from registry.core.dataset_pages import ImageFilter, format_cursor, parse_cursor
 from registry.core.refusals import Refuse, RegistryCode
 from registry.ports import (
     ArtifactsUnavailableError,
@@ -24,7 +25,13 @@ from registry.ports import (
     UploadEnds,
 )
 from shared.clock import Clock
-from shared.contracts.dataset import DatasetImage, DatasetSnapshot, DatasetSummary
+from shared.contracts.dataset import (
+    DatasetImage,
+    DatasetPage,
+    DatasetSnapshot,
+    DatasetSummary,
+    DeletedImages,
+)
 from shared.contracts.errors import ErrorCode
 
 
@@ -79,12 +86,15 @@ class DatasetService:
         """Give what a training sees."""
         return await self._store.read(lambda tx: take_snapshot(tx.usable_images()))
 
-    async def images(
-        self, *, label: str | None, only_conflicts: bool, limit: int
-    ) -> Sequence[DatasetImage]:
-        """Give the newest images, newest first."""
-        return await self._store.read(
-            lambda tx: tx.images(label=label, only_conflicts=only_conflicts, limit=limit)
+    async def list_images(
+        self, wanted: ImageFilter, *, limit: int, cursor: str | None = None
+    ) -> DatasetPage:
+        """Return a page of the newest images that match, newest first."""
+        behind = None if cursor is None else parse_cursor(cursor)
+        found = await self._store.read(lambda tx: tx.images(wanted, limit=limit + 1, behind=behind))
+        page = tuple(found[:limit])
+        return DatasetPage(
+            images=page, next=format_cursor(page[-1]) if len(found) > limit else None
         )
 
     async def image(self, sha256: str) -> DatasetImage | Refuse:
@@ -125,6 +135,18 @@ class DatasetService:
             if refusal is None:
                 await self._files.remove(sha256)
         return refusal
+
+    async def delete_matching(self, wanted: ImageFilter, *, limit: int) -> DeletedImages:
+        """Delete at most `limit` of the images that match; report how many are left."""
+        async with self._changing():
+            found = await self._store.read(lambda tx: tx.images(wanted, limit=limit))
+            names = [image.sha256 for image in found]
+            ends = await self._upload_ends() if names else None
+            deletion = Deletion(self._clock.now_ms(), ends)
+            left = await self._store.write(lambda tx: _delete_all(tx, names, deletion, wanted))
+            for sha256 in names:
+                await self._files.remove(sha256)
+        return DeletedImages(deleted=len(names), left=left)
 
     async def finish_deletions(self) -> None:
         """Remove the files that a killed process left behind when it had deleted the rows."""
@@ -188,3 +210,11 @@ def _delete(tx: Transaction, sha256: str, deletion: Deletion) -> Refuse | None:
     tx.remove_image(sha256)
     tx.audit(AuditLine(sha256, "deleted", f"was {image.label}", deletion.at_ms, deletion.ends))
     return None
+
+
+def _delete_all(
+    tx: Transaction, names: Sequence[str], deletion: Deletion, wanted: ImageFilter
+) -> int:
+    for sha256 in names:
+        _delete(tx, sha256, deletion)
+    return tx.count_images(wanted)

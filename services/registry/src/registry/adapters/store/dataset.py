@@ -22,6 +22,7 @@ from sqlalchemy import (
 from registry.adapters.store.tables import DATASET_AUDIT, DATASET_CONFLICTS, DATASET_IMAGES, JOBS
 from registry.core.backup import NamedFile
 from registry.core.dataset import Deletion, JobMark, UploadCounts
+from registry.core.dataset_pages import ImageFilter, PagePlace
 from registry.ports import AuditLine
 from shared.contracts.dataset import DatasetImage, DatasetSummary
 
@@ -43,18 +44,22 @@ class SqlDataset:
         return None if row is None else _image(row, self._labels(sha256, is_open=True))
 
     def images(
-        self, *, label: str | None, only_conflicts: bool, limit: int
+        self, wanted: ImageFilter, *, limit: int, behind: PagePlace | None = None
     ) -> Sequence[DatasetImage]:
-        """Give the newest images with their open conflicts, newest first."""
-        query = select(DATASET_IMAGES).order_by(
-            DATASET_IMAGES.c.created_at_ms.desc(), DATASET_IMAGES.c.sha256
-        )
-        if label is not None:
-            query = query.where(DATASET_IMAGES.c.label == label)
-        if only_conflicts:
-            query = query.where(DATASET_IMAGES.c.sha256.in_(_DISPUTED))
-        rows = self._connection.execute(query.limit(limit)).all()
+        """Return the newest images with their open conflicts, newest first, behind that one."""
+        at_ms, sha256 = DATASET_IMAGES.c.created_at_ms, DATASET_IMAGES.c.sha256
+        query = select(DATASET_IMAGES).where(*_conditions(wanted))
+        if behind is not None:
+            same_time = and_(at_ms == behind.created_at_ms, sha256 > behind.sha256)
+            query = query.where(or_(at_ms < behind.created_at_ms, same_time))
+        query = query.order_by(at_ms.desc(), sha256).limit(limit)
+        rows = self._connection.execute(query).all()
         return [_image(row, self._labels(row.sha256, is_open=True)) for row in rows]
+
+    def count_images(self, wanted: ImageFilter) -> int:
+        """Count the images that match."""
+        query = select(func.count()).select_from(DATASET_IMAGES).where(*_conditions(wanted))
+        return int(self._connection.execute(query).scalar_one())
 
     def usable_images(self) -> Sequence[DatasetImage]:
         """Give every image without an open conflict."""
@@ -183,6 +188,16 @@ class SqlDataset:
         return {str(label): int(count) for label, count in rows.all()}
 
 
+def _conditions(wanted: ImageFilter) -> Sequence[ColumnElement[bool]]:
+    columns = {
+        DATASET_IMAGES.c.label: wanted.label,
+        DATASET_IMAGES.c.source: wanted.source,
+        DATASET_IMAGES.c.upload_id: wanted.upload_id,
+    }
+    found = [column == value for column, value in columns.items() if value is not None]
+    return [*found, DATASET_IMAGES.c.sha256.in_(_DISPUTED)] if wanted.only_conflicts else found
+
+
 def _ends(text: str | None) -> dict[int, int] | None:
     return None if text is None else _ENDS.validate_json(text)
 
@@ -213,4 +228,5 @@ def _image(row: Row[*tuple[object, ...]], conflict: tuple[str, ...]) -> DatasetI
         size_bytes=row.size_bytes,
         created_at_ms=row.created_at_ms,
         conflict=conflict,
+        upload_id=row.upload_id,
     )

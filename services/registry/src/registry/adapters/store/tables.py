@@ -85,7 +85,10 @@ DATASET_IMAGES = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("number", BigInteger),  # in the order of storing, never reused; NULL: before 0005
+    Column("upload_id", String(64)),  # of the request that stored it; NULL: before 0007
 )
+
+Index("dataset_images_upload", DATASET_IMAGES.c.upload_id)
 
 # A label that somebody claimed and that is not the image's own: open until it is decided.
 DATASET_CONFLICTS = Table(
