@@ -23,9 +23,8 @@ EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-# Where the commands of operations find the broker: yours, or the embedded one.
-OPERATIONS = KAFKA_BOOTSTRAP_SERVERS=$${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${PNEUMO_KAFKA_PORT:-9092}} \
-	$(BIN)/python -m operations
+# The commands of operations use the running stack's broker; without a stack, one that a variable names.
+OPERATIONS = $(BIN)/python -m embedded exec operations
 
 # --- run ---------------------------------------------------------------------------------------
 
@@ -39,8 +38,8 @@ up: install ## start everything, show one answer, stay until Ctrl-C (WORKERS=n S
 down: install ## stop everything, even if `make up` was killed
 	@$(BIN)/python -m embedded down
 
-status: install ## show what runs, where, and whether it is ready
-	@$(BIN)/python -m embedded status || true
+status: install ## show what runs, where, and whether it is ready (exit 1 if not, or if nothing runs)
+	@$(BIN)/python -m embedded status
 
 logs: install ## show the last log lines (SERVICE=gateway FOLLOW=1)
 	@$(BIN)/python -m embedded logs $(SERVICE) $(if $(FOLLOW),--follow)

@@ -1,12 +1,15 @@
-"""The command line: up, down, status, logs, restart, scale. The Makefile calls these."""
+"""The command line: up, down, status, logs, restart, scale, exec. The Makefile calls these."""
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
 
 from pydantic import ValidationError
 
 from embedded.errors import EmbeddedError
 from embedded.stack import operations
+from embedded.stack.record import program_environment, running_settings
 from embedded.stack.reporter import Reporter
 from embedded.stack.settings import StackSettings
 from embedded.stack.up import up
@@ -41,13 +44,20 @@ def _run(given: argparse.Namespace, settings: StackSettings, reporter: Reporter)
         case "down":
             operations.down(settings, reporter)
         case "status":
-            operations.status(settings, reporter)
+            operations.status(running_settings(settings), reporter)
         case "logs":
-            operations.logs(settings, reporter, service=given.service, follow=given.follow)
+            running = running_settings(settings)
+            operations.logs(running, reporter, service=given.service, follow=given.follow)
         case "restart":
-            operations.restart(settings, reporter, given.name)
+            operations.restart(running_settings(settings), reporter, given.name)
         case "scale":
-            operations.scale(settings, reporter, given.workers)
+            operations.scale(running_settings(settings), reporter, given.workers)
+        case "exec":
+            os.execve(  # noqa: S606 - one of our own modules, without a shell
+                sys.executable,
+                [sys.executable, "-m", given.module, *given.arguments],
+                program_environment(settings),
+            )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     restart.add_argument("name")
     scale = commands.add_parser("scale", help="change the number of inference workers")
     scale.add_argument("workers", type=int, choices=range(1, 65), metavar="1..64")
+    execute = commands.add_parser("exec", help="run a module with the running stack's broker")
+    execute.add_argument("module")
+    execute.add_argument("arguments", nargs=argparse.REMAINDER)
     return parser
 
 

@@ -18,7 +18,7 @@ import psutil
 from supervisor.states import ProcessStates, getProcessStateDescription
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from embedded.errors import SupervisorError
+from embedded.errors import NotRunningError, SupervisorError
 from embedded.log_tail import last_lines
 from embedded.stack.orphans import end_orphans
 from embedded.stack.programs import Program
@@ -210,7 +210,7 @@ class Supervisord:
                 f"The supervisor refused {method}: {fault.faultString}."
             ) from None
         except (OSError, HTTPException):
-            raise SupervisorError("No supervisor answers: the stack does not run.") from None
+            raise NotRunningError(self.data) from None
 
 
 def socket_path(data: Path) -> Path:
