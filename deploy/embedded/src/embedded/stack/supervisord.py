@@ -20,6 +20,7 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from embedded.errors import NotRunningError, SupervisorError
 from embedded.log_tail import last_lines
+from embedded.stack.no_proxy import without_proxy_for_loopback
 from embedded.stack.orphans import end_orphans
 from embedded.stack.programs import Program
 from embedded.stack.supervisor_config import (
@@ -96,6 +97,7 @@ class Supervisord:
         with self._complaints.open("wb") as complaints:
             self._child = subprocess.Popen(  # noqa: S603 - a fixed command on our own paths
                 [*command, "--configuration", str(self._config_path)],
+                env=without_proxy_for_loopback(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=complaints,
