@@ -1,7 +1,12 @@
-# Every command there is. `make up` needs GNU make and Python >= 3.11, nothing else.
+# Every command there is. `make up` needs GNU make and Python 3.11 to 3.13, nothing else.
 # Settings are variables: make up WORKERS=4 SAMPLE=my.jpeg PNEUMO_GATEWAY_PORT=8080
 
-PYTHON ?= python3
+# The first one that runs and is supported; TensorFlow has no wheels for 3.14. Name one: make up PYTHON=python3.12
+SUPPORTED_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+ifeq ($(origin PYTHON),undefined)
+PYTHON = $(or $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c '$(SUPPORTED_PYTHON)' 2>/dev/null && echo $$each && break; done),python3)
+endif
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := bench.compare bench.peers docsite embedded gateway grafana inference_worker load operations pneumo registry shared trainer ui
@@ -206,8 +211,9 @@ lock-jars: install-dev ## write the lock of the broker's jars anew
 pin-images: install-dev ## write the digest of every image of others beside its tag (needs docker buildx and the container registries)
 	$(BIN)/python deploy/pin.py write
 
-clean: down ## stop everything and throw the stack's data away
-	rm -rf $${PNEUMO_DATA:-.pneumo}
+clean: install ## delete build outputs, then models, images and all else that the stack keeps: asks first, never while it runs (YES=1)
+	rm -rf build dist site
+	@$(BIN)/python -m embedded forget $(if $(YES),--yes)
 
 release: install-dev ## build the wheels of VERSION into dist/, and the images where Docker is (first: deploy/release.py prepare)
 	@$(BIN)/python deploy/pin.py check $(if $(UNPINNED),|| echo "Images are NOT pinned: UNPINNED=1.",|| { echo "make pin-images resolves them, where the container registries can be reached (UNPINNED=1 goes on without)."; exit 1; })
@@ -217,8 +223,8 @@ release: install-dev ## build the wheels of VERSION into dist/, and the images w
 # --- how installing is done ----------------------------------------------------------------------
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "PneumoStream needs Python 3.11 or newer; $(PYTHON) is not. Name one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c '$(SUPPORTED_PYTHON)' 2>/dev/null \
+		|| { echo "PneumoStream needs Python 3.11 to 3.13; $(PYTHON) is not. Name one: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 		|| { echo "This Python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Making $(VENV) ..."
