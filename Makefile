@@ -19,8 +19,17 @@ JOBS ?= 3
 
 RUNTIME := $(VENV)/.installed
 TOOLS := $(VENV)/.installed-dev
+# Holds the folder that .venv was installed in: a moved clone has its own packages and scripts mended.
+FOLDER := $(VENV)/.folder
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
+
+# Editable packages are made again; scripts of others start with the interpreter's path, which is replaced.
+MEND = { echo "Mending $(VENV) for this folder ..."; \
+	$(PIP_INSTALL) --quiet --no-deps --no-build-isolation $(EDITABLE) && \
+	for script in $(BIN)/*; do if test -f "$$script" -a ! -L "$$script" && head -c 2 "$$script" | grep -q '\#!'; then \
+		sed -i.old '1s|^\#!/.*/$(BIN)/python|\#!$(CURDIR)/$(BIN)/python|' "$$script" && rm "$$script.old"; fi; done && \
+	echo "$(CURDIR)" > $(FOLDER); }
 
 .DEFAULT_GOAL := help
 .PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq backup restore soak train test test-faults lint format-check types imports unit rules promtool format dashboards reference docs docs-serve lock lock-jars pin-images audit-dependencies release clean k8s-check k8s-trial
@@ -34,8 +43,9 @@ OPERATIONS = $(BIN)/python -m embedded exec operations
 # --- run ---------------------------------------------------------------------------------------
 
 install: $(RUNTIME) ## install what running needs into .venv (instant when nothing changed)
+	@test "$$(cat $(FOLDER) 2>/dev/null)" = "$(CURDIR)" || $(MEND)
 
-install-dev: $(TOOLS) ## install what developing needs as well
+install-dev: install $(TOOLS) ## install what developing needs as well
 
 up: install ## start everything, show one answer, stay until Ctrl-C (WORKERS=n SAMPLE=file OBSERVE=1 UI=0)
 	@$(BIN)/python -m embedded up
@@ -234,6 +244,7 @@ $(RUNTIME): requirements.txt $(PROJECTS) | $(BIN)/python
 	@echo "Installing (once; TensorFlow and OpenVINO are large) ..."
 	@$(PIP_INSTALL) --require-hashes -r requirements.txt
 	@$(PIP_INSTALL) --quiet --no-deps --no-build-isolation $(EDITABLE)
+	@echo "$(CURDIR)" > $(FOLDER)
 	@touch $@
 
 $(TOOLS): requirements-dev.txt $(RUNTIME) | $(BIN)/python

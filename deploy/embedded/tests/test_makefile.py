@@ -1,4 +1,4 @@
-"""The Makefile's choice of Python, with stand-ins on PATH."""
+"""The Makefile's choice of Python, and how it mends a moved clone; stand-ins on PATH."""
 
 import os
 import shutil
@@ -54,3 +54,21 @@ def test_python_3_14_is_refused_in_one_sentence(clone: Path) -> None:
     said = make_environment(clone, "PYTHON=mine")
     assert "PneumoStream needs Python 3.11 to 3.13; mine is not." in said
     assert "Making .venv" not in said
+
+
+def test_a_moved_clone_has_its_packages_and_scripts_mended_once(clone: Path) -> None:
+    binaries = clone / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    (clone / "requirements.txt").touch()
+    (binaries / "python").write_text('#!/bin/sh\necho "$*" >> calls\n')
+    (binaries / "python").chmod(0o755)
+    (binaries / "ruff").write_text("#!/old/clone/.venv/bin/python\nimport ruff\n")
+    (clone / ".venv" / ".installed").touch()
+    (clone / ".venv" / ".folder").write_text("/old/clone\n")
+    for _ in range(2):
+        subprocess.run(["make", "install"], cwd=clone, check=True, capture_output=True)
+    calls = (clone / "calls").read_text().splitlines()
+    assert len(calls) == 1
+    assert "--no-deps --no-build-isolation" in calls[0]
+    assert (binaries / "ruff").read_text().startswith(f"#!{clone}/.venv/bin/python\n")
+    assert (clone / ".venv" / ".folder").read_text() == f"{clone}\n"
