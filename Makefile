@@ -102,6 +102,8 @@ COMPOSE = PNEUMO_REVISION=$(or $(shell git rev-parse --short HEAD 2>/dev/null),u
 	-f docker-compose.yml $(patsubst %,-f deploy/compose/%.yml,$(WITH)) $(patsubst %,-f %,$(MORE))
 
 compose-up: ## build and start all of it on Docker, wait until it is healthy, show one answer (WORKERS=n WITH="tls postgres locust" NO_BUILD=1)
+	@command -v $(firstword $(DOCKER)) >/dev/null \
+		|| { echo "Docker is not on PATH: install it, or use make up, which needs none."; exit 1; }
 	@$(COMPOSE) up --detach --wait $(if $(NO_BUILD),--no-build,--build) --scale inference-worker=$(or $(WORKERS),2)
 	@curl --fail-with-body --silent --show-error --noproxy 127.0.0.1 --form file=@$(or $(SAMPLE),samples/viral-composite-1-224px.jpeg) \
 		http://127.0.0.1:$${GATEWAY_PORT:-8000}/predict && echo

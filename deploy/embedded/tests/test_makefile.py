@@ -72,3 +72,15 @@ def test_a_moved_clone_has_its_packages_and_scripts_mended_once(clone: Path) -> 
     assert "--no-deps --no-build-isolation" in calls[0]
     assert (binaries / "ruff").read_text().startswith(f"#!{clone}/.venv/bin/python\n")
     assert (clone / ".venv" / ".folder").read_text() == f"{clone}\n"
+
+
+def test_compose_without_docker_is_one_sentence(clone: Path) -> None:
+    done = subprocess.run(
+        ["make", "compose-up", "DOCKER=docker-that-is-missing"],
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert done.stdout == "Docker is not on PATH: install it, or use make up, which needs none.\n"
