@@ -1,7 +1,12 @@
-# Every command there is. `make up` needs GNU make and Python >= 3.11, nothing else.
+# Every command there is. `make up` needs GNU make and Python 3.11 to 3.13, nothing else.
 # Settings are variables: make up WORKERS=4 SAMPLE=my.jpeg PNEUMO_GATEWAY_PORT=8080
 
-PYTHON ?= python3
+# The first one that runs and is supported; TensorFlow has no wheels for 3.14. Name one: make up PYTHON=python3.12
+SUPPORTED_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+ifeq ($(origin PYTHON),undefined)
+PYTHON = $(or $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c '$(SUPPORTED_PYTHON)' 2>/dev/null && echo $$each && break; done),python3)
+endif
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := bench.compare bench.peers docsite embedded gateway grafana inference_worker load operations pneumo registry shared trainer ui
@@ -14,8 +19,17 @@ JOBS ?= 3
 
 RUNTIME := $(VENV)/.installed
 TOOLS := $(VENV)/.installed-dev
+# Holds the folder that .venv was installed in: a moved clone has its own packages and scripts mended.
+FOLDER := $(VENV)/.folder
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
+
+# Editable packages are made again; scripts of others start with the interpreter's path, which is replaced.
+MEND = { echo "Mending $(VENV) for this folder ..."; \
+	$(PIP_INSTALL) --quiet --no-deps --no-build-isolation $(EDITABLE) && \
+	for script in $(BIN)/*; do if test -f "$$script" -a ! -L "$$script" && head -c 2 "$$script" | grep -q '\#!'; then \
+		sed -i.old '1s|^\#!/.*/$(BIN)/python|\#!$(CURDIR)/$(BIN)/python|' "$$script" && rm "$$script.old"; fi; done && \
+	echo "$(CURDIR)" > $(FOLDER); }
 
 .DEFAULT_GOAL := help
 .PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq backup restore soak train test test-faults lint format-check types imports unit rules promtool format dashboards reference docs docs-serve lock lock-jars pin-images audit-dependencies release clean k8s-check k8s-trial
@@ -23,15 +37,15 @@ EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-# Where the commands of operations find the broker: yours, or the embedded one.
-OPERATIONS = KAFKA_BOOTSTRAP_SERVERS=$${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${PNEUMO_KAFKA_PORT:-9092}} \
-	$(BIN)/python -m operations
+# The commands of operations use the running stack's broker; without a stack, one that a variable names.
+OPERATIONS = $(BIN)/python -m embedded exec operations
 
 # --- run ---------------------------------------------------------------------------------------
 
 install: $(RUNTIME) ## install what running needs into .venv (instant when nothing changed)
+	@test "$$(cat $(FOLDER) 2>/dev/null)" = "$(CURDIR)" || $(MEND)
 
-install-dev: $(TOOLS) ## install what developing needs as well
+install-dev: install $(TOOLS) ## install what developing needs as well
 
 up: install ## start everything, show one answer, stay until Ctrl-C (WORKERS=n SAMPLE=file OBSERVE=1 UI=0)
 	@$(BIN)/python -m embedded up
@@ -39,8 +53,8 @@ up: install ## start everything, show one answer, stay until Ctrl-C (WORKERS=n S
 down: install ## stop everything, even if `make up` was killed
 	@$(BIN)/python -m embedded down
 
-status: install ## show what runs, where, and whether it is ready
-	@$(BIN)/python -m embedded status || true
+status: install ## show what runs, where, and whether it is ready (exit 1 if not, or if nothing runs)
+	@$(BIN)/python -m embedded status
 
 logs: install ## show the last log lines (SERVICE=gateway FOLLOW=1)
 	@$(BIN)/python -m embedded logs $(SERVICE) $(if $(FOLLOW),--follow)
@@ -88,6 +102,8 @@ COMPOSE = PNEUMO_REVISION=$(or $(shell git rev-parse --short HEAD 2>/dev/null),u
 	-f docker-compose.yml $(patsubst %,-f deploy/compose/%.yml,$(WITH)) $(patsubst %,-f %,$(MORE))
 
 compose-up: ## build and start all of it on Docker, wait until it is healthy, show one answer (WORKERS=n WITH="tls postgres locust" NO_BUILD=1)
+	@command -v $(firstword $(DOCKER)) >/dev/null \
+		|| { echo "Docker is not on PATH: install it, or use make up, which needs none."; exit 1; }
 	@$(COMPOSE) up --detach --wait $(if $(NO_BUILD),--no-build,--build) --scale inference-worker=$(or $(WORKERS),2)
 	@curl --fail-with-body --silent --show-error --noproxy 127.0.0.1 --form file=@$(or $(SAMPLE),samples/viral-composite-1-224px.jpeg) \
 		http://127.0.0.1:$${GATEWAY_PORT:-8000}/predict && echo
@@ -207,8 +223,9 @@ lock-jars: install-dev ## write the lock of the broker's jars anew
 pin-images: install-dev ## write the digest of every image of others beside its tag (needs docker buildx and the container registries)
 	$(BIN)/python deploy/pin.py write
 
-clean: down ## stop everything and throw the stack's data away
-	rm -rf $${PNEUMO_DATA:-.pneumo}
+clean: install ## delete build outputs, then models, images and all else that the stack keeps: asks first, never while it runs (YES=1)
+	rm -rf build dist site
+	@$(BIN)/python -m embedded forget $(if $(YES),--yes)
 
 release: install-dev ## build the wheels of VERSION into dist/, and the images where Docker is (first: deploy/release.py prepare)
 	@$(BIN)/python deploy/pin.py check $(if $(UNPINNED),|| echo "Images are NOT pinned: UNPINNED=1.",|| { echo "make pin-images resolves them, where the container registries can be reached (UNPINNED=1 goes on without)."; exit 1; })
@@ -218,8 +235,8 @@ release: install-dev ## build the wheels of VERSION into dist/, and the images w
 # --- how installing is done ----------------------------------------------------------------------
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "PneumoStream needs Python 3.11 or newer; $(PYTHON) is not. Name one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c '$(SUPPORTED_PYTHON)' 2>/dev/null \
+		|| { echo "PneumoStream needs Python 3.11 to 3.13; $(PYTHON) is not. Name one: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 		|| { echo "This Python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Making $(VENV) ..."
@@ -229,6 +246,7 @@ $(RUNTIME): requirements.txt $(PROJECTS) | $(BIN)/python
 	@echo "Installing (once; TensorFlow and OpenVINO are large) ..."
 	@$(PIP_INSTALL) --require-hashes -r requirements.txt
 	@$(PIP_INSTALL) --quiet --no-deps --no-build-isolation $(EDITABLE)
+	@echo "$(CURDIR)" > $(FOLDER)
 	@touch $@
 
 $(TOOLS): requirements-dev.txt $(RUNTIME) | $(BIN)/python

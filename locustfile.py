@@ -2,7 +2,7 @@
 
     locust --headless -H http://127.0.0.1:8000 --shape spike --users 20 --run-time 5m
 
-IMAGES=folder: pictures of your own, a folder a class. PNEUMO_KEY: an API key, where one is needed.
+IMAGES=folder: images of your own, one folder per class. PNEUMO_API_KEY: an API key, if needed.
 `make soak` runs this with a verdict at the end.
 """
 
@@ -51,7 +51,7 @@ class _Caller(HttpUser):
         self.rng = random.Random()
         if urlsplit(self.host or "").hostname in {"127.0.0.1", "localhost", "::1"}:
             self.client.trust_env = False  # no proxy reaches this machine
-        if key := os.environ.get("PNEUMO_KEY"):
+        if key := os.environ.get("PNEUMO_API_KEY") or os.environ.get("PNEUMO_KEY"):
             self.client.headers["X-API-Key"] = key
 
     def draw(self) -> Picture:

@@ -64,7 +64,7 @@ def _plan(given: argparse.Namespace, settings: StackSettings, folder: Path) -> P
         warm_up_s=run_s * _WARM_UP,
         kill_at_s=run_s * _KILL_AT if given.kill_worker else None,
         wanted=Wanted(given.p99 or objective_s, retrained=not given.no_retrain, run_s=run_s),
-        key=os.environ.get("PNEUMO_KEY"),
+        key=os.environ.get("PNEUMO_API_KEY") or os.environ.get("PNEUMO_KEY"),
     )
 
 

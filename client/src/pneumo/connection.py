@@ -1,6 +1,5 @@
 """Where the gateway is and who asks; and a step of a story as httpx takes it."""
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -9,6 +8,7 @@ from typing import Any, TypedDict
 import httpx
 
 from pneumo.errors import PneumoError
+from pneumo.proxies import is_loopback
 from pneumo.stories import Open, Send
 
 URL_VARIABLE = "PNEUMO_URL"
@@ -38,16 +38,6 @@ def resolve_url(url: str | None) -> str:
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise PneumoError(f"{found!r} is no address: one begins with http:// or https://.")
     return found
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, which no proxy reaches, whatever HTTP_PROXY says."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def http_options(url: str, key: str | None, max_connections: int) -> HttpOptions:

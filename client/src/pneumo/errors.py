@@ -8,6 +8,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pneumo.answers import RejectedImage, UploadedImage
+from pneumo.proxies import proxy_of
 
 
 class PneumoError(Exception):
@@ -143,8 +144,10 @@ _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 def failure_of(error: httpx.TransportError, url: str) -> ConnectionFailedError:
     """Say in our words that no answer came."""
+    proxy = proxy_of(url)
+    way = f" through the proxy {proxy} (NO_PROXY excepts hosts)" if proxy else ""
     if isinstance(error, _UNSENT):
-        return ConnectionFailedError(f"{url} cannot be reached.", was_sent=False)
+        return ConnectionFailedError(f"{url} cannot be reached{way}.", was_sent=False)
     if isinstance(error, httpx.TimeoutException):
-        return ConnectionFailedError(f"{url} did not answer in time.", was_sent=True)
-    return ConnectionFailedError(f"The connection to {url} broke off.", was_sent=True)
+        return ConnectionFailedError(f"{url} did not answer in time{way}.", was_sent=True)
+    return ConnectionFailedError(f"The connection to {url}{way} broke off.", was_sent=True)

@@ -127,7 +127,28 @@ def test_a_second_up_is_refused_and_down_stops_the_first(
     assert "inference-worker-0" in command("status", environment=on_shared_broker).stdout
     assert command("down", environment=on_shared_broker).stdout == "Everything is stopped.\n"
     assert up.wait(TIMEOUT_S) == 0
-    assert "does not run" in command("status", environment=on_shared_broker).stderr
+    stopped = command("status", environment=on_shared_broker)
+    assert (stopped.returncode, "make up" in stopped.stderr) == (1, True)
+
+
+def test_status_in_another_shell_shows_the_ports_and_kafka_of_the_running_stack(
+    on_shared_broker: dict[str, str], start: Start
+) -> None:
+    read_until(start(on_shared_broker), "Ctrl-C stops everything")
+    elsewhere = {
+        name: value
+        for name, value in on_shared_broker.items()
+        if not name.endswith("_PORT") and name != "KAFKA_BOOTSTRAP_SERVERS"
+    }
+    status = command("status", environment=elsewhere)
+    assert status.returncode == 0, status.stderr
+    assert f"http://127.0.0.1:{on_shared_broker['PNEUMO_GATEWAY_PORT']}" in status.stdout
+    kafka = next(line for line in status.stdout.splitlines() if "kafka" in line)
+    assert on_shared_broker["KAFKA_BOOTSTRAP_SERVERS"] in kafka
+    assert kafka.rstrip().endswith("yes")
+    other = command("scale", "2", environment=elsewhere | {"PNEUMO_WORKER_PORT": "8010"})
+    assert other.returncode == 1
+    assert "PNEUMO_WORKER_PORT=8010 is set" in other.stderr
 
 
 def test_down_stops_what_a_killed_up_left(on_shared_broker: dict[str, str], start: Start) -> None:

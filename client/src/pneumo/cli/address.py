@@ -9,8 +9,9 @@ import typer
 
 from pneumo.async_client import AsyncClient
 from pneumo.client import Client
-from pneumo.connection import is_loopback, resolve_url
+from pneumo.connection import resolve_url
 from pneumo.lanes import Lanes
+from pneumo.proxies import is_loopback
 from pneumo.retries import RetryPolicy
 
 _EVERYWHERE = ("--url", "--key")

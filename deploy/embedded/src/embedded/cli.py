@@ -1,12 +1,16 @@
-"""The command line: up, down, status, logs, restart, scale. The Makefile calls these."""
+"""The command line of the embedded stack. The Makefile calls these."""
 
 import argparse
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
 from embedded.errors import EmbeddedError
 from embedded.stack import operations
+from embedded.stack.forget import forget
+from embedded.stack.record import program_environment, running_settings
 from embedded.stack.reporter import Reporter
 from embedded.stack.settings import StackSettings
 from embedded.stack.up import up
@@ -40,14 +44,29 @@ def _run(given: argparse.Namespace, settings: StackSettings, reporter: Reporter)
             up(settings, reporter)
         case "down":
             operations.down(settings, reporter)
+        case "forget":
+            forget(settings.data, reporter, is_confirmed=given.yes)
+        case "exec":
+            _execute([given.module, *given.arguments], program_environment(settings))
+        case _:
+            _run_on_stack(given, running_settings(settings), reporter)
+
+
+def _run_on_stack(given: argparse.Namespace, running: StackSettings, reporter: Reporter) -> None:
+    match given.command:
         case "status":
-            operations.status(settings, reporter)
+            operations.status(running, reporter)
         case "logs":
-            operations.logs(settings, reporter, service=given.service, follow=given.follow)
+            operations.logs(running, reporter, service=given.service, follow=given.follow)
         case "restart":
-            operations.restart(settings, reporter, given.name)
+            operations.restart(running, reporter, given.name)
         case "scale":
-            operations.scale(settings, reporter, given.workers)
+            operations.scale(running, reporter, given.workers)
+
+
+def _execute(command: Sequence[str], environment: Mapping[str, str]) -> None:
+    python = sys.executable
+    os.execve(python, [python, "-m", *command], environment)  # noqa: S606 - one of our own modules
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     restart.add_argument("name")
     scale = commands.add_parser("scale", help="change the number of inference workers")
     scale.add_argument("workers", type=int, choices=range(1, 65), metavar="1..64")
+    delete = commands.add_parser("forget", help="delete all that the stack keeps")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    execute = commands.add_parser("exec", help="run a module with the running stack's broker")
+    execute.add_argument("module")
+    execute.add_argument("arguments", nargs=argparse.REMAINDER)
     return parser
 
 

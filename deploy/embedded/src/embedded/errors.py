@@ -1,6 +1,7 @@
 """What can go wrong outside of us: each failure is one sentence that says what to do."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class EmbeddedError(Exception):
@@ -16,14 +17,24 @@ class DownloadError(EmbeddedError):
 
 
 class PortTakenError(EmbeddedError):
-    """Somebody else listens where we want to."""
+    """Other programs listen on ports of the stack.
 
-    def __init__(self, port: int, setting: str) -> None:
-        super().__init__(
-            f"Port {port} is taken on this machine: free it, or choose another with {setting}."
+    taken: each port, and the setting that moves it.
+    """
+
+    def __init__(self, *taken: tuple[int, str]) -> None:
+        first, setting = taken[0]
+        sentence = (
+            f"Port {first} is taken on this machine: free it, or choose another with {setting}."
         )
-        self.port = port
-        self.setting = setting
+        if len(taken) > 1:
+            ports = ", ".join(f"{port} ({setting})" for port, setting in taken)
+            sentence = (
+                f"Ports {ports} are taken on this machine: free them, or choose others with "
+                "these variables."
+            )
+        super().__init__(sentence)
+        self.taken = taken
 
 
 class StorageError(EmbeddedError):
@@ -40,6 +51,30 @@ class AlreadyRunningError(EmbeddedError):
 
 class SupervisorError(EmbeddedError):
     """The supervisor did not start, or went away while we needed it."""
+
+
+class NotRunningError(SupervisorError):
+    """No stack runs over the data folder: no supervisor answers."""
+
+    def __init__(self, data: Path) -> None:
+        super().__init__(f"No stack of {data} runs: start one with make up.")
+
+
+class NotAllReadyError(EmbeddedError):
+    """A part of the running stack is not ready."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"Not ready: {', '.join(names)}; see make logs.")
+
+
+class SettingsDifferError(EmbeddedError):
+    """A variable of the shell contradicts the stack that runs."""
+
+    def __init__(self, variable: str, given: object, used: object) -> None:
+        super().__init__(
+            f"{variable}={given} is set, but the running stack uses {used}: unset it, "
+            "or stop the stack with make down."
+        )
 
 
 class MissingFileError(EmbeddedError):

@@ -1,6 +1,7 @@
 """Loopback ports: is one free, and which ones are."""
 
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from embedded.errors import PortTakenError
@@ -22,8 +23,14 @@ def is_free(port: int) -> bool:
 
 def ensure_free(port: int, setting: str) -> None:
     """Raise PortTakenError, naming the setting that moves the port, if somebody listens there."""
-    if not is_free(port):
-        raise PortTakenError(port, setting)
+    ensure_all_free([(port, setting)])
+
+
+def ensure_all_free(ports: Sequence[tuple[int, str]]) -> None:
+    """Raise one PortTakenError with every taken port, each given with the setting that moves it."""
+    taken = [(port, setting) for port, setting in ports if not is_free(port)]
+    if taken:
+        raise PortTakenError(*taken)
 
 
 def free_ports(count: int) -> list[int]:

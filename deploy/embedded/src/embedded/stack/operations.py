@@ -1,24 +1,30 @@
 """What is asked of a stack that runs: down, status, logs, restart, scale."""
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
 
-from embedded.errors import EmbeddedError
+from embedded.errors import EmbeddedError, NotAllReadyError
+from embedded.kafka.readiness import wait_for_kafka
 from embedded.log_tail import last_lines
-from embedded.ports import ensure_free
+from embedded.ports import ensure_all_free
 from embedded.stack.lock import stop_holder
 from embedded.stack.observing import PROMETHEUS, observing_programs, write_targets
 from embedded.stack.programs import KAFKA, WORKER, Program, service_programs, worker_program
 from embedded.stack.readiness import is_ready
+from embedded.stack.record import remove_record
 from embedded.stack.reporter import Reporter
 from embedded.stack.settings import StackSettings
 from embedded.stack.supervisord import ProcessState, Supervisord
+from shared.kafka.settings import KafkaSettings
 
 _FOLLOW_S = 0.3
 _LINES = 40
+_ASK_KAFKA_S = 5.0
+_READY = 5
 
 
 class UnknownProgramError(EmbeddedError):
@@ -29,20 +35,27 @@ def down(settings: StackSettings, reporter: Reporter) -> None:
     """Stop the stack, whether its `up` still lives or was killed."""
     stopped = stop_holder(settings.data)
     stopped = Supervisord(settings.data).stop() or stopped
+    remove_record(settings.data)
     reporter.say("Everything is stopped." if stopped else "Nothing was running.")
 
 
 def status(settings: StackSettings, reporter: Reporter) -> None:
-    """Show each program: state, pid, age, address, readiness. Raises SupervisorError if none."""
+    """Show each program: state, pid, age, address, readiness.
+
+    Raises SupervisorError if no stack runs, NotAllReadyError if a part of it is not ready.
+    """
     processes = Supervisord(settings.data).processes()
     addresses = {program.name: program for program in _programs(settings, processes)}
     with httpx.Client(timeout=2.0, trust_env=False) as client:
         rows = [
-            _row(state, addresses.get(name), client) for name, state in sorted(processes.items())
+            _row(state, addresses.get(name), client)
+            for name, state in sorted(processes.items())
+            if name != KAFKA
         ]
-    if settings.external_kafka is not None:
-        rows.insert(0, (KAFKA, "external", "", "", settings.bootstrap_servers, ""))
+    rows.insert(0, _kafka_row(settings, processes.get(KAFKA)))
     reporter.table(("program", "state", "pid", "age", "address", "ready"), rows)
+    if waiting := [row[0] for row in rows if row[_READY] == "no"]:
+        raise NotAllReadyError(waiting)
 
 
 def restart(settings: StackSettings, reporter: Reporter, name: str) -> None:
@@ -60,9 +73,8 @@ def scale(settings: StackSettings, reporter: Reporter, workers: int) -> None:
     supervisord = Supervisord(settings.data)
     running = supervisord.processes()
     wanted = [worker_program(settings, index) for index in range(workers)]
-    for program in wanted:
-        if program.name not in running:
-            ensure_free(program.ports[0].number, program.ports[0].setting)
+    new_ports = [program.ports[0] for program in wanted if program.name not in running]
+    ensure_all_free([(port.number, port.setting) for port in new_ports])
     added, removed = supervisord.replace_programs(f"{WORKER}-", wanted)
     if PROMETHEUS in running:
         write_targets(settings, _programs(settings, supervisord.processes()))
@@ -77,7 +89,7 @@ def logs(settings: StackSettings, reporter: Reporter, *, service: str | None, fo
     """
     paths = sorted(settings.logs.glob(f"{service or '*'}.log"))
     if not paths:
-        raise UnknownProgramError(f"No log of {service or 'any program'} in {settings.logs}.")
+        raise _no_log(settings, service)
     width = max(len(path.stem) for path in paths)
     for path in paths:
         for line in last_lines(path, _LINES):
@@ -85,6 +97,13 @@ def logs(settings: StackSettings, reporter: Reporter, *, service: str | None, fo
     if follow:
         for path, line in _new_lines(paths):
             reporter.say(f"{path.stem:<{width}} | {line}")
+
+
+def _no_log(settings: StackSettings, service: str | None) -> UnknownProgramError:
+    known = ", ".join(sorted(path.stem for path in settings.logs.glob("*.log")))
+    if not known:
+        return UnknownProgramError(f"No logs in {settings.logs}: start a stack with make up.")
+    return UnknownProgramError(f"No log of {service!r}; there are: {known}.")
 
 
 def _new_lines(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
@@ -112,10 +131,30 @@ def _programs(settings: StackSettings, running: dict[str, ProcessState]) -> list
     return [*services, *workers, *observing_programs(settings, running)]
 
 
+def _kafka_row(settings: StackSettings, state: ProcessState | None) -> tuple[str, ...]:
+    address = settings.bootstrap_servers
+    ready = "yes" if _kafka_answers(address) else "no"
+    if state is None:
+        return (KAFKA, "external", "", "", address, ready)
+    return (*_columns(state), address, ready)
+
+
+def _kafka_answers(bootstrap_servers: str) -> bool:
+    kafka = KafkaSettings(bootstrap_servers=bootstrap_servers)
+    try:
+        asyncio.run(wait_for_kafka(kafka, timeout_s=_ASK_KAFKA_S))
+    except TimeoutError:
+        return False
+    return True
+
+
 def _row(state: ProcessState, program: Program | None, client: httpx.Client) -> tuple[str, ...]:
-    age = f"{time.time() - state.started_s:.0f} s" if state.is_up else ""
-    pid = str(state.pid or "")
     if program is None:
-        return (state.name, state.state.lower(), pid, age, "", "")
+        return (*_columns(state), "", "")
     ready = "yes" if is_ready(client, program) else "no"
-    return (state.name, state.state.lower(), pid, age, program.address, ready)
+    return (*_columns(state), program.address, ready)
+
+
+def _columns(state: ProcessState) -> tuple[str, ...]:
+    age = f"{time.time() - state.started_s:.0f} s" if state.is_up else ""
+    return (state.name, state.state.lower(), str(state.pid or ""), age)

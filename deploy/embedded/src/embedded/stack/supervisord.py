@@ -18,8 +18,9 @@ import psutil
 from supervisor.states import ProcessStates, getProcessStateDescription
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from embedded.errors import SupervisorError
+from embedded.errors import NotRunningError, SupervisorError
 from embedded.log_tail import last_lines
+from embedded.stack.no_proxy import without_proxy_for_loopback
 from embedded.stack.orphans import end_orphans
 from embedded.stack.programs import Program
 from embedded.stack.supervisor_config import (
@@ -96,6 +97,7 @@ class Supervisord:
         with self._complaints.open("wb") as complaints:
             self._child = subprocess.Popen(  # noqa: S603 - a fixed command on our own paths
                 [*command, "--configuration", str(self._config_path)],
+                env=without_proxy_for_loopback(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=complaints,
@@ -210,7 +212,7 @@ class Supervisord:
                 f"The supervisor refused {method}: {fault.faultString}."
             ) from None
         except (OSError, HTTPException):
-            raise SupervisorError("No supervisor answers: the stack does not run.") from None
+            raise NotRunningError(self.data) from None
 
 
 def socket_path(data: Path) -> Path:

@@ -12,7 +12,7 @@ from embedded.errors import MissingFileError, NotReadyError, SupervisorError
 from embedded.kafka.broker import prepare_broker
 from embedded.kafka.readiness import wait_for_kafka
 from embedded.log_tail import last_lines
-from embedded.ports import ensure_free
+from embedded.ports import ensure_all_free
 from embedded.stack.lock import already_running, hold_lock
 from embedded.stack.observing import (
     NODE_EXPORTER,
@@ -33,6 +33,7 @@ from embedded.stack.programs import (
     service_programs,
 )
 from embedded.stack.readiness import CrashCount, ensure_alive, wait_until_ready
+from embedded.stack.record import remove_record, write_record
 from embedded.stack.reporter import Reporter
 from embedded.stack.sample import find_sample, predict_sample
 from embedded.stack.settings import StackSettings
@@ -75,7 +76,9 @@ def up(
             reporter.say("Stopping ...")
         finally:
             _ignore_stop_signals()
-            if supervisord.stop():
+            stopped = supervisord.stop()
+            remove_record(settings.data)
+            if stopped:
                 reporter.say("Everything is stopped; the data stays in " + str(settings.data))
 
 
@@ -89,6 +92,7 @@ def _bring_up(
     observers = _observers(settings, reporter)
     programs = [*_broker_program(settings, reporter), *services, *observers]
     _ensure_can_start(settings, programs)
+    write_record(settings)
     supervisord.start(programs)
     kafka = KafkaSettings(bootstrap_servers=settings.bootstrap_servers)
     with reporter.step(f"Kafka at {kafka.bootstrap_servers}"):
@@ -133,8 +137,8 @@ def _ensure_can_start(settings: StackSettings, programs: Sequence[Program]) -> N
             f"The model bundle is missing ({manifest}): restore it with git checkout, "
             "or train one with the trainer."
         )
-    for port in [port for program in programs for port in program.ports]:
-        ensure_free(port.number, port.setting)
+    ports = [port for program in programs for port in program.ports]
+    ensure_all_free([(port.number, port.setting) for port in ports])
 
 
 def _start_kafka(supervisord: Supervisord, kafka: KafkaSettings, settings: StackSettings) -> None:

@@ -1,7 +1,7 @@
 """What a person at a terminal reads, and the same for a program."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from rich.table import Table
@@ -11,10 +11,18 @@ from operations.core.audit import Report
 _SHOWN_IDS = 20
 
 
-def report_table(report: Report) -> Table:
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What an audit looked at: the broker, and how far back, as the caller wrote it."""
+
+    broker: str
+    since: str
+
+
+def report_table(report: Report, scope: Scope) -> Table:
     """Show an audit; of what is lost or contradicted the first ids."""
-    verdict = "every accepted request was answered" if report.sound else "NOT SOUND"
-    table = Table("what", "count", title=verdict)
+    title = f"{_verdict(report)}\n{scope.broker}, the last {scope.since}"
+    table = Table("what", "count", title=title)
     table.add_row("accepted", str(report.accepted))
     table.add_row("succeeded", str(report.succeeded))
     for code, count in report.failed.items():
@@ -38,9 +46,17 @@ def report_table(report: Report) -> Table:
     return table
 
 
-def report_json(report: Report) -> str:
+def report_json(report: Report, scope: Scope) -> str:
     """Give an audit as one JSON object, its ids in full."""
-    return json.dumps({"sound": report.sound, **asdict(report)})
+    return json.dumps({"sound": report.sound, **asdict(scope), **asdict(report)})
+
+
+def _verdict(report: Report) -> str:
+    if not report.sound:
+        return "NOT SOUND"
+    if report.is_empty:
+        return "nothing to judge: no request was accepted"
+    return "every accepted request was answered"
 
 
 def _add_ids(table: Table, name: str, ids: tuple[str, ...]) -> None:

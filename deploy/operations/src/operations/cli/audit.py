@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from operations.adapters.console import report_json, report_table
+from operations.adapters.console import Scope, report_json, report_table
 from operations.cli.ending import AsJson, kafka_settings, one_sentence, say, span_ms
 from operations.core.audit import Report
 from operations.main.audit import new_auditor
@@ -25,7 +25,8 @@ def audit(
 ) -> None:
     """Read the topics and tell whether every accepted request has its one terminal outcome.
 
-    Exits with 1 if one is lost or contradicted, or if the broker cannot be read.
+    Exits with 1 if one is lost or contradicted, or if the broker cannot be read; with 0 otherwise,
+    also where no request was accepted and there is nothing to judge.
     """
     settings = kafka_settings()
     span, grace_ms, follow_ms = span_ms(since), span_ms(grace), span_ms(follow)
@@ -34,7 +35,8 @@ def audit(
     with one_sentence(settings):
         reading = _audit(settings, span, grace_ms=grace_ms, follow_s=follow_ms / 1e3, wait=wait)
         report = asyncio.run(reading)
-    say(report_json(report) if as_json else report_table(report), as_json=as_json)
+    scope = Scope(settings.bootstrap_servers, since)
+    say(report_json(report, scope) if as_json else report_table(report, scope), as_json=as_json)
     raise typer.Exit(0 if report.sound else 1)
 
 

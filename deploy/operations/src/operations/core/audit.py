@@ -96,6 +96,11 @@ class Report:
     cut_ms: int = 0
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the window holds no accepted request: then there is nothing to judge."""
+        return self.accepted == 0
+
+    @property
     def sound(self) -> bool:
         """Whether the invariant holds: nothing lost, nothing contradicted."""
         return not self.lost and not self.contradicted

@@ -1,0 +1,86 @@
+"""The Makefile's choice of Python, and how it mends a moved clone; stand-ins on PATH."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MAKEFILE = Path(__file__).parents[3] / "Makefile"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    shutil.copy(MAKEFILE, tmp_path / "Makefile")
+    (tmp_path / "bin").mkdir()
+    return tmp_path
+
+
+def stand_in(clone: Path, name: str, minor: int) -> None:
+    """A Python that has another version number, and makes no environment."""
+    change = f"import sys; sys.version_info = (3, {minor}, 0, 'final', 0);"
+    script = clone / "bin" / name
+    script.write_text(
+        f'#!/bin/sh\n[ "$1" = -c ] && exec {sys.executable} -c "{change} $2"\n'
+        f'echo "{name} $*"; exit 1\n'
+    )
+    script.chmod(0o755)
+
+
+def make_environment(clone: Path, *variables: str) -> str:
+    path = f"{clone / 'bin'}:/usr/bin:/bin"
+    without = {k: v for k, v in os.environ.items() if k not in {"PYTHON", "MAKEFLAGS"}}
+    done = subprocess.run(
+        ["make", ".venv/bin/python", *variables],
+        cwd=clone,
+        env=without | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
+def test_a_newer_python3_is_passed_over_for_a_supported_one(clone: Path) -> None:
+    stand_in(clone, "python3", 14)
+    stand_in(clone, "python3.13", 13)
+    assert "python3.13 -m venv .venv" in make_environment(clone)
+
+
+def test_python_3_14_is_refused_in_one_sentence(clone: Path) -> None:
+    stand_in(clone, "mine", 14)
+    said = make_environment(clone, "PYTHON=mine")
+    assert "PneumoStream needs Python 3.11 to 3.13; mine is not." in said
+    assert "Making .venv" not in said
+
+
+def test_a_moved_clone_has_its_packages_and_scripts_mended_once(clone: Path) -> None:
+    binaries = clone / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    (clone / "requirements.txt").touch()
+    (binaries / "python").write_text('#!/bin/sh\necho "$*" >> calls\n')
+    (binaries / "python").chmod(0o755)
+    (binaries / "ruff").write_text("#!/old/clone/.venv/bin/python\nimport ruff\n")
+    (clone / ".venv" / ".installed").touch()
+    (clone / ".venv" / ".folder").write_text("/old/clone\n")
+    for _ in range(2):
+        subprocess.run(["make", "install"], cwd=clone, check=True, capture_output=True)
+    calls = (clone / "calls").read_text().splitlines()
+    assert len(calls) == 1
+    assert "--no-deps --no-build-isolation" in calls[0]
+    assert (binaries / "ruff").read_text().startswith(f"#!{clone}/.venv/bin/python\n")
+    assert (clone / ".venv" / ".folder").read_text() == f"{clone}\n"
+
+
+def test_compose_without_docker_is_one_sentence(clone: Path) -> None:
+    done = subprocess.run(
+        ["make", "compose-up", "DOCKER=docker-that-is-missing"],
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert done.stdout == "Docker is not on PATH: install it, or use make up, which needs none.\n"

@@ -1,0 +1,99 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from embedded.cli import main
+from embedded.errors import NotRunningError, SettingsDifferError
+from embedded.stack.record import (
+    program_environment,
+    read_record,
+    running_settings,
+    write_record,
+)
+from embedded.stack.settings import StackSettings
+from embedded.stack.supervisord import Supervisord
+
+
+@pytest.fixture(autouse=True)
+def _clean_shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("KAFKA_BOOTSTRAP_SERVERS", "KAFKA_TOPIC_PREFIX", "PNEUMO_KAFKA_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PNEUMO_DATA", str(tmp_path))
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    write_record(StackSettings(data=tmp_path, gateway_port=8080, kafka_port=9192))
+    monkeypatch.setattr(Supervisord, "is_running", lambda _: True)
+    return tmp_path
+
+
+def test_later_commands_use_the_ports_that_the_stack_was_started_with(running: Path) -> None:
+    settings = running_settings(StackSettings())
+    assert (settings.gateway_port, settings.bootstrap_servers) == (8080, "127.0.0.1:9192")
+    assert program_environment(StackSettings())["KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:9192"
+
+
+def test_the_record_is_private_and_holds_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PNEUMO_API_KEY", "not-for-files")
+    write_record(StackSettings())
+    record = tmp_path / "stack.json"
+    assert stat.S_IMODE(record.stat().st_mode) == 0o600
+    assert "not-for-files" not in record.read_text()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "used"),
+    [
+        ("PNEUMO_GATEWAY_PORT", "8000", "8080"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092", "127.0.0.1:9192"),
+        ("KAFKA_TOPIC_PREFIX", "other.", ""),
+    ],
+)
+def test_a_variable_that_contradicts_the_stack_is_refused(
+    running: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, used: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsDifferError, match=f"{variable}={value} is set.*uses {used}"):
+        running_settings(StackSettings())
+
+
+def test_a_variable_that_agrees_with_the_stack_is_accepted(
+    running: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9192")
+    monkeypatch.setenv("WORKERS", "4")
+    assert running_settings(StackSettings()).gateway_port == 8080
+
+
+def test_a_record_that_a_killed_stack_left_does_not_count(tmp_path: Path) -> None:
+    write_record(StackSettings(gateway_port=8080))
+    assert read_record(tmp_path) is None
+    assert running_settings(StackSettings()).gateway_port == 8000
+
+
+def test_operations_without_a_stack_need_a_named_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotRunningError, match="make up"):
+        program_environment(StackSettings())
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "broker:9092")
+    assert program_environment(StackSettings())["KAFKA_BOOTSTRAP_SERVERS"] == "broker:9092"
+
+
+def test_status_without_a_stack_fails_and_names_make_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["status"]) == 1
+    assert "start one with make up" in capsys.readouterr().err
+
+
+def test_logs_of_an_unknown_program_list_the_known_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "logs").mkdir()
+    for name in ("gateway", "inference-worker-0"):
+        (tmp_path / "logs" / f"{name}.log").touch()
+    assert main(["logs", "worker"]) == 1
+    assert "there are: gateway, inference-worker-0" in capsys.readouterr().err
