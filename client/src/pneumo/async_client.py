@@ -137,7 +137,7 @@ class AsyncClient:
         progress: Progress | None = None,
         timeout_s: float = UPLOAD_TIMEOUT_S,
     ) -> UploadReport:
-        """Store the images of a ZIP; the label of each is the name of the folder it lies in."""
+        """Store the images of a ZIP; the label of each is its nearest folder that is a class."""
         labelling = Labelling(patient_id, source, new_class=new_class)
         return await self._send(zip_call(Path(archive), labelling, progress), timeout_s)
 

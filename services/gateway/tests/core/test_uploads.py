@@ -10,7 +10,7 @@ from gateway.core.job_ids import is_idempotency_key, job_id_of
 from gateway.core.labelling import Labelling, find_label_fault, read_labelling
 from gateway.core.uploads import Rejected, summarise
 from gateway.core.zip_entries import Entry, Skip, Take, judge_entry
-from gateway.core.zip_layout import find_folder_fault, find_outer_folders
+from gateway.core.zip_layout import choose_label, find_folder_fault, find_outer_folders
 from shared.clock import created_at_ms
 from shared.contracts.errors import ErrorCode
 
@@ -61,7 +61,7 @@ def test_a_label_in_other_capitals_is_answered_with_the_class():
         ([("my_xrays",), ("my_xrays", "NORMAL")], [("my_xrays",)]),
         ([("my_xrays",), ("my_xrays", "COVID-19")], [("my_xrays",)]),
         ([("NORMAL",), ("NORMAL", "viral")], []),
-        ([("NORMAL", "patient-1")], [("NORMAL", "patient-1")]),
+        ([("NORMAL", "patient-1")], []),
         ([("Normal", "patient-1")], [("Normal", "patient-1")]),
         ([("COVID-19",)], []),
     ],
@@ -70,6 +70,19 @@ def test_which_folders_of_an_archive_are_no_classes(archive, refused):
     outer = find_outer_folders(archive)
     found = [each for each in archive if find_folder_fault(each, outer, CLASSES) is not None]
     assert found == refused
+
+
+@pytest.mark.parametrize(
+    ("folders", "label"),
+    [
+        (("NORMAL",), "NORMAL"),
+        (("train", "NORMAL", "patient-1"), "NORMAL"),
+        (("NORMAL", "viral", "left"), "viral"),
+        (("my_xrays", "COVID-19"), "COVID-19"),
+    ],
+)
+def test_the_label_of_an_image_in_folders(folders, label):
+    assert choose_label(folders, CLASSES) == label
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class UploadForm:
 class Candidate:
     """What may be an image. read: gives its bytes; blocks, and raises FaultError.
 
-    folders: in an archive those it lies in, from the top; the last is its label.
+    folders: in an archive those it lies in, from the top; choose_label says which is its label.
     """
 
     filename: str | None

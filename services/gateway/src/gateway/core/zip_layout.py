@@ -10,7 +10,10 @@ Folders = tuple[str, ...]
 SPLITS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation"))
 """Names of the parts of a dataset, in lower case; a folder of this name is no new class."""
 
-_RULE = "The label of an image in a ZIP is the name of the folder that it lies in"
+_RULE = (
+    "The label of an image in a ZIP is the nearest folder that is a class, or else the folder that "
+    "it lies in"
+)
 
 
 def find_outer_folders(all_folders: Iterable[Folders]) -> frozenset[Folders]:
@@ -20,14 +23,22 @@ def find_outer_folders(all_folders: Iterable[Folders]) -> frozenset[Folders]:
     )
 
 
+def choose_label(folders: Folders, classes: Collection[str]) -> str:
+    """Return the nearest folder that is a known class, so that it may have folders for patients.
+
+    Without one, the folder that the image lies in.
+    """
+    return next((name for name in reversed(folders) if name in classes), folders[-1])
+
+
 def find_folder_fault(
     folders: Folders, outer: Collection[Folders], classes: Collection[str]
 ) -> Fault | None:
-    """Return why the last of these folders is no class, whether new classes are welcome or not.
+    """Return why none of these folders is a class, whether new classes are welcome or not.
 
     outer: folders that contain others with images. classes: those that are known.
     """
-    label = folders[-1]
+    label = choose_label(folders, classes)
     if label in classes:
         return None
     known = {name.lower() for name in classes}

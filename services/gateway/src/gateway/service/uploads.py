@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -26,7 +26,12 @@ from gateway.core.uploads import (
     too_much,
 )
 from gateway.core.zip_entries import is_archive
-from gateway.core.zip_layout import explain_folder_label, find_folder_fault, find_outer_folders
+from gateway.core.zip_layout import (
+    choose_label,
+    explain_folder_label,
+    find_folder_fault,
+    find_outer_folders,
+)
 from gateway.ports import (
     Archives,
     DecoderBusyError,
@@ -168,6 +173,8 @@ class UploadService:
     ) -> Accepted | Rejected:
         if isinstance(found, Rejected):
             return found
+        if found.folders:
+            found = replace(found, label=choose_label(found.folders, labels.classes))
         fault = labels.find_fault(found.label, found.folders)
         if fault is not None:
             return Rejected(found.filename, fault.code, fault.detail)
