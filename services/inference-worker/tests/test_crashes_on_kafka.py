@@ -43,6 +43,27 @@ async def test_what_a_dead_worker_may_have_held_is_tried_one_by_one(stage, new_r
     assert (commit.offset, commit.metadata) == (5, "clean")
 
 
+async def test_one_record_at_a_time_is_named_as_tried_in_all_partitions(stage, new_request):
+    # Else the death over one would condemn others, which were answered before.
+    zones = (3, PARTITION, 7)
+    for partition in zones:
+        await send_many(stage, new_request, 4, partition=partition)
+    words = dict.fromkeys(zones, (0, DEAD)) | {PARTITION: (1, trying(DEAD))}
+    await stage.commit(words)
+    loop, tried = asyncio.get_running_loop(), []
+
+    def look(pixels):
+        commits = asyncio.run_coroutine_threadsafe(stage.commits(), loop).result(20)
+        words = [commits[partition].metadata for partition in zones]
+        tried.append(sum(word.startswith("trying worker-0") for word in words))
+
+    async with stage.worker(predict=look) as worker:
+        await stage.outcomes(11)
+        await stage.until_committed()
+        assert careful(worker) == 10
+    assert tried == [1] * 10
+
+
 async def test_what_a_worker_died_of_while_it_was_tried_alone_is_a_dead_letter(stage, new_request):
     ids = await send_many(stage, new_request, 4)
     await stage.commit({PARTITION: (1, trying(DEAD))})

@@ -176,7 +176,7 @@ class CarefulLane:
             )
         except ExpelledError:
             return
-        self._advance(partition, record.offset + 1)
+        await self._finish(partition, record)
 
     async def _try(
         self, partition: TopicPartition, record: Record, requests: Sequence[PredictRequest]
@@ -199,7 +199,13 @@ class CarefulLane:
                 await self._announce(partition, record.offset, self._mark)
                 self._consumer.seek(partition, record.offset)
                 return
-            self._advance(partition, record.offset + 1)
+            await self._finish(partition, record)
+
+    async def _finish(self, partition: TopicPartition, record: Record) -> None:
+        # Before another zone has its turn: if we die of a record there, the next owner must not
+        # find `trying` at this one as well.
+        await self._announce(partition, record.offset + 1, self._mark)
+        self._advance(partition, record.offset + 1)
 
     async def _announce(self, partition: TopicPartition, offset: int, word: str) -> bool:
         while not self._leaving.is_set():
