@@ -47,8 +47,8 @@ install: $(RUNTIME) ## install what running needs into .venv (instant when nothi
 
 install-dev: install $(TOOLS) ## install what developing needs as well
 
-up: install ## start everything, show one answer, stay until Ctrl-C (WORKERS=n SAMPLE=file OBSERVE=1 UI=0)
-	@$(BIN)/python -m embedded up
+up: install ## start everything, show one answer, stay until Ctrl-C (WORKERS=n SAMPLE=file OBSERVE=1 UI=0; BACKGROUND=1 returns when ready)
+	@$(BIN)/python -m embedded up $(if $(filter-out 0,$(BACKGROUND)),--background)
 
 down: install ## stop everything, even if `make up` was killed
 	@$(BIN)/python -m embedded down

@@ -84,3 +84,28 @@ def test_compose_without_docker_is_one_sentence(clone: Path) -> None:
     )
     assert done.returncode != 0
     assert done.stdout == "Docker is not on PATH: install it, or use make up, which needs none.\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ([], ".venv/bin/python -m embedded up"),
+        (["BACKGROUND=0"], ".venv/bin/python -m embedded up"),
+        (["BACKGROUND=1"], ".venv/bin/python -m embedded up --background"),
+    ],
+)
+def test_background_is_passed_to_up(variables: list[str], line: str) -> None:
+    assert planned("up", *variables)[-1].rstrip() == line
+
+
+def planned(*words: str) -> list[str]:
+    """What make would do in this clone, without doing it."""
+    done = subprocess.run(
+        ["make", "--dry-run", *words],
+        cwd=MAKEFILE.parent,
+        env={k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "BACKGROUND"}},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from embedded.errors import EmbeddedError
 from embedded.stack import operations
+from embedded.stack.background import up_in_background
 from embedded.stack.forget import forget
 from embedded.stack.record import program_environment, running_settings
 from embedded.stack.reporter import Reporter
@@ -40,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace, settings: StackSettings, reporter: Reporter) -> None:
     match given.command:
+        case "up" if given.background:
+            up_in_background(settings, reporter)
         case "up":
             up(settings, reporter)
         case "down":
@@ -72,7 +75,8 @@ def _execute(command: Sequence[str], environment: Mapping[str, str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="embedded", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="start everything, stay in the foreground until Ctrl-C")
+    start = commands.add_parser("up", help="start everything, stay until Ctrl-C")
+    start.add_argument("--background", action="store_true", help="return when it is ready")
     commands.add_parser("down", help="stop everything")
     commands.add_parser("status", help="show what runs")
     logs = commands.add_parser("logs", help="show the last lines of the logs")

@@ -77,6 +77,13 @@ class SettingsDifferError(EmbeddedError):
         )
 
 
+class BackgroundError(EmbeddedError):
+    """The stack in the background ended before it was ready; its reason is the line before."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__(f"The stack did not start. What it reported is in {log} too.")
+
+
 class MissingFileError(EmbeddedError):
     """A file that the stack cannot do without is not there."""
 
