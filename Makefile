@@ -71,8 +71,8 @@ audit: install ## tell whether every accepted request was answered (SINCE=10m, W
 dlq: install ## work on dead letters (DLQ="list --since 1h", "show ID", "redrive ID", "purge ID")
 	@$(OPERATIONS) dlq $(or $(DLQ),list)
 
-# The registry's own commands, on what the stack keeps.
-REGISTRY = PNEUMO_REGISTRY_DATA_DIR="$${PNEUMO_DATA:-.pneumo}/registry" $(BIN)/python -m registry
+# The registry's own commands, on what the stack keeps, whether it runs or not.
+REGISTRY = $(BIN)/python -m embedded exec registry
 
 backup: install ## copy all that the registry keeps, while it runs, into a new folder (TO=folder)
 	@$(REGISTRY) backup "$(or $(TO),$(error name a new folder with TO=))"

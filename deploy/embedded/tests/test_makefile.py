@@ -98,6 +98,15 @@ def test_background_is_passed_to_up(variables: list[str], line: str) -> None:
     assert planned("up", *variables)[-1].rstrip() == line
 
 
+def test_backup_and_restore_use_what_the_stack_was_started_with() -> None:
+    assert (
+        planned("backup", "TO=a b")[-1] == '.venv/bin/python -m embedded exec registry backup "a b"'
+    )
+    assert (
+        planned("restore", "FROM=a")[-1] == '.venv/bin/python -m embedded exec registry restore "a"'
+    )
+
+
 def planned(*words: str) -> list[str]:
     """What make would do in this clone, without doing it."""
     done = subprocess.run(

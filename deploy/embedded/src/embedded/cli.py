@@ -11,7 +11,8 @@ from embedded.errors import EmbeddedError
 from embedded.stack import operations
 from embedded.stack.background import up_in_background
 from embedded.stack.forget import forget
-from embedded.stack.record import program_environment, running_settings
+from embedded.stack.programs import REGISTRY
+from embedded.stack.record import program_environment, registry_environment, running_settings
 from embedded.stack.reporter import Reporter
 from embedded.stack.settings import StackSettings
 from embedded.stack.up import up
@@ -50,7 +51,8 @@ def _run(given: argparse.Namespace, settings: StackSettings, reporter: Reporter)
         case "forget":
             forget(settings.data, reporter, is_confirmed=given.yes)
         case "exec":
-            _execute([given.module, *given.arguments], program_environment(settings))
+            environment = registry_environment if given.module == REGISTRY else program_environment
+            _execute([given.module, *given.arguments], environment(settings))
         case _:
             _run_on_stack(given, running_settings(settings), reporter)
 
@@ -88,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     scale.add_argument("workers", type=int, choices=range(1, 65), metavar="1..64")
     delete = commands.add_parser("forget", help="delete all that the stack keeps")
     delete.add_argument("--yes", action="store_true", help="do not ask")
-    execute = commands.add_parser("exec", help="run a module with the running stack's broker")
+    execute = commands.add_parser("exec", help="run a module with the running stack's variables")
     execute.add_argument("module")
     execute.add_argument("arguments", nargs=argparse.REMAINDER)
     return parser
