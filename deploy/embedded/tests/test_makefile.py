@@ -98,6 +98,23 @@ def test_background_is_passed_to_up(variables: list[str], line: str) -> None:
     assert planned("up", *variables)[-1].rstrip() == line
 
 
+def test_help_lists_every_described_target_under_its_group() -> None:
+    done = subprocess.run(
+        ["make", "help"], cwd=MAKEFILE.parent, capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    groups = [line for line in lines if line and not line.startswith("  ")]
+    assert groups[:3] == ["run", "operate", "measure and train"]
+    assert lines.index("run") < lines.index(groups[1])
+    targets = [line.split()[1] for line in lines if line.startswith("  make ")]
+    assert {"up", "backup", "soak", "k8s-check", "docs"} <= {*targets}
+    up, operate = (
+        next(at for at, line in enumerate(lines) if line.startswith(start))
+        for start in ("  make up ", "operate")
+    )
+    assert lines.index("run") < up < operate
+
+
 def test_backup_and_restore_use_what_the_stack_was_started_with() -> None:
     assert (
         planned("backup", "TO=a b")[-1] == '.venv/bin/python -m embedded exec registry backup "a b"'
