@@ -29,13 +29,18 @@ def stand_in(clone: Path, name: str, minor: int) -> None:
     script.chmod(0o755)
 
 
+def shell() -> dict[str, str]:
+    """The environment of a shell, even where `make test` runs this: no make above, no variables."""
+    of_make = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "BACKGROUND", "PYTHON"}
+    return {name: value for name, value in os.environ.items() if name not in of_make}
+
+
 def make_environment(clone: Path, *variables: str) -> str:
     path = f"{clone / 'bin'}:/usr/bin:/bin"
-    without = {k: v for k, v in os.environ.items() if k not in {"PYTHON", "MAKEFLAGS"}}
     done = subprocess.run(
         ["make", ".venv/bin/python", *variables],
         cwd=clone,
-        env=without | {"PATH": path},
+        env=shell() | {"PATH": path},
         capture_output=True,
         text=True,
         check=False,
@@ -66,7 +71,7 @@ def test_a_moved_clone_has_its_packages_and_scripts_mended_once(clone: Path) -> 
     (clone / ".venv" / ".installed").touch()
     (clone / ".venv" / ".folder").write_text("/old/clone\n")
     for _ in range(2):
-        subprocess.run(["make", "install"], cwd=clone, check=True, capture_output=True)
+        subprocess.run(["make", "install"], cwd=clone, env=shell(), check=True, capture_output=True)
     calls = (clone / "calls").read_text().splitlines()
     assert len(calls) == 1
     assert "--no-deps --no-build-isolation" in calls[0]
@@ -78,6 +83,7 @@ def test_compose_without_docker_is_one_sentence(clone: Path) -> None:
     done = subprocess.run(
         ["make", "compose-up", "DOCKER=docker-that-is-missing"],
         cwd=clone,
+        env=shell(),
         capture_output=True,
         text=True,
         check=False,
@@ -100,7 +106,12 @@ def test_background_is_passed_to_up(variables: list[str], line: str) -> None:
 
 def test_help_lists_every_described_target_under_its_group() -> None:
     done = subprocess.run(
-        ["make", "help"], cwd=MAKEFILE.parent, capture_output=True, text=True, check=True
+        ["make", "help"],
+        cwd=MAKEFILE.parent,
+        env=shell(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     lines = done.stdout.splitlines()
     groups = [line for line in lines if line and not line.startswith("  ")]
@@ -129,7 +140,7 @@ def planned(*words: str) -> list[str]:
     done = subprocess.run(
         ["make", "--dry-run", *words],
         cwd=MAKEFILE.parent,
-        env={k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "BACKGROUND"}},
+        env=shell(),
         capture_output=True,
         text=True,
         check=True,
