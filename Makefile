@@ -32,10 +32,11 @@ MEND = { echo "Mending $(VENV) for this folder ..."; \
 	echo "$(CURDIR)" > $(FOLDER); }
 
 .DEFAULT_GOAL := help
-.PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq backup restore soak train test test-faults lint format-check types imports unit rules promtool format dashboards reference docs docs-serve lock lock-jars pin-images audit-dependencies release clean k8s-check k8s-trial
+.PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq backup restore soak train bench bench-report test test-faults lint format-check types imports unit rules promtool format dashboards reference docs docs-serve lock lock-jars pin-images audit-dependencies release clean k8s-check k8s-trial
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^# --- / {gsub(/^# --- | -+$$/, ""); group = "\n" $$0 "\n"} \
+		/^[a-z0-9-]+:.*## / {printf "%s  make %-18s %s\n", group, $$1, $$2; group = ""}' Makefile
 
 # The commands of operations use the running stack's broker; without a stack, one that a variable names.
 OPERATIONS = $(BIN)/python -m embedded exec operations
@@ -47,8 +48,8 @@ install: $(RUNTIME) ## install what running needs into .venv (instant when nothi
 
 install-dev: install $(TOOLS) ## install what developing needs as well
 
-up: install ## start everything, show one answer, stay until Ctrl-C (WORKERS=n SAMPLE=file OBSERVE=1 UI=0)
-	@$(BIN)/python -m embedded up
+up: install ## start everything, show one answer, stay until Ctrl-C (WORKERS=n SAMPLE=file OBSERVE=1 UI=0; BACKGROUND=1 returns when ready)
+	@$(BIN)/python -m embedded up $(if $(filter-out 0,$(BACKGROUND)),--background)
 
 down: install ## stop everything, even if `make up` was killed
 	@$(BIN)/python -m embedded down
@@ -65,20 +66,24 @@ restart: install ## restart one program (SERVICE=gateway)
 scale: install ## change the number of inference workers of a running stack (WORKERS=n)
 	@$(BIN)/python -m embedded scale $(or $(WORKERS),$(error say how many with WORKERS=))
 
+# --- operate -----------------------------------------------------------------------------------
+
 audit: install ## tell whether every accepted request was answered (SINCE=10m, WAIT=1)
 	@$(OPERATIONS) audit --since $(or $(SINCE),10m) $(if $(WAIT),--wait)
 
 dlq: install ## work on dead letters (DLQ="list --since 1h", "show ID", "redrive ID", "purge ID")
 	@$(OPERATIONS) dlq $(or $(DLQ),list)
 
-# The registry's own commands, on what the stack keeps.
-REGISTRY = PNEUMO_REGISTRY_DATA_DIR="$${PNEUMO_DATA:-.pneumo}/registry" $(BIN)/python -m registry
+# The registry's own commands, on what the stack keeps, whether it runs or not.
+REGISTRY = $(BIN)/python -m embedded exec registry
 
 backup: install ## copy all that the registry keeps, while it runs, into a new folder (TO=folder)
 	@$(REGISTRY) backup "$(or $(TO),$(error name a new folder with TO=))"
 
 restore: install ## fill an empty registry from a backup, while the stack is down (FROM=folder)
 	@$(REGISTRY) restore "$(or $(FROM),$(error name the backup with FROM=))"
+
+# --- measure and train -------------------------------------------------------------------------
 
 soak: install-dev ## load the running stack and judge it (MINUTES=30 SHARE=0.6 SHAPE=soak CLIENTS=10 KILL=1 NO_RETRAIN=1)
 	@$(BIN)/python -m load.soak --minutes $(or $(MINUTES),30) --share $(or $(SHARE),0.6) --shape $(or $(SHAPE),soak) \
@@ -94,7 +99,7 @@ bench: install ## measure this system beside its peers, 20 minutes on a quiet ma
 bench-report: install ## write bench/RESULTS.md and its plots anew from bench/results.json
 	@$(BIN)/python -m bench.compare report $(ARGS)
 
-# --- the same on Docker --------------------------------------------------------------------------
+# --- run on Docker --------------------------------------------------------------------------
 
 DOCKER ?= docker
 # Parts of deploy/compose, named once for every command: export WITH="tls postgres". MORE: files of your own.
@@ -117,7 +122,7 @@ compose-down: ## stop it; what it keeps stays in Docker's volumes (VOLUMES=1 thr
 compose-check: install-dev ## try the images: sizes, first answer, scaling, faults, TLS, Postgres (TRIALS="serve kill" WITHOUT=grafana; TRIALS=memory HOSTILE=folder)
 	@$(BIN)/python -m load.compose $(TRIALS) $(if $(WITHOUT),--without $(WITHOUT)) $(if $(HOSTILE),--images $(HOSTILE))
 
-# --- the same on Kubernetes ------------------------------------------------------------------------
+# --- try on Kubernetes ------------------------------------------------------------------------
 
 # With its options: make k8s-check KUBECTL="kubectl --context test"
 export KUBECTL ?= kubectl

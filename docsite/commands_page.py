@@ -14,7 +14,7 @@ _HEAD = """# Commands
 
 `make` is the one entry for people. Variables stand behind the target: `make up WORKERS=4`. What a program reads from its
 environment is in [settings](settings.md)."""
-_TARGET = re.compile(r"^(?P<name>[a-z-]+):.*?## (?P<does>.+)$", re.MULTILINE)
+_TARGET = re.compile(r"^(?P<name>[a-z0-9-]+):.*?## (?P<does>.+)$", re.MULTILINE)
 _OWN = """## Of the services
 
 | | |

@@ -12,17 +12,17 @@ from gateway.settings import Settings
 from shared.clock import SystemClock
 
 
-class _Unasked:
+class Unasked:
     """Stands where a route keeps its service: describing routes asks none of them anything."""
 
-    def __getattr__(self, name: str) -> "_Unasked":
+    def __getattr__(self, name: str) -> "Unasked":
         return self
 
 
 def gateway_description() -> dict[str, Any]:
     """Give the gateway's OpenAPI document, as /openapi.json has it."""
     clock = SystemClock()
-    parts = cast("Parts", _Unasked())
+    parts = cast("Parts", Unasked())
     timer = AnswerTimer(clock.monotonic_s, lambda *_: None)
     app = new_routes(Settings(), parts, clock, CollectorRegistry(), timer, RecentProblems())
     return app.openapi()

@@ -4,9 +4,11 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from embedded.errors import EmbeddedError
+from embedded.stack.record import broker_variables, running_settings
 from embedded.stack.settings import StackSettings
 from load.shapes import Shape
 from load.soak.objective import latency_objective_s
@@ -26,10 +28,15 @@ _CLIENTS = 10
 def main(arguments: Sequence[str] | None = None) -> int:
     """Soak the running stack and leave a report."""
     given = _parser().parse_args(arguments)
-    settings = StackSettings()
+    try:
+        settings = running_settings(StackSettings())
+        broker = broker_variables(StackSettings())
+    except EmbeddedError as error:
+        _say(str(error))
+        return IMPOSSIBLE
     folder = given.out or settings.data / "soak" / time.strftime("%Y-%m-%d-%H%M%S")
     folder.mkdir(parents=True, exist_ok=True)
-    plan = _plan(given, settings, folder)
+    plan = _plan(given, settings, broker, folder)
     _say(f"{plan.load.shape} of {given.minutes:g} min at {plan.load.url} ...")
     try:
         checks = soak(plan, StackProcesses(settings), _say)
@@ -46,7 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if passed else FAILED
 
 
-def _plan(given: argparse.Namespace, settings: StackSettings, folder: Path) -> Plan:
+def _plan(
+    given: argparse.Namespace, settings: StackSettings, broker: Mapping[str, str], folder: Path
+) -> Plan:
     run_s = round(given.minutes * 60)
     retrain_at_s = 0.0 if given.no_retrain else run_s * _RETRAIN_AT
     objective_s = latency_objective_s(ROOT / "docs" / "slo.md") or OBJECTIVE_S
@@ -59,7 +68,7 @@ def _plan(given: argparse.Namespace, settings: StackSettings, folder: Path) -> P
             retrain_at_s=retrain_at_s,
         ),
         share=given.share if given.shape == Shape.SOAK and given.clients is None else 0.0,
-        bootstrap_servers=settings.bootstrap_servers,
+        broker=broker,
         folder=folder,
         warm_up_s=run_s * _WARM_UP,
         kill_at_s=run_s * _KILL_AT if given.kill_worker else None,

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,14 +58,14 @@ def start_locust(load: Load, folder: Path) -> "subprocess.Popen[bytes]":
         )
 
 
-def start_auditor(bootstrap_servers: str, run_s: int, folder: Path) -> "subprocess.Popen[bytes]":
+def start_auditor(broker: Mapping[str, str], run_s: int, folder: Path) -> "subprocess.Popen[bytes]":
     """Start reading the topics from now on, until the load is over and nothing is pending."""
     arguments = ("--since", "1s", "--follow", f"{run_s + STOP_S}s", "--wait", "--json")
     command = [sys.executable, "-m", "operations", "audit", *arguments]
     with (folder / "audit.json").open("wb") as out, (folder / "audit.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603  our own arguments, no shell
             command,
-            env={**os.environ, "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers},
+            env={**os.environ, **broker},
             stdout=out,
             stderr=log,
         )

@@ -37,13 +37,14 @@ class Plan:
     """What a soak is to be.
 
     share: of the measured capacity that is asked for; 0: as many clients as the load says.
-    folder: where the report will be. warm_up_s: how long a process may grow after its start.
+    broker: the variables that name Kafka. folder: where the report will be.
+    warm_up_s: how long a process may grow after its start.
     key: the API key, where the gateway wants one.
     """
 
     load: Load
     share: float
-    bootstrap_servers: str
+    broker: Mapping[str, str]
     folder: Path
     warm_up_s: float
     kill_at_s: float | None
@@ -62,7 +63,7 @@ def soak(plan: Plan, processes: StackProcesses, say: Callable[[str], None]) -> S
         before = _jobs(client)
         if plan.share:
             plan = _at_share(plan, pictures, say)
-        auditor = start_auditor(plan.bootstrap_servers, plan.load.run_s, plan.folder)
+        auditor = start_auditor(plan.broker, plan.load.run_s, plan.folder)
         locust = start_locust(plan.load, plan.folder)
         try:
             killed = _watch(plan, locust, processes, say)

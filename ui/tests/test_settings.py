@@ -3,8 +3,10 @@ import sys
 
 import pytest
 from pydantic import ValidationError
+from streamlit.web import bootstrap
 
-from ui.adapters.server import server_options
+from ui.__main__ import main
+from ui.adapters.server import address_of, server_options
 from ui.settings import Settings
 
 
@@ -39,3 +41,14 @@ def test_an_unusable_variable_is_one_sentence(monkeypatch):
     assert ended.returncode == 2
     assert ended.stderr.startswith("PNEUMO_UI_PORT is not usable: ")
     assert ended.stderr.count("\n") == 1
+
+
+def test_the_address_is_printed_before_serving(monkeypatch, capsys):
+    monkeypatch.setenv("PNEUMO_UI_PORT", "8600")
+    monkeypatch.setenv("PNEUMO_URL", "http://gateway:8000")
+    served = []
+    monkeypatch.setattr(bootstrap, "load_config_options", lambda _: None)
+    monkeypatch.setattr(bootstrap, "run", lambda *_, **__: served.append(capsys.readouterr().out))
+    assert main() == 0
+    assert served == ["Web UI at http://127.0.0.1:8600, for the gateway at http://gateway:8000\n"]
+    assert address_of(Settings(host="::1")) == "http://[::1]:8600"

@@ -15,6 +15,7 @@ import registry.settings
 import trainer.settings
 import ui.settings
 from embedded.kafka.properties import container_environment
+from embedded.stack.settings import StackSettings
 from shared.http.settings import HttpSettings
 from shared.kafka.settings import KafkaSettings
 from shared.observability.tracing import TracingSettings
@@ -222,3 +223,16 @@ def test_the_registry_finds_in_s3_what_the_other_services_of_the_part_make():
         assert told[f"AWS_{name}"] == server[f"ROOT_{name}"]
     assert part["bucket"]["volumes"] == part["s3"]["volumes"] == ["s3:/data"]
     assert part["bucket"]["user"] == part["s3"]["user"] == "10001:10001"  # whose volume it is
+
+
+def test_the_page_names_every_published_port_and_the_variable_of_make_up() -> None:
+    page = (ROOT / "docs" / "compose.md").read_text()
+    published = {
+        name for file in FILES for name in re.findall(r"\$\{(\w+_PORT):-", file.read_text())
+    }
+    assert {"GATEWAY_PORT", "UI_PORT"} <= published
+    assert sorted(name for name in published if f"`{name}`" not in page) == []
+    of_make_up = {f"PNEUMO_{name.upper()}" for name in StackSettings.model_fields}
+    for name in ("GATEWAY_PORT", "UI_PORT", "PROMETHEUS_PORT"):
+        assert f"PNEUMO_{name}" in of_make_up
+        assert re.search(rf"`{name}` \| `PNEUMO_{name}`", page)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from embedded.errors import EmbeddedError
+from embedded.stack.background import up_in_background
 from embedded.stack.programs import Program, service_programs
 from embedded.stack.reporter import Reporter
 from embedded.stack.settings import StackSettings
@@ -28,10 +29,18 @@ def _command(program: Program, *, broken: bool) -> Sequence[str]:
     return (sys.executable, str(STAND_IN), str(program.ports[0].number))
 
 
+def main(arguments: Sequence[str], reporter: Reporter) -> None:
+    if "--background" in arguments:
+        command = [sys.executable, __file__, *(each for each in arguments if each[0] != "-")]
+        up_in_background(StackSettings(), reporter, command)
+    else:
+        up(StackSettings(), reporter, services=stand_ins)
+
+
 if __name__ == "__main__":
     reporter = Reporter()
     try:
-        up(StackSettings(), reporter, services=stand_ins)
+        main(sys.argv[1:], reporter)
     except EmbeddedError as error:
         reporter.failure(error)
         raise SystemExit(1) from None

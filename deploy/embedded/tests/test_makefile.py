@@ -29,13 +29,18 @@ def stand_in(clone: Path, name: str, minor: int) -> None:
     script.chmod(0o755)
 
 
+def shell() -> dict[str, str]:
+    """The environment of a shell, even where `make test` runs this: no make above, no variables."""
+    of_make = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "BACKGROUND", "PYTHON"}
+    return {name: value for name, value in os.environ.items() if name not in of_make}
+
+
 def make_environment(clone: Path, *variables: str) -> str:
     path = f"{clone / 'bin'}:/usr/bin:/bin"
-    without = {k: v for k, v in os.environ.items() if k not in {"PYTHON", "MAKEFLAGS"}}
     done = subprocess.run(
         ["make", ".venv/bin/python", *variables],
         cwd=clone,
-        env=without | {"PATH": path},
+        env=shell() | {"PATH": path},
         capture_output=True,
         text=True,
         check=False,
@@ -66,7 +71,7 @@ def test_a_moved_clone_has_its_packages_and_scripts_mended_once(clone: Path) -> 
     (clone / ".venv" / ".installed").touch()
     (clone / ".venv" / ".folder").write_text("/old/clone\n")
     for _ in range(2):
-        subprocess.run(["make", "install"], cwd=clone, check=True, capture_output=True)
+        subprocess.run(["make", "install"], cwd=clone, env=shell(), check=True, capture_output=True)
     calls = (clone / "calls").read_text().splitlines()
     assert len(calls) == 1
     assert "--no-deps --no-build-isolation" in calls[0]
@@ -78,9 +83,66 @@ def test_compose_without_docker_is_one_sentence(clone: Path) -> None:
     done = subprocess.run(
         ["make", "compose-up", "DOCKER=docker-that-is-missing"],
         cwd=clone,
+        env=shell(),
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode != 0
     assert done.stdout == "Docker is not on PATH: install it, or use make up, which needs none.\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ([], ".venv/bin/python -m embedded up"),
+        (["BACKGROUND=0"], ".venv/bin/python -m embedded up"),
+        (["BACKGROUND=1"], ".venv/bin/python -m embedded up --background"),
+    ],
+)
+def test_background_is_passed_to_up(variables: list[str], line: str) -> None:
+    assert planned("up", *variables)[-1].rstrip() == line
+
+
+def test_help_lists_every_described_target_under_its_group() -> None:
+    done = subprocess.run(
+        ["make", "help"],
+        cwd=MAKEFILE.parent,
+        env=shell(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    groups = [line for line in lines if line and not line.startswith("  ")]
+    assert groups[:3] == ["run", "operate", "measure and train"]
+    assert lines.index("run") < lines.index(groups[1])
+    targets = [line.split()[1] for line in lines if line.startswith("  make ")]
+    assert {"up", "backup", "soak", "k8s-check", "docs"} <= {*targets}
+    up, operate = (
+        next(at for at, line in enumerate(lines) if line.startswith(start))
+        for start in ("  make up ", "operate")
+    )
+    assert lines.index("run") < up < operate
+
+
+def test_backup_and_restore_use_what_the_stack_was_started_with() -> None:
+    assert (
+        planned("backup", "TO=a b")[-1] == '.venv/bin/python -m embedded exec registry backup "a b"'
+    )
+    assert (
+        planned("restore", "FROM=a")[-1] == '.venv/bin/python -m embedded exec registry restore "a"'
+    )
+
+
+def planned(*words: str) -> list[str]:
+    """What make would do in this clone, without doing it."""
+    done = subprocess.run(
+        ["make", "--dry-run", *words],
+        cwd=MAKEFILE.parent,
+        env=shell(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()

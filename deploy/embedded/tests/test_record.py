@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from embedded.cli import main
-from embedded.errors import NotRunningError, SettingsDifferError
+from embedded.errors import NotRunningError, SettingsDifferError, VariableMissingError
 from embedded.stack.record import (
     program_environment,
     read_record,
+    registry_environment,
     running_settings,
     write_record,
 )
@@ -17,7 +18,8 @@ from embedded.stack.supervisord import Supervisord
 
 @pytest.fixture(autouse=True)
 def _clean_shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("KAFKA_BOOTSTRAP_SERVERS", "KAFKA_TOPIC_PREFIX", "PNEUMO_KAFKA_PORT"):
+    names = ("KAFKA_BOOTSTRAP_SERVERS", "KAFKA_TOPIC_PREFIX", "PNEUMO_KAFKA_PORT")
+    for name in (*names, "PNEUMO_REGISTRY_DATABASE_URL", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PNEUMO_DATA", str(tmp_path))
 
@@ -80,6 +82,34 @@ def test_operations_without_a_stack_need_a_named_broker(monkeypatch: pytest.Monk
         program_environment(StackSettings())
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "broker:9092")
     assert program_environment(StackSettings())["KAFKA_BOOTSTRAP_SERVERS"] == "broker:9092"
+
+
+def test_the_registry_needs_no_stack_and_has_its_folder(tmp_path: Path) -> None:
+    environment = registry_environment(StackSettings())
+    assert environment["PNEUMO_REGISTRY_DATA_DIR"] == str(tmp_path / "registry")
+
+
+def test_a_backup_of_a_registry_elsewhere_needs_the_variables_of_the_running_stack(
+    running: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, value = "PNEUMO_REGISTRY_DATABASE_URL", "postgresql://registry:secret@db/registry"
+    monkeypatch.setenv(name, value)
+    write_record(StackSettings(data=running))
+    assert "secret" not in (running / "stack.json").read_text()
+    assert registry_environment(StackSettings())[name] == value
+    monkeypatch.delenv(name)
+    with pytest.raises(VariableMissingError, match=f"started with {name}: set the same"):
+        registry_environment(StackSettings())
+    assert main(["exec", "registry", "backup", "folder"]) == 1
+    assert name in capsys.readouterr().err
+
+
+def test_a_backup_with_a_port_that_contradicts_the_stack_is_refused(
+    running: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PNEUMO_REGISTRY_PORT", "9999")
+    assert main(["exec", "registry", "backup", "folder"]) == 1
+    assert "PNEUMO_REGISTRY_PORT=9999 is set" in capsys.readouterr().err
 
 
 def test_status_without_a_stack_fails_and_names_make_up(

@@ -1,7 +1,6 @@
 """`up` from outside, as a person at a terminal has it; stand-ins play the services."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,7 +12,6 @@ import httpx
 import psutil
 import pytest
 
-from embedded.ports import free_ports
 from embedded.stack.orphans import find_orphans
 from embedded.stack.supervisord import Supervisord
 
@@ -23,39 +21,6 @@ STAND_IN = Path(__file__).with_name("stand_in.py")
 SCRIPT = Path(__file__).with_name("stand_in_stack.py")
 TIMEOUT_S = 60
 Start = Callable[..., subprocess.Popen[str]]
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    names = (
-        "GATEWAY",
-        "REGISTRY",
-        "TRAINER",
-        "KAFKA",
-        "KAFKA_CONTROLLER",
-        "WORKER",
-        "PROMETHEUS",
-        "UI",
-    )
-    ports = zip(names, free_ports(len(names)), strict=True)
-    (tmp_path / "bundle").mkdir()
-    (tmp_path / "bundle" / "manifest.json").write_text("{}")
-    (tmp_path / "sample.jpeg").write_bytes(b"not looked at by a stand-in")
-    own = {f"PNEUMO_{name}_PORT": str(port) for name, port in ports}
-    return {
-        **{k: v for k, v in os.environ.items() if not k.startswith(("KAFKA_", "PNEUMO_"))},
-        **own,
-        "PNEUMO_DATA": str(tmp_path / "data"),
-        "PNEUMO_REGISTRY_SEED_BUNDLE": str(tmp_path / "bundle"),
-        "SAMPLE": str(tmp_path / "sample.jpeg"),
-        "WORKERS": "1",
-    }
-
-
-@pytest.fixture
-def on_shared_broker(environment: dict[str, str], kafka_broker: str) -> dict[str, str]:
-    """Give the environment of a stack that uses the tests' broker: it starts in two seconds."""
-    return environment | {"KAFKA_BOOTSTRAP_SERVERS": kafka_broker}
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from streamlit.web import bootstrap
 
-from ui.adapters.server import server_options
+from ui.adapters.server import address_of, server_options
 from ui.settings import Settings
 
 MISUSED = 2
@@ -23,6 +23,8 @@ def main() -> int:
         sys.stderr.write(f"{name} is not usable: {first['msg']}.\n")
         return MISUSED
     options = server_options(settings)
+    sys.stdout.write(f"Web UI at {address_of(settings)}, for the gateway at {settings.url}\n")
+    sys.stdout.flush()
     bootstrap.load_config_options(options)
     bootstrap.run(
         str(Path(__file__).with_name("app.py")), is_hello=False, args=[], flag_options=options

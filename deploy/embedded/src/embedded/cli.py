@@ -9,8 +9,10 @@ from pydantic import ValidationError
 
 from embedded.errors import EmbeddedError
 from embedded.stack import operations
+from embedded.stack.background import up_in_background
 from embedded.stack.forget import forget
-from embedded.stack.record import program_environment, running_settings
+from embedded.stack.programs import REGISTRY
+from embedded.stack.record import program_environment, registry_environment, running_settings
 from embedded.stack.reporter import Reporter
 from embedded.stack.settings import StackSettings
 from embedded.stack.up import up
@@ -40,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace, settings: StackSettings, reporter: Reporter) -> None:
     match given.command:
+        case "up" if given.background:
+            up_in_background(settings, reporter)
         case "up":
             up(settings, reporter)
         case "down":
@@ -47,7 +51,8 @@ def _run(given: argparse.Namespace, settings: StackSettings, reporter: Reporter)
         case "forget":
             forget(settings.data, reporter, is_confirmed=given.yes)
         case "exec":
-            _execute([given.module, *given.arguments], program_environment(settings))
+            environment = registry_environment if given.module == REGISTRY else program_environment
+            _execute([given.module, *given.arguments], environment(settings))
         case _:
             _run_on_stack(given, running_settings(settings), reporter)
 
@@ -72,7 +77,8 @@ def _execute(command: Sequence[str], environment: Mapping[str, str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="embedded", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="start everything, stay in the foreground until Ctrl-C")
+    start = commands.add_parser("up", help="start everything, stay until Ctrl-C")
+    start.add_argument("--background", action="store_true", help="return when it is ready")
     commands.add_parser("down", help="stop everything")
     commands.add_parser("status", help="show what runs")
     logs = commands.add_parser("logs", help="show the last lines of the logs")
@@ -84,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     scale.add_argument("workers", type=int, choices=range(1, 65), metavar="1..64")
     delete = commands.add_parser("forget", help="delete all that the stack keeps")
     delete.add_argument("--yes", action="store_true", help="do not ask")
-    execute = commands.add_parser("exec", help="run a module with the running stack's broker")
+    execute = commands.add_parser("exec", help="run a module with the running stack's variables")
     execute.add_argument("module")
     execute.add_argument("arguments", nargs=argparse.REMAINDER)
     return parser

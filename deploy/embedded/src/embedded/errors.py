@@ -77,6 +77,23 @@ class SettingsDifferError(EmbeddedError):
         )
 
 
+class VariableMissingError(EmbeddedError):
+    """The running stack was started with variables that this shell does not have."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"The running stack was started with {', '.join(names)}: set the same here, "
+            "because the registry keeps its database or files there."
+        )
+
+
+class BackgroundError(EmbeddedError):
+    """The stack in the background ended before it was ready; its reason is the line before."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__(f"The stack did not start. What it reported is in {log} too.")
+
+
 class MissingFileError(EmbeddedError):
     """A file that the stack cannot do without is not there."""
 

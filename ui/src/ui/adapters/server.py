@@ -20,6 +20,12 @@ _DARK = {
 }
 
 
+def address_of(settings: Settings) -> str:
+    """Return the address that a browser opens; an IPv6 address stands in brackets."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
 def server_options(settings: Settings) -> dict[str, Any]:
     """Give every option that is not left at its default, by the names `bootstrap` takes."""
     return {

@@ -5,13 +5,20 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from embedded.errors import NotRunningError, SettingsDifferError
+from embedded.errors import NotRunningError, SettingsDifferError, VariableMissingError
 from embedded.stack.settings import StackSettings
 from embedded.stack.supervisord import Supervisord
 
 _NAME = "stack.json"
 _MODE = 0o600
 TOPIC_PREFIX = "KAFKA_TOPIC_PREFIX"
+_REGISTRY_VARIABLES = (
+    "PNEUMO_REGISTRY_DATABASE_URL",
+    "PNEUMO_REGISTRY_FILES_URL",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+)
+"""They say where the registry keeps what is not in its folder. Values may hold passwords."""
 _VARIABLES = {"external_kafka": "KAFKA_BOOTSTRAP_SERVERS", "ui": "UI", "observe": "OBSERVE"}
 
 
@@ -37,6 +44,8 @@ class StackRecord(BaseModel):
     external_kafka: str | None
     bootstrap_servers: str
     topic_prefix: str
+    registry_variables: tuple[str, ...] = ()
+    """Names of the variables that placed the registry's database or files elsewhere."""
 
 
 def write_record(settings: StackSettings) -> None:
@@ -46,6 +55,7 @@ def write_record(settings: StackSettings) -> None:
         **own,
         bootstrap_servers=settings.bootstrap_servers,
         topic_prefix=os.environ.get(TOPIC_PREFIX, ""),
+        registry_variables=_named(),
     )
     path = settings.data / _NAME
     partial = path.with_suffix(".partial")
@@ -89,20 +99,47 @@ def running_settings(given: StackSettings) -> StackSettings:
 
 
 def program_environment(given: StackSettings) -> dict[str, str]:
-    """Return this process's environment, with the broker and the registry's folder of the stack.
+    """Return this process's environment, with the broker of the stack.
 
     Raises SettingsDifferError, and NotRunningError if no stack runs and no variable names a broker.
     """
-    settings = running_settings(given)
-    record = read_record(given.data)
+    broker = broker_variables(given)
     names_broker = given.model_fields_set & {"external_kafka", "kafka_port"}
     if not names_broker and not Supervisord(given.data).is_running():
         raise NotRunningError(given.data)
+    return {**os.environ, **broker}
+
+
+def broker_variables(given: StackSettings) -> dict[str, str]:
+    """Return the variables that name the running stack's broker and topics.
+
+    Raises SettingsDifferError.
+    """
+    record = read_record(given.data)
+    prefix = {TOPIC_PREFIX: record.topic_prefix} if record and record.topic_prefix else {}
+    return {"KAFKA_BOOTSTRAP_SERVERS": running_settings(given).bootstrap_servers, **prefix}
+
+
+def registry_environment(given: StackSettings) -> dict[str, str]:
+    """Return this process's environment, with the registry's folder; a stack need not run.
+
+    Raises SettingsDifferError, and VariableMissingError if the running stack's registry has its
+    database or its files at a place that only a variable names, which is not set here.
+    """
+    settings = running_settings(given)
+    record = read_record(given.data)
+    missing = sorted({*(record.registry_variables if record else ())} - {*_named()})
+    if missing:
+        raise VariableMissingError(missing)
     return {
         **os.environ,
-        "KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
-        **({TOPIC_PREFIX: record.topic_prefix} if record and record.topic_prefix else {}),
+        "PNEUMO_REGISTRY_DATA_DIR": str(settings.data / "registry"),
+        "PNEUMO_REGISTRY_PORT": str(settings.registry_port),
     }
+
+
+def _named() -> tuple[str, ...]:
+    return tuple(name for name in _REGISTRY_VARIABLES if os.environ.get(name))
 
 
 def _ensure_same(given: StackSettings, record: StackRecord, name: str) -> None:

@@ -33,6 +33,7 @@ from embedded.stack.programs import (
     service_programs,
 )
 from embedded.stack.readiness import CrashCount, ensure_alive, wait_until_ready
+from embedded.stack.ready_notice import take_ready_notice
 from embedded.stack.record import remove_record, write_record
 from embedded.stack.reporter import Reporter
 from embedded.stack.sample import find_sample, predict_sample
@@ -55,11 +56,8 @@ def up(
 
     Raises an EmbeddedError where something outside stood in the way.
     """
-    was_open = make_private(settings.data)
-    if was_open is not None:
-        reporter.say(
-            f"Other users could read {settings.data} (mode {was_open:04o}); it is 0700 now."
-        )
+    ready_notice = take_ready_notice()
+    close_data_folder(settings, reporter)
     supervisord = Supervisord(settings.data)
     with hold_lock(settings.data), _interruptible():
         if supervisord.is_running():
@@ -68,9 +66,9 @@ def up(
             started = time.monotonic()
             end_orphans(settings.data)  # of a stack that was killed together with its supervisor
             _bring_up(settings, reporter, supervisord, services(settings))
-            reporter.say(
-                f"Ready after {time.monotonic() - started:.1f} s. Ctrl-C stops everything."
-            )
+            way = "make down" if ready_notice.is_awaited else "Ctrl-C"
+            reporter.say(f"Ready after {time.monotonic() - started:.1f} s. {way} stops everything.")
+            ready_notice.send()
             _watch(reporter, supervisord)
         except KeyboardInterrupt:
             reporter.say("Stopping ...")
@@ -80,6 +78,15 @@ def up(
             remove_record(settings.data)
             if stopped:
                 reporter.say("Everything is stopped; the data stays in " + str(settings.data))
+
+
+def close_data_folder(settings: StackSettings, reporter: Reporter) -> None:
+    """Make the data folder, for this user alone; report if others could read it before."""
+    was_open = make_private(settings.data)
+    if was_open is not None:
+        reporter.say(
+            f"Other users could read {settings.data} (mode {was_open:04o}); it is 0700 now."
+        )
 
 
 def _bring_up(
