@@ -69,3 +69,8 @@ def listed(words: list[str]) -> str:
     if len(words) < 2:  # noqa: PLR2004  with one there is nothing to join
         return "".join(words)
     return ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def spoken(name: str) -> str:
+    """Give the name of a figure or a check in words."""
+    return name.replace("_", " ")

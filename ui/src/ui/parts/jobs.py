@@ -6,11 +6,9 @@ import streamlit as st
 
 from pneumo import ApiError, Client, ConflictError, Job, PneumoError
 from ui.core.figures.model import training_curves
+from ui.core.gates import gate_checks, gate_figures, gate_sentence
 from ui.core.jobs import (
     curves_of,
-    gate_checks,
-    gate_figures,
-    gate_sentence,
     job_rows,
     metric_rows,
     standing,
@@ -22,6 +20,10 @@ from ui.parts.page import nothing_yet
 _KEY = "job-key"
 _WATCH_S = 1.0
 _LISTED = 20
+_ABOUT_FIGURES = (
+    "“Finding or not” counts every class other than the reference as one: an image of one finding "
+    "that is taken for another counts as right there, and as wrong over all classes."
+)
 
 
 def start_part(client: Client) -> None:
@@ -115,6 +117,7 @@ def _ended(client: Client, job: Job) -> None:
     figures, checks = st.columns(2, gap="large")
     with figures:
         table(gate_figures(job.gate), alt="Figures of the current model and of the candidate")
+        st.caption(_ABOUT_FIGURES)
     with checks:
         table(gate_checks(job.gate), alt="Conditions of the gate")
 
