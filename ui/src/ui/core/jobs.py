@@ -19,6 +19,14 @@ _STATES: Mapping[str, str] = {
     "cancelled": "was cancelled",
 }
 _SHORT_ID = 8
+MODE_CAPTIONS: Mapping[str, str] = {
+    "fast": "a new head, in seconds; needs at least 20 new images",
+    "full": "the whole recipe on the trainer's own dataset folder",
+}
+NO_FULL = (
+    "Mode full is not available: no trainer has `PNEUMO_TRAINER_DATA` and "
+    "`PNEUMO_TRAINER_WEIGHTS` set."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,11 @@ def promotable(models: Sequence[Model]) -> Sequence[Model]:
     retired = [model for model in newest_first if model.state == "retired"]
     before = max(retired, key=lambda model: model.promoted_at_ms or 0, default=None)
     return candidates + sorted(retired, key=lambda model: model is before)
+
+
+def modes_to_choose(offered: Sequence[str] | None) -> list[str]:
+    """Return the modes that a job may ask for; all where the offers are unknown."""
+    return [mode for mode in MODE_CAPTIONS if mode == "fast" or offered is None or mode in offered]
 
 
 def current_of(models: Sequence[Model]) -> Model | None:

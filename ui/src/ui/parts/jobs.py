@@ -1,5 +1,6 @@
 """Training jobs: start, progress, gate, history."""
 
+from collections.abc import Sequence
 from uuid import uuid4
 
 import streamlit as st
@@ -8,9 +9,12 @@ from pneumo import ApiError, Client, ConflictError, Job, PneumoError
 from ui.core.figures.model import training_curves
 from ui.core.gates import gate_checks, gate_figures, gate_sentence
 from ui.core.jobs import (
+    MODE_CAPTIONS,
+    NO_FULL,
     curves_of,
     job_rows,
     metric_rows,
+    modes_to_choose,
     standing,
     verdict_on,
 )
@@ -31,15 +35,8 @@ def start_part(client: Client) -> None:
     is_busy = any(not job.has_ended for job in client.jobs(limit=1))
     with st.form("job-form", border=True):
         mode, policy = st.columns(2)
-        chosen_mode = mode.radio(
-            "Mode",
-            ["fast", "full"],
-            captions=[
-                "a new head, in seconds; needs at least 20 new images",
-                "the whole recipe on the trainer's own dataset folder, if it has one",
-            ],
-            key="job-mode",
-        )
+        with mode:
+            chosen_mode = _mode(client.job_modes())
         chosen_policy = policy.radio(
             "If the gate accepts the candidate",
             ["manual", "auto"],
@@ -52,7 +49,17 @@ def start_part(client: Client) -> None:
         if st.form_submit_button(
             label, type="primary", icon=":material/play_arrow:", disabled=is_busy
         ):
-            _start(client, str(chosen_mode), str(chosen_policy), int(seed))
+            _start(client, chosen_mode, str(chosen_policy), int(seed))
+
+
+def _mode(offered: Sequence[str] | None) -> str:
+    modes = modes_to_choose(offered)
+    chosen = st.radio(
+        "Mode", modes, captions=[MODE_CAPTIONS[mode] for mode in modes], key="job-mode"
+    )
+    if "full" not in modes:
+        st.caption(NO_FULL)
+    return chosen
 
 
 def _start(client: Client, mode: str, policy: str, seed: int) -> None:
