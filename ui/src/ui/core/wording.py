@@ -1,5 +1,6 @@
 """Numbers and moments as people read them."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
@@ -59,9 +60,19 @@ def moment_of_iso(text: str | None) -> str:
         return text
 
 
-def count_of(number: int, one: str, many: str | None = None) -> str:
+def number(count: int | None) -> str:
+    """Give a count with thousands separators."""
+    return MISSING if count is None else f"{count:,}"
+
+
+def class_rows(names: Sequence[str], counts: Sequence[int]) -> list[Mapping[str, str]]:
+    """Give the count of each class."""
+    return [{"Class": n, "Images": number(c)} for n, c in zip(names, counts, strict=True)]
+
+
+def count_of(count: int, one: str, many: str | None = None) -> str:
     """Give a number with its noun."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
 def listed(words: list[str]) -> str:
