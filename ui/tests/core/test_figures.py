@@ -26,7 +26,7 @@ from ui.core.figures.prediction import probability_bars
 from ui.core.figures.style import DASHES, SERIES
 from ui.core.merit import learned_counts, learned_rows
 from ui.core.thresholds import counts_at, figures_at, nearest, sentence_at
-from ui.core.wording import class_rows, count_of
+from ui.core.wording import class_rows, count_of, moment_of_iso
 
 LIGHT, DARK = "#ffffff", "#12181f"
 SPREAD = {"pictures": 4, "mean": 0.1, "deviation": 0.0, "quartiles": [0.05, 0.1, 0.15]}
@@ -132,6 +132,13 @@ def test_counts_have_separators_and_one_is_singular():
     assert class_rows(["viral"], [2512]) == [{"Class": "viral", "Images": "2,512"}]
     table = confusion_matrix(Confusion(classes=("a",), table=((1045,),)))
     assert list(table.data[0].text[0]) == ["1,045<br>100%"]
+
+
+def test_a_moment_breaks_only_between_date_and_time():
+    assert moment_of_iso("2026-12-01T02:20:59+00:00").split(" ") == [
+        "1\u00a0Dec\u00a02026",
+        "02:20:59\u00a0UTC",
+    ]
 
 
 def test_the_reported_class_stands_out_though_it_is_not_the_largest():

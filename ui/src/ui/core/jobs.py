@@ -24,8 +24,7 @@ MODE_CAPTIONS: Mapping[str, str] = {
     "full": "the whole recipe on the trainer's own dataset folder",
 }
 NO_FULL = (
-    "Mode full is not available: no trainer has `PNEUMO_TRAINER_DATA` and "
-    "`PNEUMO_TRAINER_WEIGHTS` set."
+    "Mode full is not available: no trainer has PNEUMO_TRAINER_DATA and PNEUMO_TRAINER_WEIGHTS set."
 )
 
 

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 MISSING = "–"
+_NO_BREAK = "\u00a0"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -41,8 +43,15 @@ def span(seconds: float | None) -> str:
 
 
 def moment(at: datetime | None) -> str:
-    """Give a moment, in UTC."""
-    return MISSING if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    """Give a moment, in UTC.
+
+    No-break spaces keep date and time whole, so that it fills at most two lines of a table's cell.
+    """
+    if at is None:
+        return MISSING
+    utc = at.astimezone(UTC)
+    date = f"{utc.day} {_MONTHS[utc.month - 1]} {utc.year}"
+    return " ".join(part.replace(" ", _NO_BREAK) for part in (date, f"{utc:%H:%M:%S} UTC"))
 
 
 def moment_of_ms(at_ms: int | None) -> str:
