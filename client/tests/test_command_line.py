@@ -93,19 +93,61 @@ def test_images_without_an_ending_are_found_by_their_bytes_and_others_are_report
     assert [path.name for path in found.skipped] == ["report.pdf"]
 
 
-@pytest.mark.parametrize("tree", ["NORMAL", "my_xrays/NORMAL", "train/NORMAL"])
-def test_the_label_of_an_image_is_the_folder_it_lies_in(tmp_path, tree):
-    (tmp_path / tree).mkdir(parents=True)
-    (tmp_path / tree / "a.png").touch()
+def known_classes():
+    return ("NORMAL", "viral")
+
+
+def new_tree(folder, *names):
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "a.png").touch()
+    return [str(folder)]
+
+
+@pytest.mark.parametrize(
+    ("tree", "label"),
+    [
+        ("NORMAL", "NORMAL"),
+        ("my_xrays/NORMAL", "NORMAL"),
+        ("train/NORMAL", "NORMAL"),
+        ("train/NORMAL/patient-1", "NORMAL"),
+        ("my_xrays/COVID-19", "COVID-19"),
+    ],
+)
+def test_the_label_of_an_image_is_the_nearest_class_or_its_folder(tmp_path, tree, label):
+    paths = new_tree(tmp_path, tree)
     (tmp_path / "empty").mkdir()
-    plan = _plan([str(tmp_path)], None)
+    plan = _plan(paths, None, known_classes)
     assert [(part.label, [file.name for file in part.files]) for part in plan.parts] == [
-        ("NORMAL", ["a.png"])
+        (label, ["a.png"])
     ]
+
+
+def test_a_class_with_folders_for_patients_is_uploaded_by_its_own_name(tmp_path):
+    plan = _plan(new_tree(tmp_path / "viral", "patient-1", "patient-2"), None, known_classes)
+    assert [(part.label, len(part.files)) for part in plan.parts] == [("viral", 2)]
+
+
+@pytest.mark.parametrize(
+    ("tree", "words"),
+    [
+        (["train"], "part of a dataset"),
+        (["normal/patient-1"], "inside the class folder 'normal'"),
+        (["my_xrays", "my_xrays/COVID-19"], "contains other folders with images"),
+    ],
+)
+def test_a_folder_that_is_never_a_class_stops_the_upload_before_it_begins(tmp_path, tree, words):
+    with pytest.raises(PneumoError, match=words):
+        _plan(new_tree(tmp_path, *tree), None, known_classes)
+
+
+def test_an_upload_with_a_label_asks_for_no_classes(tmp_path):
+    (tmp_path / "a.png").touch()
+    assert _plan([str(tmp_path)], "viral", lambda: pytest.fail("asked")).parts[0].label == "viral"
 
 
 def test_a_folder_of_images_without_class_folders_asks_for_a_label(tmp_path):
     (tmp_path / "NORMAL").mkdir()
     (tmp_path / "NORMAL" / "a.png").touch()
     with pytest.raises(PneumoError, match="--label NORMAL"):
-        _plan([str(tmp_path / "NORMAL")], None)
+        _plan([str(tmp_path / "NORMAL")], None, known_classes)

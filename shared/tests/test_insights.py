@@ -46,6 +46,14 @@ def test_even_classes_are_called_nearly_equal() -> None:
     assert "misleads" not in found.interpretation
 
 
+def test_counts_have_separators_and_one_picture_is_singular() -> None:
+    many = class_distribution(["a"] * 1000 + ["b"] * 2512, CLASSES)
+    assert "with 2,512 of 3,512 pictures" in many.interpretation
+    assert "the smallest (1,000)" in many.interpretation
+    one = class_distribution(["a"], ("a",))
+    assert one.interpretation == "1 picture of one class, a; a model needs at least two."
+
+
 def test_a_class_without_pictures_is_named() -> None:
     found = class_distribution(["a"], CLASSES)
     assert math.isinf(found.ratio)

@@ -1,7 +1,7 @@
 """A person's way through the UI: predict, teach, watch, promote, see it served.
 
-On every page axe looks for faults of accessibility, light and narrow; nothing may be asked of
-another server, and nothing may be said on the console.
+On every page axe looks for faults of accessibility, wide and narrow, in light and dark; nothing may
+be asked of another server, and nothing may be said on the console.
 """
 
 import re
@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 AXE = next(Path(axe_core_python.__file__).parent.rglob("axe.min.js")).read_text()
 GRAVE = ("serious", "critical")
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+GROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 24, 31)"}
 PATIENCE_MS = 120_000
 JOB_MS = 400_000
 DISCLAIMER = "no answer is a diagnosis"
@@ -82,13 +83,19 @@ class Visitor:
         self.settle()
 
     def look(self, name: str) -> None:
-        """Keep a picture of the page, wide and narrow, and have axe look at both."""
+        """Keep a picture of the page, wide and narrow; axe examines both, in light and dark."""
         for width, size in (("wide", WIDE), ("narrow", NARROW)):
             self.page.set_viewport_size(size)
             self.settle()
             expect(self.page.get_by_text(DISCLAIMER)).to_be_in_viewport()
             assert self._overflow_px() <= 0, f"{name} is wider than {size['width']} px"
-            assert self._faults() == [], name
+            for scheme in ("dark", "light"):
+                self.page.emulate_media(color_scheme=scheme)
+                expect(self.page.get_by_test_id("stApp")).to_have_css(
+                    "background-color", GROUNDS[scheme]
+                )
+                self.settle()
+                assert self._faults() == [], f"{name}, {width}, {scheme}"
             self._picture(f"{name}-{width}", size)
         self.page.set_viewport_size(WIDE)
         self.settle()
@@ -146,7 +153,27 @@ def test_from_a_picture_to_a_model_that_was_promoted(visitor, samples, ten_viral
     served = page.get_by_role("row").filter(has_text="worker-0").filter(has_text=version)
     expect(served).to_be_visible(timeout=PATIENCE_MS)
     visitor.look("status")
+    page.set_viewport_size(NARROW)
+    visitor.settle()
+    assert _cut_metrics(page) == []
     assert visitor.complaints == []
+
+
+def _cut_metrics(page: Page) -> list[str]:
+    """Return the metrics whose value is wider than the box it is in."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll("[data-testid=stMetricValue] *")]
+            .filter((part) => part.scrollWidth > part.clientWidth && part.clientWidth > 0)
+            .map((part) => part.textContent)"""
+    )
+
+
+def _answer_lies_above_the_image(page: Page, name: str) -> bool:
+    answer = page.get_by_role("heading", name=re.compile("viral ·")).bounding_box()
+    image = page.get_by_role("img", name=name).bounding_box()
+    assert answer is not None
+    assert image is not None
+    return answer["y"] + answer["height"] <= image["y"]
 
 
 def _predict(visitor: Visitor, samples: list[Path]) -> None:
@@ -164,10 +191,16 @@ def _predict(visitor: Visitor, samples: list[Path]) -> None:
     expect(page.get_by_role("img", name=viral.name)).not_to_have_attribute("src", before)
     visitor.settle()
     visitor.look("predict-one")
+    page.set_viewport_size(NARROW)
+    visitor.settle()
+    assert _answer_lies_above_the_image(page, viral.name)
+    page.set_viewport_size(WIDE)
+    visitor.settle()
     page.set_input_files('input[type="file"]', [*samples, Path(__file__)])
     expect(page.get_by_role("row").filter(has_text=Path(__file__).name)).to_contain_text(
         "unsupported_media_type"
     )
+    expect(page.get_by_text("1 file has no answer:")).to_be_visible()
     visitor.settle()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download as CSV").click()

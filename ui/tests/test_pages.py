@@ -154,6 +154,16 @@ def test_a_training_that_cannot_begin_says_why(open_page, gateway):
     assert "Twenty new images are the least. (too_few_data)" in told(page)
 
 
+@pytest.mark.parametrize(
+    ("offered", "choices"), [(None, ["fast", "full"]), (["fast"], ["fast"]), (["full"], None)]
+)
+def test_full_is_offered_unless_trainers_are_known_to_lack_it(open_page, gateway, offered, choices):
+    gateway.answers["GET", "/v1/jobs"] = (200, {"jobs": [], "modes": offered})
+    page = open_page("retrain", gateway.url)
+    assert page.radio(key="job-mode").options == (choices or ["fast", "full"])
+    assert ("Mode full is not available" in told(page)) == (choices == ["fast"])
+
+
 def test_a_conflict_is_decided_on_the_page(open_page, gateway):
     image = {
         "sha256": "ab" * 32,

@@ -193,6 +193,10 @@ class AsyncClient:
         """Give the newest jobs."""
         return await self._send(calls.jobs(limit))
 
+    async def job_modes(self) -> tuple[str, ...] | None:
+        """Return the modes that trainers offer; None where this is unknown."""
+        return await self._send(calls.job_modes())
+
     async def job(self, id: str) -> Job:  # noqa: A002
         """Give one job."""
         return await self._send(calls.job(id))

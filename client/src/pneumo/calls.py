@@ -168,6 +168,12 @@ def jobs(limit: int) -> Call[tuple[Job, ...]]:
     )
 
 
+def job_modes() -> Call[tuple[str, ...] | None]:
+    """Ask for the modes that trainers offer."""
+    read = read_as(_Jobs)
+    return Call("GET", "/v1/jobs", lambda response: read(response).modes, params={"limit": "1"})
+
+
 def job(id_: str) -> Call[Job]:
     """Ask where a job stands."""
     return Call("GET", _path("/v1/jobs", id_), read_as(Job))
@@ -234,6 +240,7 @@ def health() -> Call[Health]:
 class _Jobs(BaseModel):
     model_config = ConfigDict(extra="ignore")
     jobs: tuple[Job, ...]
+    modes: tuple[str, ...] | None = None
 
 
 class _Models(BaseModel):

@@ -202,6 +202,10 @@ class Client:
         """Give the newest jobs."""
         return self._send(calls.jobs(limit))
 
+    def job_modes(self) -> tuple[str, ...] | None:
+        """Return the modes that trainers offer; None where this is unknown."""
+        return self._send(calls.job_modes())
+
     def job(self, id: str) -> Job:  # noqa: A002
         """Give one job."""
         return self._send(calls.job(id))

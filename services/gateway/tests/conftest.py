@@ -158,8 +158,9 @@ class FakeRegistry:
             return refuse(409, "conflict", "Another body.")
         return Response(known.to_bytes(), 200)
 
-    async def _list_jobs(self):
-        return {"jobs": [job.model_dump() for job in reversed(self.jobs.values())]}
+    async def _list_jobs(self, modes: bool = False):  # noqa: FBT001, FBT002  of the query
+        jobs = [job.model_dump() for job in reversed(self.jobs.values())]
+        return {"jobs": jobs} | ({"modes": ["fast"]} if modes else {})
 
     async def _job(self, id: str):  # noqa: A002
         return _found(self.jobs.get(id))

@@ -17,7 +17,7 @@ async def test_a_job_is_accepted_at_once_and_found_where_it_says(controlling, re
         plain = await client.post(path)
         full = await client.post(path, json={"mode": "full", "policy": "manual", "seed": 7})
         found = await client.get(full.headers["Location"])
-        listed = (await client.get("/v1/jobs?limit=1")).json()["jobs"]
+        page = (await client.get("/v1/jobs?limit=1")).json()
     assert (plain.status_code, plain.json()["state"]) == (202, "queued")
     assert (plain.json()["mode"], plain.json()["policy"], plain.json()["seed"]) == (
         "fast",
@@ -27,7 +27,8 @@ async def test_a_job_is_accepted_at_once_and_found_where_it_says(controlling, re
     assert full.headers["Location"] == f"/v1/jobs/{full.json()['id']}"
     assert found.status_code == 200
     assert (found.json()["mode"], found.json()["seed"]) == ("full", 7)
-    assert [job["id"] for job in listed] == [full.json()["id"]]
+    assert [job["id"] for job in page["jobs"]] == [full.json()["id"]]
+    assert page["modes"] == ["fast"]
 
 
 async def test_the_same_key_is_the_same_job_and_another_body_a_conflict(controlling, registry):

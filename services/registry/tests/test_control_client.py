@@ -43,9 +43,12 @@ async def test_a_job_as_gateway_and_trainer_see_it(
         queued, created = await control.create_job(NewJob(id=ID))
         assert created
         assert await control.create_job(NewJob(id=ID)) == (queued, False)
-        assert await control.jobs(claimable=True) == [queued]
+        assert (await control.jobs_and_modes()).modes is None
+        assert await control.claimable_jobs(("fast",)) == [queued]
+        listed = await control.jobs_and_modes()
+        assert (listed.jobs, listed.modes) == ((queued,), ("fast",))
         assert (await control.lease_job(ID, CLAIM)).state == "running"
-        assert await control.jobs(claimable=True) == []
+        assert await control.claimable_jobs(()) == []
         assert (await control.report_job(ID, REPORT)).progress == 0.75
         assert (await control.job(ID)).curves == CURVES
         # What is said after training, and without its epochs, takes none of them away.

@@ -128,6 +128,9 @@ async def test_the_shipped_model_tells_what_it_is_worth(registry: Callable[..., 
     table = validation.confusion.table
     right = sum(table[n][n] for n in range(3)) / validation.examples
     assert right == pytest.approx(validation.figures["class_accuracy_at_rule"], abs=1e-5)
+    assert "bacterial is the largest class with 2,512 of 5,190" in found.trained_on.interpretation
+    assert "right for 840 of 1,037 pictures" in validation.confusion.interpretation
+    assert str(validation.patients) not in validation.note  # readers have both counts as fields
     assert "bacterial is taken for viral: 89 of 507" in validation.confusion.interpretation
     assert test is not None
     assert test.figures == card["test"]["figures"]

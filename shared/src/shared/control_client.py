@@ -1,7 +1,7 @@
 """The registry as gateway and trainer command it: jobs, the dataset, models, over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,12 +20,20 @@ from shared.contracts.dataset import (
 from shared.contracts.insights import DatasetInsights, ModelInsights
 from shared.contracts.message import Message
 from shared.contracts.models import ModelRecord
-from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob, Release
+from shared.contracts.train import (
+    Claim,
+    Job,
+    JobList,
+    JobOutcome,
+    JobReport,
+    Mode,
+    NewJob,
+    Release,
+)
 from shared.internal_http import new_internal_client
 from shared.observability.error_words import kind_of
 
 _CHUNK_BYTES = 1024 * 1024
-_JOBS = TypeAdapter(dict[str, tuple[Job, ...]])
 _MODELS = TypeAdapter(dict[str, tuple[ModelRecord, ...]])
 
 _JSON = {"Content-Type": "application/json"}
@@ -76,11 +84,20 @@ class ControlClient:
         """Give one job."""
         return _read(Job, await self._send("GET", f"/v1/jobs/{_word(id_)}"))
 
-    async def jobs(self, *, claimable: bool = False) -> list[Job]:
-        """Give the newest jobs, newest first. claimable: the oldest that may be taken, likewise."""
-        params = {"claimable": "true"} if claimable else {}
+    async def jobs(self) -> list[Job]:
+        """Give the newest jobs, newest first."""
+        response = await self._send("GET", "/v1/jobs")
+        return list(_read(JobList, response).jobs)
+
+    async def claimable_jobs(self, offered: Sequence[Mode]) -> list[Job]:
+        """Give the oldest jobs that may be taken, newest first. offered: modes of this trainer."""
+        params = {"claimable": "true", "offers": list(offered)}
         response = await self._send("GET", "/v1/jobs", params=params)
-        return list(_read_list(_JOBS, response, "jobs"))
+        return list(_read(JobList, response).jobs)
+
+    async def jobs_and_modes(self) -> JobList:
+        """Give the newest jobs, and the modes that trainers offer; None from an older registry."""
+        return _read(JobList, await self._send("GET", "/v1/jobs", params={"modes": "true"}))
 
     async def cancel_job(self, id_: str) -> Job:
         """Cancel a queued job at once; ask the holder of a running one to end it."""

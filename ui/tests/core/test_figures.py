@@ -4,7 +4,16 @@ import itertools
 
 import pytest
 
-from pneumo.insights import Confusion, Curves, EdgeDensity, Intensity, Reliability, Roc, Target
+from pneumo.insights import (
+    Confusion,
+    Curves,
+    EdgeDensity,
+    Intensity,
+    Reliability,
+    Roc,
+    Target,
+    TrainedOn,
+)
 from ui.core.figures.dataset import class_counts, intensity_histogram, spreads
 from ui.core.figures.model import (
     confusion_matrix,
@@ -15,7 +24,9 @@ from ui.core.figures.model import (
 )
 from ui.core.figures.prediction import probability_bars
 from ui.core.figures.style import DASHES, SERIES
+from ui.core.merit import learned_counts, learned_rows
 from ui.core.thresholds import counts_at, figures_at, nearest, sentence_at
+from ui.core.wording import class_rows, count_of, moment_of_iso
 
 LIGHT, DARK = "#ffffff", "#12181f"
 SPREAD = {"pictures": 4, "mean": 0.1, "deviation": 0.0, "quartiles": [0.05, 0.1, 0.15]}
@@ -100,6 +111,36 @@ def test_charts_of_a_model_take_empty_rows_and_gaps():
     assert len(threshold_curves(TARGET.thresholds, at=0.5, chosen=None).data) == 4
 
 
+def test_a_class_counts_its_uploads_in_the_chart_as_in_its_sentence():
+    classes = [{"name": "viral", "images": 1338, "uploads": 9, "patients": 1090}]
+    trained = TrainedOn.model_validate({"classes": classes})
+    assert learned_counts(trained) == [1347]
+    assert learned_rows(trained) == [
+        {
+            "Class": "viral",
+            "Images": "1,338",
+            "Patients": "1,090",
+            "Uploads": "9",
+            "Together": "1,347",
+        }
+    ]
+
+
+def test_counts_have_separators_and_one_is_singular():
+    assert count_of(1, "class", "classes") == "1 class"
+    assert count_of(1045, "picture") == "1,045 pictures"
+    assert class_rows(["viral"], [2512]) == [{"Class": "viral", "Images": "2,512"}]
+    table = confusion_matrix(Confusion(classes=("a",), table=((1045,),)))
+    assert list(table.data[0].text[0]) == ["1,045<br>100%"]
+
+
+def test_a_moment_breaks_only_between_date_and_time():
+    assert moment_of_iso("2026-12-01T02:20:59+00:00").split(" ") == [
+        "1\u00a0Dec\u00a02026",
+        "02:20:59\u00a0UTC",
+    ]
+
+
 def test_the_reported_class_stands_out_though_it_is_not_the_largest():
     bars = probability_bars({"NORMAL": 0.4, "viral": 0.6}, "NORMAL").data[0]
     assert bars.y[0] == "<b>NORMAL</b>"
@@ -117,4 +158,8 @@ def test_the_explorer_says_what_a_threshold_would_do_against_the_models_own():
     assert "2 fewer missed, 19 more false alarms" in sentence_at(TARGET, 0)
     assert "8 more missed, 1 fewer false alarm." in sentence_at(TARGET, 2)
     assert figures_at(TARGET.thresholds, 2)[2] == ("PPV", "–")
-    assert counts_at(TARGET.thresholds, 1)[0] == {"Truth": "yes", "Called yes": 8, "Called no": 2}
+    assert counts_at(TARGET.thresholds, 1)[0] == {
+        "Truth": "yes",
+        "Called yes": "8",
+        "Called no": "2",
+    }

@@ -3,9 +3,6 @@ import pytest
 from pneumo import Job, Model
 from ui.core.jobs import (
     curves_of,
-    gate_checks,
-    gate_figures,
-    gate_sentence,
     job_rows,
     promotable,
     standing,
@@ -17,10 +14,7 @@ GATE = {
     "accepted": False,
     "current_version": "1",
     "images": 20,
-    "current": {"accuracy": 0.8, "ece": 0.02},
-    "candidate": {"accuracy": 0.75, "recall_TB": 0.9},
     "checks": [
-        {"name": "ece_difference", "value": 0.0, "bound": 0.01, "relation": "<=", "passed": True},
         {"name": "golden", "value": 0.2, "bound": 0.05, "relation": "<=", "passed": False},
     ],
 }
@@ -32,7 +26,7 @@ def job(state="running", **fields) -> Job:
     return Job.model_validate(said | moments | fields)
 
 
-def model(version, state) -> Model:
+def model(version, state, promoted_at_ms=None) -> Model:
     lineage = {"data_sha256": "", "code_version": "", "seed": 0, "trained_at_ms": 0}
     return Model.model_validate(
         {
@@ -44,6 +38,7 @@ def model(version, state) -> Model:
             "metrics": {},
             "lineage": lineage,
             "created_at_ms": 0,
+            "promoted_at_ms": promoted_at_ms,
         }
     )
 
@@ -76,20 +71,6 @@ def test_a_verdict_says_what_to_do_now(ended, models, kind, words):
     assert words in verdict.text
 
 
-def test_the_gate_sets_old_beside_new_and_failures_first():
-    gate = job("rejected", gate=GATE).gate
-    rows = {row["Figure"]: row for row in gate_figures(gate)}
-    assert rows["accuracy"] == {
-        "Figure": "accuracy",
-        "Current": "0.800",
-        "Candidate": "0.750",
-        "Change": "−0.050",
-    }
-    assert rows["recall TB"]["Current"] == rows["ece"]["Change"] == "–"
-    assert [row["Held"] for row in gate_checks(gate)] == ["NO", "yes"]
-    assert "1 check did not hold" in gate_sentence(gate)
-
-
 def test_what_can_be_promoted_is_newest_first_and_never_refused_or_current():
     models = [model("1", "retired"), model("2", "current"), model("3", "rejected")]
     models.append(model("4", "candidate"))
@@ -111,6 +92,13 @@ def test_history_tells_how_long_it_took():
 def test_a_candidate_is_offered_before_the_version_that_was_rolled_back():
     models = [model("1", "candidate"), model("2", "current"), model("3", "retired")]
     assert [each.version for each in promotable(models)] == ["1", "3"]
+
+
+def test_the_version_that_was_just_rolled_back_is_offered_last():
+    models = [model("1", "retired", 10), model("2", "current", 40), model("3", "retired", 30)]
+    assert [each.version for each in promotable(models)] == ["1", "3"]
+    models = [model("1", "retired", 30), model("2", "retired", 20), model("3", "current", 40)]
+    assert [each.version for each in promotable(models)] == ["2", "1"]
 
 
 def test_a_figure_is_never_minus_zero():

@@ -6,7 +6,7 @@ import pytest
 from pneumo import Prediction
 from ui.core.explanations import overlay_of, place_of
 from ui.core.figures.style import class_colours
-from ui.core.predictions import Asked, as_csv, cautions, rows, summary
+from ui.core.predictions import Asked, as_csv, cautions, failures, rows, summary
 
 FOUR = ["COVID-19", "NORMAL", "bacterial", "viral"]
 
@@ -52,6 +52,12 @@ def test_the_table_has_every_class_that_any_answer_has_and_the_gateways_own_word
     assert table[0]["TB"] == "–"
     assert table[2]["Label"] == "no answer"
     assert table[2]["Notes"] == "It is damaged."
+
+
+def test_files_without_an_answer_are_named_with_the_reason_a_few_at_most():
+    failed = [Asked(f"{n}.txt", None, "It is damaged.") for n in range(6)]
+    assert failures(failed[:1]) == "1 file has no answer:\n- **0.txt**: It is damaged."
+    assert failures(failed).endswith("- and 1 other file; the reasons are in the table")
 
 
 @pytest.mark.parametrize("name", ["=1+1.png", "+a", "-a", "@a", "\ta"])

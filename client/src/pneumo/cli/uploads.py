@@ -2,7 +2,7 @@
 
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemai
 from pneumo.answers import UploadReport
 from pneumo.bodies import Progress as Told
 from pneumo.bulk.files import find_images, is_litter, printable_path
+from pneumo.bulk.folder_labels import choose_label, find_folder_problem, find_outer_folders
 from pneumo.cli.address import address_of
 from pneumo.cli.ending import Exit, in_option_names
 from pneumo.cli.output import (
@@ -24,7 +25,7 @@ from pneumo.cli.output import (
     say,
 )
 from pneumo.client import Client
-from pneumo.errors import InvalidInputError, PneumoError
+from pneumo.errors import InvalidInputError, NotFoundError, PneumoError
 from pneumo.uploads import Labelling
 
 Paths = Annotated[
@@ -36,6 +37,8 @@ Paths = Annotated[
 ]
 Label = Annotated[str | None, typer.Option(help="The class of every image.")]
 Patient = Annotated[str | None, typer.Option("--patient-id", help="A pseudonym.")]
+Classes = Callable[[], Sequence[str]]
+"""Asks for the known classes; only folders without --label need them."""
 Source = Annotated[str | None, typer.Option(help="Where they come from: a pseudonym.")]
 NewClass = Annotated[bool, typer.Option("--new-class", help="The label is meant to be new.")]
 
@@ -51,30 +54,15 @@ def upload(
 ) -> None:
     """Store labelled images for training. The same image again is stored once.
 
-    A folder without --label: the label of an image is the name of the folder it lies in.
+    A folder without --label: the label of an image is the nearest folder that is a class, or else
+    the folder that it lies in, as in a ZIP.
     Exits with 1 if some files were rejected or skipped, 4 if all were rejected.
     """
     said = Labelling(patient_id, source, new_class=new_class)
-    # Everything is found before anything is sent: a mistake costs no half of an upload.
-    plan = _plan(paths, label)
-    report = UploadReport()
-    with (
-        address_of(context).client() as client,
-        Progress(
-            BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=new_console()
-        ) as bars,
-    ):
-        for part in plan.parts:
-            bar = bars.add_task("", total=None)
-
-            def told(sent: int, total: int, bar: TaskID = bar) -> None:
-                bars.update(bar, completed=sent, total=total)
-
-            try:
-                report = _joined(report, part.send(client, said, told))
-            except (PneumoError, KeyboardInterrupt):
-                _print_sent_so_far(report)
-                raise
+    with address_of(context).client() as client:
+        # Everything is found before anything is sent: a mistake costs no half of an upload.
+        plan = _plan(paths, label, lambda: _known_classes(client, new_class=new_class))
+        report = _send(client, plan, said)
     if as_json:
         print_json(report)
     else:
@@ -124,7 +112,34 @@ class _Plan:
     skipped: tuple[Path, ...]
 
 
-def _plan(paths: list[str], label: str | None) -> _Plan:
+def _send(client: Client, plan: _Plan, said: Labelling) -> UploadReport:
+    report = UploadReport()
+    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=new_console()) as bars:
+        for part in plan.parts:
+            bar = bars.add_task("", total=None)
+
+            def told(sent: int, total: int, bar: TaskID = bar) -> None:
+                bars.update(bar, completed=sent, total=total)
+
+            try:
+                report = _joined(report, part.send(client, said, told))
+            except (PneumoError, KeyboardInterrupt):
+                _print_sent_so_far(report)
+                raise
+    return report
+
+
+def _known_classes(client: Client, *, new_class: bool) -> Sequence[str]:
+    """Return the model's classes, and with new_class those of the dataset, as the gateway does."""
+    try:
+        classes = client.current_model().classes or ()
+    except NotFoundError:
+        classes = ()
+    return (*classes, *client.dataset().by_class) if new_class else classes
+
+
+def _plan(paths: list[str], label: str | None, classes: Classes) -> _Plan:
     """Find what is to be sent. Raises PneumoError before anything is sent."""
     if label is not None:
         found = find_images(paths)
@@ -136,7 +151,7 @@ def _plan(paths: list[str], label: str | None) -> _Plan:
             parts.append(_Part(None, [path]))
         elif path.is_dir():
             found = find_images([str(path)])
-            parts += _classes_of(path, found.images)
+            parts += _classes_of(path, found.images, classes())
             _report_empty_classes(path, found.images)
             skipped += found.skipped
         elif path.exists():
@@ -146,16 +161,23 @@ def _plan(paths: list[str], label: str | None) -> _Plan:
     return _Plan(tuple(parts), skipped)
 
 
-def _classes_of(folder: Path, images: Sequence[Path]) -> list[_Part]:
-    """Group images by the folder they lie in, as in `train/NORMAL/x.jpeg`."""
+def _classes_of(folder: Path, images: Sequence[Path], classes: Sequence[str]) -> list[_Part]:
+    """Group images by label, as in `train/NORMAL/patient-1/x.jpeg`. Raises PneumoError."""
     if any(image.parent == folder for image in images):
         raise PneumoError(
             f"{folder} contains images without a class folder. Put them into one folder per class, "
             f"or pass --label, for example --label {folder.resolve().name}."
         )
+    # With the folder's own name, as in a ZIP of it: it may be a class with folders for patients.
+    top = folder.resolve().name
+    places = {image: (top, *image.parent.relative_to(folder).parts) for image in images}
+    outer = find_outer_folders(places.values())
     by_label: dict[str, list[Path]] = {}
-    for image in images:
-        by_label.setdefault(image.parent.name, []).append(image)
+    for image, folders in places.items():
+        problem = find_folder_problem(folders, outer, classes)
+        if problem is not None:
+            raise PneumoError(f"{printable_path(image)}: {problem} Nothing was sent.")
+        by_label.setdefault(choose_label(folders, classes), []).append(image)
     return [_Part(label, files) for label, files in by_label.items()]
 
 

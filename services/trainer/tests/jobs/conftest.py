@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import uvicorn
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -37,6 +37,7 @@ class Registry:
         self.damages: set[str] = set()
         self.fetched: list[str] = []
         self.asked = 0
+        self.offers: list[str] = []
         self.refused_outcomes = 0
         self.forget_when_asked: str | None = None
         self.is_down = False
@@ -119,8 +120,12 @@ def _jobs(state: Registry) -> APIRouter:
     router = APIRouter()
 
     @router.get("/v1/jobs")
-    async def jobs(claimable: bool = False) -> JSONResponse:  # noqa: FBT001, FBT002
+    async def jobs(
+        offers: Annotated[list[str], Query()],
+        claimable: bool = False,  # noqa: FBT001, FBT002
+    ) -> JSONResponse:
         state.asked += 1
+        state.offers = offers
         found = [one.model_dump(mode="json") for one in state.found(claimable=claimable)]
         return JSONResponse({"jobs": found})
 

@@ -183,6 +183,7 @@ async def test_a_lost_lease_ends_the_training_without_a_word(
         await until(lambda: stuck.stopped == 1)
         asked = registry.asked
         await until(lambda: registry.asked > asked)  # and it looks for other work
+    assert registry.offers == ["fast"]
     assert registry.outcomes == []
     assert registry.refused_outcomes == 0
     assert registry.jobs[JOB].attempt == 1

@@ -109,6 +109,13 @@ class Job(Message):
     updated_at_ms: int
 
 
+class JobList(Message):
+    """Jobs, newest first. modes: those that trainers offer; None where this is unknown."""
+
+    jobs: tuple[Job, ...]
+    modes: tuple[Mode, ...] | None = None
+
+
 class NewJob(Message):
     """Body of the registry's POST /v1/jobs. id: a UUIDv7; the same id again is the same job."""
 

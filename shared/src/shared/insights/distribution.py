@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.insights.counting import count_of
+
 _ALIKE = 1.25
 """Ratio of the largest class to the smallest up to which classes are called nearly alike."""
 
@@ -26,16 +28,20 @@ class Distribution:
         total, largest, smallest = sum(self.counts), max(self.counts), min(self.counts)
         most = self.classes[self.counts.index(largest)]
         least = self.classes[self.counts.index(smallest)]
+        if len(self.classes) == 1:
+            return f"{count_of(total)} of one class, {most}; a model needs at least two."
         if not smallest:
             return f"{least} has no picture; a model cannot learn it."
         constant = f"answering {most} always would be right for {100 * largest / total:.0f} %"
         if self.ratio <= _ALIKE:
             return (
-                f"{total} pictures in {len(self.classes)} classes of nearly equal size; {constant}."
+                f"{count_of(total)} in {len(self.classes)} classes of nearly equal size; "
+                f"{constant}."
             )
         return (
-            f"{most} is the largest class with {largest} of {total} pictures, {self.ratio:.1f} "
-            f"times {least}, the smallest ({smallest}); {constant}, so accuracy alone misleads."
+            f"{most} is the largest class with {largest:,} of {count_of(total)}, "
+            f"{self.ratio:.1f} times {least}, the smallest ({smallest:,}); "
+            f"{constant}, so accuracy alone misleads."
         )
 
 

@@ -18,7 +18,7 @@ class Samples:
     def interpretation(self) -> str:
         """Say how much of each class is shown."""
         parts = zip(self.classes, self.chosen, self.available, strict=True)
-        shown = ", ".join(f"{len(places)} of {count} {name}" for name, places, count in parts)
+        shown = ", ".join(f"{len(places)} of {count:,} {name}" for name, places, count in parts)
         return f"Drawn by chance: {shown}; impressions from so few are no measurement."
 
 

@@ -1,11 +1,11 @@
-"""What is said of trainings, of their gate, and of the models they leave."""
+"""What is said of trainings and of the models they leave."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pneumo import Epoch, Gate, Job, Model, UploadReport
+from pneumo import Epoch, Job, Model, UploadReport
 from pneumo.insights import Curves, ValidationCurves
-from ui.core.wording import change, count_of, figure, moment_of_ms, percent, span
+from ui.core.wording import count_of, moment_of_ms, percent, span, spoken
 
 Row = Mapping[str, str]
 
@@ -19,6 +19,13 @@ _STATES: Mapping[str, str] = {
     "cancelled": "was cancelled",
 }
 _SHORT_ID = 8
+MODE_CAPTIONS: Mapping[str, str] = {
+    "fast": "a new head, in seconds; needs at least 20 new images",
+    "full": "the whole recipe on the trainer's own dataset folder",
+}
+NO_FULL = (
+    "Mode full is not available: no trainer has PNEUMO_TRAINER_DATA and PNEUMO_TRAINER_WEIGHTS set."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,51 +64,24 @@ def verdict_on(job: Job, models: Sequence[Model]) -> Verdict:
 def promotable(models: Sequence[Model]) -> Sequence[Model]:
     """Return the versions that could be made current: candidates first, each kind newest first.
 
-    The first one is preselected, so it is not the one that was just rolled back.
+    The first one is preselected. The version that was current before this one comes last, because
+    it may just have been rolled back; to return to it there is "Roll back".
     """
     newest_first = list(reversed(models))
     candidates = [model for model in newest_first if model.state == "candidate"]
-    return candidates + [model for model in newest_first if model.state == "retired"]
+    retired = [model for model in newest_first if model.state == "retired"]
+    before = max(retired, key=lambda model: model.promoted_at_ms or 0, default=None)
+    return candidates + sorted(retired, key=lambda model: model is before)
+
+
+def modes_to_choose(offered: Sequence[str] | None) -> list[str]:
+    """Return the modes that a job may ask for; all where the offers are unknown."""
+    return [mode for mode in MODE_CAPTIONS if mode == "fast" or offered is None or mode in offered]
 
 
 def current_of(models: Sequence[Model]) -> Model | None:
     """Give the version that is served."""
     return next((model for model in models if model.state == "current"), None)
-
-
-def gate_figures(gate: Gate) -> list[Row]:
-    """Set the figures of both models side by side, on the same images."""
-    names = dict.fromkeys((*gate.current, *gate.candidate))
-    return [_compared(name, gate.current.get(name), gate.candidate.get(name)) for name in names]
-
-
-def gate_checks(gate: Gate) -> list[Row]:
-    """Give each condition with its bound, and whether it held; failures come first."""
-    ordered = sorted(gate.checks, key=lambda check: check.passed)
-    relations = {">=": "at least", "<=": "at most"}
-    return [
-        {
-            "Check": _spoken(check.name),
-            "Value": figure(check.value),
-            "Must be": f"{relations.get(check.relation, check.relation)} {figure(check.bound)}",
-            "Held": "yes" if check.passed else "NO",
-        }
-        for check in ordered
-    ]
-
-
-def gate_sentence(gate: Gate) -> str:
-    """Say what the gate saw."""
-    failed = sum(not check.passed for check in gate.checks)
-    outcome = (
-        "and every check held: the candidate is at least as good"
-        if gate.accepted
-        else f"and {count_of(failed, 'check')} did not hold"
-    )
-    return (
-        f"Old ({gate.current_version}) and new answered the same {count_of(gate.images, 'image')}, "
-        f"{outcome}."
-    )
 
 
 def job_rows(jobs: Sequence[Job]) -> list[Row]:
@@ -151,7 +131,7 @@ def curves_of(epochs: Sequence[Epoch]) -> Curves | None:
 
 def metric_rows(metrics: Mapping[str, float]) -> list[Row]:
     """Give what a job has measured so far."""
-    return [{"Measure": _spoken(name), "Value": f"{value:g}"} for name, value in metrics.items()]
+    return [{"Measure": spoken(name), "Value": f"{value:g}"} for name, value in metrics.items()]
 
 
 def upload_sentence(report: UploadReport) -> str:
@@ -177,23 +157,9 @@ def _success(job: Job, state: str | None) -> str:
 
 def _rejection(job: Job) -> str:
     failed = [check.name for check in job.gate.checks if not check.passed] if job.gate else []
-    why = f" It failed {', '.join(map(_spoken, failed))}." if failed else ""
+    why = f" It failed {', '.join(map(spoken, failed))}." if failed else ""
     return f"The gate has refused {job.model_version or 'the candidate'}; nothing has changed.{why}"
 
 
 def _state_of(version: str | None, models: Sequence[Model]) -> str | None:
     return next((model.state for model in models if model.version == version), None)
-
-
-def _compared(name: str, old: float | None, new: float | None) -> Row:
-    difference = None if old is None or new is None else new - old
-    return {
-        "Figure": _spoken(name),
-        "Current": figure(old),
-        "Candidate": figure(new),
-        "Change": change(difference),
-    }
-
-
-def _spoken(name: str) -> str:
-    return name.replace("_", " ")

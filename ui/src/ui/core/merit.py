@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from pneumo.insights import Judged, TrainedOn
-from ui.core.wording import MISSING, count_of, figure
+from ui.core.wording import MISSING, count_of, figure, number
 
 
 def merit_rows(judged: Judged) -> list[Mapping[str, str]]:
@@ -25,14 +25,20 @@ def judged_sentence(judged: Judged) -> str:
     return f"{count_of(judged.examples, 'picture')}{patients}.{note}"
 
 
-def learned_rows(trained: TrainedOn) -> list[Mapping[str, object]]:
+def learned_counts(trained: TrainedOn) -> list[int]:
+    """Return how many images each class was learned from, uploads included."""
+    return [each.images + each.uploads for each in trained.classes]
+
+
+def learned_rows(trained: TrainedOn) -> list[Mapping[str, str]]:
     """Give what each class was learned from."""
     return [
         {
             "Class": each.name,
-            "Images": each.images,
-            "Patients": MISSING if each.patients is None else each.patients,
-            "Uploads": each.uploads,
+            "Images": number(each.images),
+            "Patients": number(each.patients),
+            "Uploads": number(each.uploads),
+            "Together": number(each.images + each.uploads),
         }
         for each in trained.classes
     ]

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from pneumo import PneumoError, Prediction, describe_warning, is_minor_warning
 from pneumo.bulk.rows import Row, answered, csv_columns
-from ui.core.wording import percent
+from ui.core.wording import count_of, percent
 
+_LISTED = 5
+"""Failures named above the table, whose last column a narrow screen does not show at first."""
 _OUT_OF_DOMAIN = (
     "**Do not use this answer.** The model does not know images like this one; "
     "its numbers are not calibrated here."
@@ -58,6 +60,15 @@ def summary(answer: Prediction) -> str:
         f"({percent(answer.probabilities[likeliest])}): the label follows the model's decision "
         "threshold for any finding, not the largest single class."
     )
+
+
+def failures(failed: Sequence[Asked]) -> str:
+    """Return the files without an answer, each with its reason, as lines of Markdown."""
+    lines = [f"- **{each.filename}**: {each.problem}" for each in failed[:_LISTED]]
+    more = len(failed) - _LISTED
+    if more > 0:
+        lines.append(f"- and {count_of(more, 'other file')}; the reasons are in the table")
+    return "\n".join([f"{count_of(len(failed), 'file has', 'files have')} no answer:", *lines])
 
 
 def rows(asked: Sequence[Asked]) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 
 from pneumo.insights import Target, Thresholds
-from ui.core.wording import count_of, percent
+from ui.core.wording import count_of, number, percent
 
 
 def nearest(thresholds: Thresholds, wanted: float) -> int:
@@ -25,18 +25,18 @@ def figures_at(thresholds: Thresholds, place: int) -> list[tuple[str, str]]:
     ]
 
 
-def counts_at(thresholds: Thresholds, place: int) -> list[Mapping[str, object]]:
+def counts_at(thresholds: Thresholds, place: int) -> list[Mapping[str, str]]:
     """Give the four counts at one threshold: truth in rows, answer in columns."""
     return [
         {
             "Truth": "yes",
-            "Called yes": thresholds.true_positives[place],
-            "Called no": thresholds.false_negatives[place],
+            "Called yes": number(thresholds.true_positives[place]),
+            "Called no": number(thresholds.false_negatives[place]),
         },
         {
             "Truth": "no",
-            "Called yes": thresholds.false_positives[place],
-            "Called no": thresholds.true_negatives[place],
+            "Called yes": number(thresholds.false_positives[place]),
+            "Called no": number(thresholds.true_negatives[place]),
         },
     ]
 
@@ -47,9 +47,9 @@ def sentence_at(target: Target, place: int) -> str:
     assert table is not None
     missed, alarms = table.false_negatives[place], table.false_positives[place]
     said = (
-        f"At {table.threshold[place]:.2f}, {missed} of {count_of(target.positives, 'picture')} "
-        f"with {target.name} would be missed, and {alarms} of {target.negatives} without would be "
-        f"called so."
+        f"At {table.threshold[place]:.2f}, {missed:,} of {count_of(target.positives, 'picture')} "
+        f"with {target.name} would be missed, and {alarms:,} of {target.negatives:,} without it "
+        "would be called so."
     )
     if target.chosen is None:
         return said
@@ -69,7 +69,7 @@ def _difference(count: int, noun: str) -> str:
     if not count:
         return f"as many {noun}s" if noun != "missed" else "as many missed"
     word = noun if noun == "missed" or abs(count) == 1 else f"{noun}s"
-    return f"{abs(count)} {'more' if count > 0 else 'fewer'} {word}"
+    return f"{abs(count):,} {'more' if count > 0 else 'fewer'} {word}"
 
 
 def predictive_note(prevalence: float | None) -> str:

@@ -1,9 +1,12 @@
 """Numbers and moments as people read them."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 MISSING = "–"
+_NO_BREAK = "\u00a0"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -40,8 +43,15 @@ def span(seconds: float | None) -> str:
 
 
 def moment(at: datetime | None) -> str:
-    """Give a moment, in UTC."""
-    return MISSING if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    """Give a moment, in UTC.
+
+    No-break spaces keep date and time whole, so that it fills at most two lines of a table's cell.
+    """
+    if at is None:
+        return MISSING
+    utc = at.astimezone(UTC)
+    date = f"{utc.day} {_MONTHS[utc.month - 1]} {utc.year}"
+    return " ".join(part.replace(" ", _NO_BREAK) for part in (date, f"{utc:%H:%M:%S} UTC"))
 
 
 def moment_of_ms(at_ms: int | None) -> str:
@@ -59,9 +69,19 @@ def moment_of_iso(text: str | None) -> str:
         return text
 
 
-def count_of(number: int, one: str, many: str | None = None) -> str:
+def number(count: int | None) -> str:
+    """Give a count with thousands separators."""
+    return MISSING if count is None else f"{count:,}"
+
+
+def class_rows(names: Sequence[str], counts: Sequence[int]) -> list[Mapping[str, str]]:
+    """Give the count of each class."""
+    return [{"Class": n, "Images": number(c)} for n, c in zip(names, counts, strict=True)]
+
+
+def count_of(count: int, one: str, many: str | None = None) -> str:
     """Give a number with its noun."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
 def listed(words: list[str]) -> str:
@@ -69,3 +89,8 @@ def listed(words: list[str]) -> str:
     if len(words) < 2:  # noqa: PLR2004  with one there is nothing to join
         return "".join(words)
     return ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def spoken(name: str) -> str:
+    """Give the name of a figure or a check in words."""
+    return name.replace("_", " ")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pneumo import Client
 from ui.core.figures.dataset import class_counts
-from ui.core.wording import count_of
+from ui.core.wording import class_rows, count_of
 from ui.parts.charts import chart
 from ui.parts.corrections import conflicts_part
 from ui.parts.page import nothing_yet
@@ -23,12 +23,12 @@ def dataset_part(client: Client) -> None:
             class_counts(names, counts),
             key="retrain-counts",
             says=f"{count_of(dataset.total, 'image')} in {classes}.",
-            numbers=[{"Class": n, "Images": c} for n, c in zip(names, counts, strict=True)],
+            numbers=class_rows(names, counts),
         )
     if dataset.conflicts:
         st.warning(
-            f"{count_of(dataset.conflicts, 'image')} were uploaded under two labels. They are "
-            "left out of training until one label is chosen.",
+            f"{count_of(dataset.conflicts, 'image has', 'images have')} two labels, and "
+            "training leaves them out until one is chosen.",
             icon=":material/rule:",
         )
         conflicts_part(client)

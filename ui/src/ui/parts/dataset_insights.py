@@ -7,7 +7,7 @@ import streamlit as st
 from pneumo import Client, DatasetInsights, PneumoError, UnauthorizedError
 from pneumo.insights import Samples, Spread
 from ui.core.figures.dataset import class_counts, intensity_histogram, spreads
-from ui.core.wording import count_of, percent
+from ui.core.wording import class_rows, count_of, number, percent
 from ui.parts.charts import chart
 from ui.parts.page import nothing_yet, section
 
@@ -37,10 +37,9 @@ def dataset_insights_part(client: Client) -> None:
 
 
 def _scope(insights: DatasetInsights) -> None:
-    left_out = f", {insights.left_out} could not be" if insights.left_out else ""
+    left_out = f", {insights.left_out:,} could not be" if insights.left_out else ""
     st.caption(
-        f"{count_of(insights.images, 'usable image')}; {insights.measured} of them were measured"
-        f"{left_out}."
+        f"{count_of(insights.images, 'usable image')}; measured: {insights.measured:,}{left_out}."
     )
 
 
@@ -53,7 +52,7 @@ def _counts(insights: DatasetInsights) -> None:
         class_counts(insights.classes, counts),
         key="insights-counts",
         says=insights.distribution.interpretation,
-        numbers=[{"Class": n, "Images": c} for n, c in zip(insights.classes, counts, strict=True)],
+        numbers=class_rows(insights.classes, counts),
     )
 
 
@@ -124,7 +123,7 @@ def _spread_rows(
     return [
         {
             "Class": name,
-            "Pictures": spread.pictures,
+            "Pictures": number(spread.pictures),
             "Mean": said(spread.mean),
             "Deviation": said(spread.deviation),
             "Middle half": f"{said(spread.quartiles[0])} to {said(spread.quartiles[2])}",

@@ -1,18 +1,20 @@
 """Training jobs: start, progress, gate, history."""
 
+from collections.abc import Sequence
 from uuid import uuid4
 
 import streamlit as st
 
 from pneumo import ApiError, Client, ConflictError, Job, PneumoError
 from ui.core.figures.model import training_curves
+from ui.core.gates import gate_checks, gate_figures, gate_sentence
 from ui.core.jobs import (
+    MODE_CAPTIONS,
+    NO_FULL,
     curves_of,
-    gate_checks,
-    gate_figures,
-    gate_sentence,
     job_rows,
     metric_rows,
+    modes_to_choose,
     standing,
     verdict_on,
 )
@@ -22,6 +24,10 @@ from ui.parts.page import nothing_yet
 _KEY = "job-key"
 _WATCH_S = 1.0
 _LISTED = 20
+_ABOUT_FIGURES = (
+    "“Finding or not” counts every class other than the reference as one: an image of one finding "
+    "that is taken for another counts as right there, and as wrong over all classes."
+)
 
 
 def start_part(client: Client) -> None:
@@ -29,15 +35,8 @@ def start_part(client: Client) -> None:
     is_busy = any(not job.has_ended for job in client.jobs(limit=1))
     with st.form("job-form", border=True):
         mode, policy = st.columns(2)
-        chosen_mode = mode.radio(
-            "Mode",
-            ["fast", "full"],
-            captions=[
-                "a new head, in seconds; needs at least 20 new images",
-                "the whole recipe on the trainer's own dataset folder, if it has one",
-            ],
-            key="job-mode",
-        )
+        with mode:
+            chosen_mode = _mode(client.job_modes())
         chosen_policy = policy.radio(
             "If the gate accepts the candidate",
             ["manual", "auto"],
@@ -50,7 +49,17 @@ def start_part(client: Client) -> None:
         if st.form_submit_button(
             label, type="primary", icon=":material/play_arrow:", disabled=is_busy
         ):
-            _start(client, str(chosen_mode), str(chosen_policy), int(seed))
+            _start(client, chosen_mode, str(chosen_policy), int(seed))
+
+
+def _mode(offered: Sequence[str] | None) -> str:
+    modes = modes_to_choose(offered)
+    chosen = st.radio(
+        "Mode", modes, captions=[MODE_CAPTIONS[mode] for mode in modes], key="job-mode"
+    )
+    if "full" not in modes:
+        st.caption(NO_FULL)
+    return chosen
 
 
 def _start(client: Client, mode: str, policy: str, seed: int) -> None:
@@ -115,6 +124,7 @@ def _ended(client: Client, job: Job) -> None:
     figures, checks = st.columns(2, gap="large")
     with figures:
         table(gate_figures(job.gate), alt="Figures of the current model and of the candidate")
+        st.caption(_ABOUT_FIGURES)
     with checks:
         table(gate_checks(job.gate), alt="Conditions of the gate")
 

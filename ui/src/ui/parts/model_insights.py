@@ -13,8 +13,8 @@ from ui.core.figures.model import (
     training_curves,
 )
 from ui.core.jobs import current_of
-from ui.core.merit import judged_sentence, learned_rows, merit_rows
-from ui.core.wording import figure
+from ui.core.merit import judged_sentence, learned_counts, learned_rows, merit_rows
+from ui.core.wording import figure, number
 from ui.parts.charts import chart, table
 from ui.parts.page import nothing_yet, section
 from ui.parts.threshold_explorer import threshold_explorer
@@ -52,7 +52,7 @@ def _learned(insights: ModelInsights) -> None:
         nothing_yet("The bundle does not tell.")
         return
     chart(
-        class_counts([c.name for c in trained.classes], [c.images for c in trained.classes]),
+        class_counts([each.name for each in trained.classes], learned_counts(trained)),
         key="model-learned",
         says=trained.interpretation,
         numbers=learned_rows(trained),
@@ -159,7 +159,7 @@ def _reliability(target: Target) -> None:
                 "To": f"{each.high:.1f}",
                 "Predicted": figure(each.predicted),
                 "Observed": figure(each.observed),
-                "Answers": each.count,
+                "Answers": number(each.count),
             }
             for each in target.reliability.bins
         ],

@@ -30,7 +30,8 @@ def models_part(client: Client) -> None:
         "Version to promote",
         [model.version for model in others],
         format_func=lambda name: _named(name, others),
-        key="models-version",
+        # A key for each current version: after a change the preselection is made anew.
+        key=f"models-version-{current.version if current else ''}",
     )
     if promote.button(
         "Promote",

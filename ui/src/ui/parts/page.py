@@ -12,8 +12,18 @@ ABOUT = f"""**PneumoStream**: pneumonia detection on chest radiographs, as an ev
 _ROOM = """<style>
 .stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 2rem; }
 .stBottomBlockContainer { padding-top: 0.5rem; padding-bottom: 0.75rem; }
+[data-testid="stMetricValue"], [data-testid="stMetricValue"] * {
+    white-space: normal !important; overflow: visible !important; text-overflow: clip !important;
+    overflow-wrap: anywhere;
+}
+[data-testid="stSliderThumbValue"], [data-testid="stSliderThumbValue"] *,
+[data-testid="stButtonGroup"] [role="radio"], [data-testid="stButtonGroup"] [role="radio"] * {
+    color: inherit !important;
+}
 </style>"""
-"""Streamlit leaves a quarter of a telephone empty above the title, and as much at the foot."""
+"""Streamlit leaves a quarter of a telephone empty above the title, and as much at the foot; it cuts
+the value of a metric that is wider than its box; and it writes in the primary colour, which cannot
+have enough contrast both with dark grounds and with the white text of buttons."""
 
 
 def header(title: str, says: str) -> None:

@@ -133,7 +133,7 @@ def _last_report(client: Client) -> None:
     say(upload_sentence(report), icon=":material/upload:")
     if report.rejected:
         refused = [
-            {"File": each.filename or "?", "Why": each.detail, "Code": each.code}
+            {"File": each.filename or "?", "Why": f"{each.detail} ({each.code})"}
             for each in report.rejected
         ]
         table(refused, height=_REFUSED_PX if len(refused) > 6 else "content")  # noqa: PLR2004

@@ -15,6 +15,7 @@ from ui.core.predictions import (
     Asked,
     as_csv,
     cautions,
+    failures,
     probability_name,
     rows,
     summary,
@@ -123,6 +124,8 @@ def _asked(client: Client, pictures: Sequence[Picture], *, explain: bool) -> Seq
 def _many(pictures: Sequence[Picture], asked: Sequence[Asked]) -> int:
     failed = [(p, each) for p, each in zip(pictures, asked, strict=True) if each.answer is None]
     st.subheader(f"{count_of(len(asked), 'answer')}", anchor=False)
+    if failed:
+        st.error(failures([each for _, each in failed]), icon=":material/broken_image:")
     tall = len(asked) > _TABLE_ROWS
     table(rows(asked), height=_TABLE_PX if tall else "content", alt="The answer for each file")
     save, again, _ = st.columns([2, 2, 3])

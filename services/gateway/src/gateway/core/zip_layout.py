@@ -1,4 +1,7 @@
-"""Which folder of an archive may be a class, given all the others."""
+"""Which folder of an archive may be a class, given all the others.
+
+`pneumo.bulk.folder_labels` repeats the rule for folders on a client's disk; change both.
+"""
 
 from collections.abc import Collection, Iterable
 
@@ -11,8 +14,8 @@ SPLITS = frozenset(("train", "training", "test", "testing", "val", "valid", "val
 """Names of the parts of a dataset, in lower case; a folder of this name is no new class."""
 
 _RULE = (
-    "The label of an image in a ZIP is the nearest folder that is a class, or else the folder that "
-    "it lies in"
+    "The label of an image is the nearest folder that is a class, or else the folder that it lies "
+    "in"
 )
 
 

@@ -15,7 +15,7 @@ from gateway.http.bodies import json_body, read_json
 from gateway.http.problems import ProblemError, answers_with, problem_responses
 from shared.clock import new_id
 from shared.contracts.errors import ErrorCode
-from shared.contracts.train import TERMINAL_STATES, Job, Mode, NewJob, Policy
+from shared.contracts.train import TERMINAL_STATES, Job, JobList, Mode, NewJob, Policy
 from shared.control_client import ControlClient, ControlRefusedError, RegistryUnavailableError
 
 _QUEUED = "Training is queued."
@@ -32,12 +32,6 @@ class JobRequest(BaseModel):
     mode: Mode = "fast"
     policy: Policy = "auto"
     seed: int = Field(default=0, ge=0, le=_MAX_SEED)
-
-
-class JobList(BaseModel):
-    """Jobs, newest first."""
-
-    jobs: list[Job]
 
 
 _KEY = {
@@ -89,9 +83,10 @@ def new_jobs_router(control: ControlClient) -> APIRouter:
         responses=answers_with(JobList) | problem_responses(*_LIST_PROBLEMS),
     )
     async def list_jobs(limit: Annotated[int, Query(ge=1, le=_MAX_LISTED)] = 50) -> Response:
-        """Give the newest jobs."""
-        jobs = await control.jobs()
-        return json_response({"jobs": [job.model_dump() for job in jobs[:limit]]})
+        """Give the newest jobs, and the modes that trainers offer; null where this is unknown."""
+        found = await control.jobs_and_modes()
+        jobs = [job.model_dump() for job in found.jobs[:limit]]
+        return json_response({"jobs": jobs, "modes": found.modes})
 
     @router.get("/v1/jobs/{id}", responses=_JOB)
     async def read_job(id: str) -> Response:  # noqa: A002  the path's own word

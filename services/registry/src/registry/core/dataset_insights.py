@@ -56,7 +56,7 @@ def _distribution(parts: ByClass) -> ClassCounts:
 def _samples(parts: ByClass) -> SampleImages:
     chosen = [part[:SHOWN] for part in parts.values()]
     named = zip(parts, chosen, parts.values(), strict=True)
-    shown = ", ".join(f"{len(few)} of {len(part)} {label}" for label, few, part in named)
+    shown = ", ".join(f"{len(few)} of {len(part):,} {label}" for label, few, part in named)
     return SampleImages(
         images=tuple(tuple(image.sha256 for image in few) for few in chosen),
         available=tuple(len(part) for part in parts.values()),

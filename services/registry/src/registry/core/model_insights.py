@@ -19,6 +19,7 @@ from shared.contracts.insights import (
     ValidationInsights,
 )
 from shared.contracts.message import Message
+from shared.insights.counting import count_of
 from shared.insights.curves import HistoryError, curves_of
 from shared.insights.distribution import Distribution
 
@@ -172,7 +173,8 @@ def _confusion_words(classes: tuple[str, ...], table: Sequence[Sequence[int]]) -
     right = sum(table[place][place] for place in range(len(classes)))
     if not total:
         return "There is no picture."
-    said = f"The reported class is right for {right} of {total} pictures, {percent(right / total)}"
+    share = percent(right / total)
+    said = f"The reported class is right for {right:,} of {count_of(total)}, {share}"
     wrong = {
         (truth, told): count
         for truth, row in enumerate(table)
@@ -184,7 +186,7 @@ def _confusion_words(classes: tuple[str, ...], table: Sequence[Sequence[int]]) -
     truth, told = max(wrong, key=wrong.__getitem__)
     return (
         f"{said}. Most often {classes[truth]} is taken for {classes[told]}: "
-        f"{wrong[truth, told]} of {sum(table[truth])}."
+        f"{wrong[truth, told]:,} of {sum(table[truth]):,}."
     )
 
 
@@ -204,8 +206,8 @@ def _test_words(test: CardTest, validation: ValidationInsights | None) -> str:
         if name in test.figures
     ]
     if not told:
-        return f"Scored once, on {test.examples} pictures."
-    words = f"Scored once, on {test.examples} pictures: {', '.join(told)}."
+        return f"Scored once, on {count_of(test.examples)}."
+    words = f"Scored once, on {count_of(test.examples)}: {', '.join(told)}."
     before = {} if validation is None else validation.figures
     kind = [
         f"{name} of {percent(before[name])}"

@@ -12,6 +12,7 @@ from shared.contracts.insights import (
     Target,
     Thresholds,
 )
+from shared.insights.counting import count_of
 from shared.insights.screening import (
     Bin,
     Counts,
@@ -154,8 +155,8 @@ def _finding_words(reference: str, curve: RocCurve | None, chosen: Counts) -> st
         f"Of a picture with a finding and one of {reference}, the finding scores higher in "
         f"{percent(curve.auc)} of all pairs. At the model's threshold, {chosen.threshold:.3f}, "
         f"{percent(chosen.sensitivity)} of the findings are seen and "
-        f"{percent(chosen.specificity)} of {reference} are left alone: {chosen.false_negatives} "
-        f"missed, {chosen.false_positives} false alarms."
+        f"{percent(chosen.specificity)} of {reference} are left alone: {chosen.false_negatives:,} "
+        f"missed, {count_of(chosen.false_positives, 'false alarm')}."
     )
 
 
@@ -179,6 +180,6 @@ def _reliability_words(bins: Sequence[Bin], error: float) -> str:
     worst = max(told, key=lambda one: abs(one.gap))
     way = "more often than said" if worst.gap > 0 else "less often than said"
     return (
-        f"{said}; furthest off among bins of {_FEW} and more: of {worst.count} pictures said to be "
-        f"{percent(worst.predicted)} sure, it came true for {percent(worst.observed)}, {way}."
+        f"{said}; furthest off among bins of {_FEW} and more: of {worst.count:,} pictures said to "
+        f"be {percent(worst.predicted)} sure, it came true for {percent(worst.observed)}, {way}."
     )

@@ -12,7 +12,7 @@ from registry.http.paths import JobId
 from registry.http.problems import ProblemWriter, problem_responses
 from registry.service.jobs import JobService
 from shared.contracts.errors import ErrorCode
-from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob, Release
+from shared.contracts.train import Claim, Job, JobOutcome, JobReport, Mode, NewJob, Release
 
 MAX_JOB_BYTES = 64 * 1024
 
@@ -26,6 +26,7 @@ _ABOUT_A_JOB = [Depends(_about)]
 
 _JOB: dict[str, Any] = {"model": Job}
 _Limit = Annotated[int, Query(ge=1, le=1000)]
+_Offers = Annotated[tuple[Mode, ...], Query(max_length=8)]
 
 
 def new_requests_router(service: JobService, problems: ProblemWriter) -> APIRouter:
@@ -80,13 +81,18 @@ def new_job_lists_router(service: JobService, problems: ProblemWriter) -> APIRou
     router = APIRouter(tags=["jobs"])
 
     @router.get("/v1/jobs", responses=problem_responses(ErrorCode.MALFORMED_REQUEST))
-    async def list_jobs(*, claimable: bool = False, limit: _Limit = 200) -> Response:
+    async def list_jobs(
+        *, claimable: bool = False, offers: _Offers = (), modes: bool = False, limit: _Limit = 200
+    ) -> Response:
         """The newest jobs, newest first.
 
         claimable: the oldest of those that a trainer may take now, also newest first.
+        offers: with claimable, the modes that the trainer can do. modes: add those on offer; older
+        clients accept lists of jobs only.
         """
-        jobs = await (service.claimable(limit) if claimable else service.jobs(limit))
-        return JSONResponse({"jobs": [job.model_dump(mode="json") for job in jobs]})
+        jobs = await (service.claimable(limit, offers) if claimable else service.jobs(limit))
+        more = {"modes": service.modes()} if modes else {}
+        return JSONResponse({"jobs": [job.model_dump(mode="json") for job in jobs], **more})
 
     @router.get(
         "/v1/jobs/{id}",

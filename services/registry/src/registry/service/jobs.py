@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from registry.core.dataset import refuse_too_few
+from registry.core.job_modes import Offers, note_offer, offered_modes
 from registry.core.jobs import (
     KeptJob,
     Ruling,
@@ -28,7 +29,7 @@ from registry.service.promotion import promote
 from shared.clock import Clock
 from shared.contracts.errors import ErrorCode
 from shared.contracts.topics import TRAIN_COMMANDS, TRAIN_EVENTS
-from shared.contracts.train import Claim, Job, JobOutcome, JobReport, NewJob, Release
+from shared.contracts.train import Claim, Job, JobOutcome, JobReport, Mode, NewJob, Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +65,23 @@ class JobService:
         self._clock = clock
         self._announce = announce
         self._limits = limits
+        self._offers: Offers = {}
 
     async def jobs(self, limit: int) -> Sequence[Job]:
         """Give the newest jobs, newest first."""
         return await self._store.read(lambda tx: [kept.job for kept in tx.jobs(limit)])
 
-    async def claimable(self, limit: int) -> Sequence[Job]:
-        """Give the oldest jobs that a trainer may take now, newest first."""
+    def modes(self) -> Sequence[Mode] | None:
+        """Return the modes that trainers offer; None where this is unknown, as after a start."""
+        return offered_modes(self._offers, self._clock.now_ms())
+
+    async def claimable(self, limit: int, offered: Sequence[Mode] = ()) -> Sequence[Job]:
+        """Give the oldest jobs that a trainer may take now, newest first.
+
+        offered: modes of the trainer that looks for work.
+        """
         now_ms = self._clock.now_ms()
+        self._offers = note_offer(self._offers, offered, now_ms)
         return await self._store.read(
             lambda tx: [kept.job for kept in reversed(tx.claimable_jobs(now_ms, limit))]
         )

@@ -67,7 +67,7 @@ class JobRunner:
         """Take the oldest job that may be taken, if any."""
         claim = Claim(holder=self._terms.holder, ttl_s=self._terms.ttl_s)
         try:
-            for job in reversed(await self._control.jobs(claimable=True)):
+            for job in reversed(await self._control.claimable_jobs(self._terms.modes)):
                 with suppress(ControlRefusedError):  # another trainer was faster
                     return await self._control.lease_job(job.id, claim)
         except (ControlRefusedError, RegistryUnavailableError) as error:

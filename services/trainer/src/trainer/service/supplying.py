@@ -13,7 +13,7 @@ import structlog
 from shared.clock import Clock
 from shared.contracts.dataset import DatasetSnapshot
 from shared.contracts.models import ModelRecord
-from shared.contracts.train import Job
+from shared.contracts.train import Job, Mode
 from shared.control_client import ControlClient, ControlRefusedError
 from trainer.core.orders import JobError, JobOrder, candidate_version
 from trainer.ports import DamagedSupplyError, Supplies
@@ -47,6 +47,11 @@ class Terms:
     code_version: str
     data: Path | None
     weights: Path | None
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """The modes that this trainer is configured for."""
+        return ("fast",) if self.data is None or self.weights is None else ("fast", "full")
 
 
 class Supplying:

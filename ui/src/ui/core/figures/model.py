@@ -25,7 +25,7 @@ def confusion_matrix(confusion: Confusion) -> go.Figure:
         for row, total in zip(confusion.table, rows, strict=True)
     ]
     texts = [
-        [f"{cell}<br>{share:.0%}" for cell, share in zip(row, line_, strict=True)]
+        [f"{cell:,}<br>{share:.0%}" for cell, share in zip(row, line_, strict=True)]
         for row, line_ in zip(confusion.table, shares, strict=True)
     ]
     figure = go.Figure(

@@ -1,0 +1,12 @@
+"""Offers of modes: from any trainer, for a while."""
+
+from registry.core.job_modes import OFFERED_MS, note_offer, offered_modes
+
+
+def test_modes_on_offer_are_those_that_any_trainer_announced_lately():
+    assert offered_modes({}, 0) is None
+    offers = note_offer(note_offer({}, ("fast", "full"), 0), ("fast",), 1000)
+    assert offered_modes(offers, OFFERED_MS - 1) == ("fast", "full")
+    assert offered_modes(offers, OFFERED_MS) == ("fast",)
+    assert offered_modes(offers, OFFERED_MS + 1000) is None
+    assert offered_modes(note_offer({}, (), 0), 0) is None
