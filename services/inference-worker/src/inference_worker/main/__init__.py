@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -41,11 +40,11 @@ from shared.kafka.clients import new_consumer, new_producer, stop_client
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.topic_reader import StartAt, TopicReader
 from shared.observability.logs import configure_logs
-from shared.observability.process import make_folder, read_settings, run_service
+from shared.observability.process import read_settings, run_service
 from shared.observability.serving import serve
 from shared.observability.tracing import open_tracing
 from shared.observability.watchdog import end_process, watched_loop
-from shared.registry_client import RegistryClient, new_registry_client
+from shared.registry_client import new_registry_client
 
 __all__ = ["Worker", "build", "run", "serve_worker"]
 
@@ -109,7 +108,7 @@ async def build(
         service = InferenceService(compute, clock, decode=decode, on_seen=drift.images_seen)
         models = ModelFollower(
             settings.model_name,
-            bundles or _new_bundles(registry, settings.cache_dir),
+            bundles or CachedBundles(registry, settings.cache_dir),
             loader,
             service,
             loading,
@@ -126,11 +125,6 @@ async def build(
         yield Worker(
             producer, service, intake, models, reader, status, metrics_registry, compute.stuck
         )
-
-
-def _new_bundles(registry: RegistryClient, folder: Path) -> CachedBundles:
-    make_folder(folder)
-    return CachedBundles(registry, folder)
 
 
 def _new_decoding(settings: Settings, loader: EngineLoader) -> tuple[Decode, EngineLoader]:
