@@ -135,7 +135,7 @@ async def test_a_client_that_does_not_read_is_dropped(run_gateway):
 NO_HTTP = {
     "noise": b"\x00\xff\x16\x03\x01 garbage\r\n\r\n",
     "tls": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 500,
-    "no version": b"GET /\r\n\r\n",
+    "no version": b"GET /nothing\r\n\r\n",
     "http 9": b"GET / HTTP/9.9\r\n\r\n",
     "method": b"FOO /predict HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "header without name": b"GET / HTTP/1.1\r\n: x\r\n\r\n",
