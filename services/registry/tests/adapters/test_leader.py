@@ -35,6 +35,7 @@ class FailingStore(SqlStore):
     """A database that can be taken away."""
 
     is_away = False
+    refused = 0
     hangs = False
     hanging = 0
 
@@ -43,6 +44,7 @@ class FailingStore(SqlStore):
             self.hanging += 1
             await asyncio.Event().wait()
         if self.is_away:
+            self.refused += 1
             raise StoreUnavailableError("away")
         return await super().write(work)
 
@@ -162,6 +164,8 @@ async def test_a_leader_whose_database_is_away_stops_before_another_may_begin(
         store.is_away = False
         await _rounds(store, clock)
         store.is_away = True
+        before = store.refused
+        await _until(lambda: store.refused > before)  # no renewal is under way any more
         async with _running(two):
             clock.at_s += LEASE_S - 1
             # The gauge follows once every duty has ended, which takes another turn of the loop.
