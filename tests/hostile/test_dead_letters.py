@@ -1,9 +1,6 @@
 """Records that the broker refuses: each request still ends, and holds up nobody else."""
 
 import asyncio
-import shutil
-from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -11,11 +8,9 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from embedded.ports import free_ports
-from shared.bundle_files import read_manifest
 from shared.clock import SystemClock, new_id
 from shared.contracts.dead_letters import Cause, parse_dead_letter
 from shared.contracts.errors import ErrorCode
-from shared.contracts.models import ModelRecord
 from shared.contracts.predict import parse_result
 from shared.contracts.topics import MAX_IMAGE_BYTES
 from shared.kafka.clients import new_consumer, started
@@ -24,47 +19,10 @@ from shared.testing.processes import running
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
-BUNDLE = Path(__file__).parents[2] / "models" / "baseline"
-DIGEST = "a" * 64
 HUGE_MEDIA_TYPE = "image/jpeg" + "\xff" * 32_595
 """In UTF-8 65,200 bytes: with 8 MiB of image the record of a request just fits."""
 PATIENCE_S = 90
 ENDS_S = 40
-
-
-@pytest.fixture
-def worker(kafka_settings, tmp_path):
-    """Runs a worker without an engine that does what marked images ask for."""
-    cache = tmp_path / "cache"
-    shutil.copytree(BUNDLE, cache / DIGEST)
-    manifest = read_manifest(BUNDLE)
-    record = ModelRecord(
-        name="pneumonia",
-        version=manifest.version,
-        state="current",
-        created_at_ms=0,
-        bundle_sha256=DIGEST,
-        manifest=manifest,
-    )
-    (cache / "current.json").write_bytes(record.to_bytes())
-
-    @contextmanager
-    def run(**env):
-        port, nobody = free_ports(2)
-        settings = {
-            "KAFKA_BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
-            "KAFKA_TOPIC_PREFIX": kafka_settings.topic_prefix,
-            "PNEUMO_REGISTRY_URL": f"http://127.0.0.1:{nobody}",
-            "PNEUMO_WORKER_PORT": str(port),
-            "PNEUMO_WORKER_ID": "worker-0",
-            "PNEUMO_WORKER_CACHE_DIR": str(cache),
-            "PNEUMO_WORKER_FAULTS": "1",
-            "PNEUMO_WORKER_SIMULATED_MS": "1",
-        }
-        with running("inference_worker", port, settings | env, tmp_path / "w.log") as process:
-            yield process
-
-    return run
 
 
 @pytest.fixture
@@ -139,9 +97,11 @@ def largest(marked: bytes) -> bytes:
     return marked + bytes(MAX_IMAGE_BYTES - len(marked))
 
 
-async def test_the_largest_request_is_retried_and_becomes_a_whole_dead_letter(worker, topics):
+async def test_the_largest_request_is_retried_and_becomes_a_whole_dead_letter(
+    faulty_worker, topics
+):
     image = largest(new_marked_jpeg("bug"))
-    with worker() as process:
+    with faulty_worker() as process:
         await asyncio.to_thread(process.wait_ready)
         id_ = await topics.send(image, partition=4, media_type=HUGE_MEDIA_TYPE)
         outcomes = await topics.outcomes(1, ENDS_S)
@@ -156,14 +116,14 @@ async def test_the_largest_request_is_retried_and_becomes_a_whole_dead_letter(wo
     assert len(letter.request.content_type.encode()) <= 255
 
 
-async def test_the_largest_request_that_killed_a_worker_holds_up_no_other(worker, topics):
+async def test_the_largest_request_that_killed_a_worker_holds_up_no_other(faulty_worker, topics):
     image = largest(new_jpeg())
     killer = await topics.send(image, partition=0, media_type=HUGE_MEDIA_TYPE)
     others = [await topics.send(new_jpeg(), partition=p) for p in (0, 1, 2)]
     for partition in (1, 2):
         await topics.died_over(partition)
     await topics.died_over(0)
-    with worker() as process:
+    with faulty_worker() as process:
         await asyncio.to_thread(process.wait_ready)
         outcomes = await topics.outcomes(4, ENDS_S)
         (record, *_) = await topics.records("predict.dlq", 3)
@@ -174,13 +134,13 @@ async def test_the_largest_request_that_killed_a_worker_holds_up_no_other(worker
     assert record.value
 
 
-async def test_a_partition_that_cannot_be_cleared_holds_up_no_other(worker, topics):
+async def test_a_partition_that_cannot_be_cleared_holds_up_no_other(faulty_worker, topics):
     stuck = await topics.send(new_jpeg(), partition=0)
     await topics.died_over(0)
     behind = [await topics.send(new_jpeg(), partition=partition) for partition in range(1, 6)]
     # Its dead letter can be written nowhere for as long as this lasts.
     await topics.delete("predict.dlq")
-    with worker() as process:
+    with faulty_worker() as process:
         outcomes = await topics.outcomes(len(behind), ENDS_S)
         assert {outcomes[id_].status for id_ in behind} == {"succeeded"}
         assert stuck not in outcomes

@@ -8,9 +8,6 @@ import httpx
 import psutil
 import pytest
 
-from embedded.ports import free_ports
-from shared.testing.processes import running
-
 pytestmark = pytest.mark.kafka
 
 CONNECTIONS = 100
@@ -20,21 +17,9 @@ TIMEOUT_S = 90
 
 
 @pytest.fixture
-def keyed_gateway(kafka_settings, tmp_path):
+def keyed_gateway(run_keyed_gateway):
     """Run a gateway that asks for keys; no client here has one."""
-    (port,) = free_ports(1)
-    keys = tmp_path / "keys.json"
-    keys.write_text('{"keys": []}')
-    keys.chmod(0o600)
-    env = {
-        "KAFKA_BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
-        "KAFKA_TOPIC_PREFIX": kafka_settings.topic_prefix,
-        "PNEUMO_REGISTRY_URL": "http://127.0.0.1:1",
-        "PNEUMO_GATEWAY_PORT": str(port),
-        "PNEUMO_GATEWAY_KEYS_FILE": str(keys),
-    }
-    with running("gateway", port, env, tmp_path / "gateway.log") as gateway:
-        gateway.wait_ready()
+    with run_keyed_gateway() as gateway:
         yield gateway
 
 

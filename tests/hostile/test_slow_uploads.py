@@ -1,16 +1,13 @@
 """One client's slow uploads leave room for those of the others."""
 
 import asyncio
-import json
 from contextlib import AsyncExitStack, asynccontextmanager
 from hashlib import sha256
 
 import httpx
 import pytest
 
-from embedded.ports import free_ports
 from shared.testing.images import new_jpeg
-from shared.testing.processes import running
 
 pytestmark = pytest.mark.kafka
 
@@ -23,20 +20,8 @@ def key_of(name, secret):
 
 
 @pytest.fixture
-def gateway(kafka_settings, tmp_path):
-    (port,) = free_ports(1)
-    keys = tmp_path / "keys.json"
-    keys.write_text(json.dumps({"keys": [key_of("slow", SLOW), key_of("honest", HONEST)]}))
-    keys.chmod(0o600)
-    env = {
-        "KAFKA_BOOTSTRAP_SERVERS": kafka_settings.bootstrap_servers,
-        "KAFKA_TOPIC_PREFIX": kafka_settings.topic_prefix,
-        "PNEUMO_REGISTRY_URL": "http://127.0.0.1:1",
-        "PNEUMO_GATEWAY_PORT": str(port),
-        "PNEUMO_GATEWAY_KEYS_FILE": str(keys),
-    }
-    with running("gateway", port, env, tmp_path / "gateway.log") as gateway:
-        gateway.wait_ready()
+def gateway(run_keyed_gateway):
+    with run_keyed_gateway([key_of("slow", SLOW), key_of("honest", HONEST)]) as gateway:
         yield gateway
 
 

@@ -1,6 +1,6 @@
 """What the worker counts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -32,8 +32,18 @@ class WorkerMetrics:
     """Counts outcomes, batch sizes and the time of each stage, per process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._outcomes = _new_outcomes(registry)
-        self._failures = _new_failures(registry)
+        self._outcomes = _counter(
+            registry,
+            "pneumo_predictions_total",
+            "Terminal outcomes published.",
+            outcome=("succeeded", "failed", "expired"),
+        )
+        self._failures = _counter(
+            registry,
+            "pneumo_prediction_failures_total",
+            "Outcomes that are failures, by what failed.",
+            reason=(*FAILURE_REASONS, _OTHER),
+        )
         self._stages = StageSeconds(registry)
         self._batch = Histogram(
             "pneumo_batch_size",
@@ -52,7 +62,12 @@ class WorkerMetrics:
             ["version"],
             registry=registry,
         )
-        self._swaps = _new_swaps(registry)
+        self._swaps = _counter(
+            registry,
+            "pneumo_model_swaps_total",
+            "Models loaded or refused.",
+            result=("loaded", "refused"),
+        )
         self._swap_seconds = _new_swap_seconds(registry)
         self._refusing = Gauge(
             "pneumo_model_refusing",
@@ -69,13 +84,21 @@ class WorkerMetrics:
         self._retries = Counter(
             "pneumo_retries_total", "Requests put back to be tried again.", registry=registry
         )
-        self._dead_letters = Counter(
-            "pneumo_dead_letters_total", "Requests given up.", ["cause"], registry=registry
+        self._dead_letters = _counter(
+            registry, "pneumo_dead_letters_total", "Requests given up.", cause=Cause
         )
-        for cause in Cause:
-            self._dead_letters.labels(cause)
-        self._refused = _new_refused(registry)
-        self._exhausted = _new_exhausted(registry)
+        self._refused = _counter(
+            registry,
+            "pneumo_records_refused_total",
+            "Records that the broker refuses for good.",
+            record=get_args(RecordKind),
+        )
+        self._exhausted = _counter(
+            registry,
+            "pneumo_dead_letter_budget_exhausted_total",
+            "Pauses because too many requests became dead letters.",
+            reason=Exhausted,
+        )
         self._careful = Counter(
             "pneumo_careful_records_total",
             "Records tried alone, because the last owner of their partition died.",
@@ -149,58 +172,13 @@ class WorkerMetrics:
         self._unremembered.inc()
 
 
-def _new_outcomes(registry: CollectorRegistry) -> Counter:
-    outcomes = Counter(
-        "pneumo_predictions_total", "Terminal outcomes published.", ["outcome"], registry=registry
-    )
-    for outcome in ("succeeded", "failed", "expired"):
-        outcomes.labels(outcome)
-    return outcomes
-
-
-def _new_failures(registry: CollectorRegistry) -> Counter:
-    failures = Counter(
-        "pneumo_prediction_failures_total",
-        "Outcomes that are failures, by what failed.",
-        ["reason"],
-        registry=registry,
-    )
-    for reason in (*FAILURE_REASONS, _OTHER):
-        failures.labels(reason)
-    return failures
-
-
-def _new_refused(registry: CollectorRegistry) -> Counter:
-    refused = Counter(
-        "pneumo_records_refused_total",
-        "Records that the broker refuses for good.",
-        ["record"],
-        registry=registry,
-    )
-    for kind in get_args(RecordKind):
-        refused.labels(kind)
-    return refused
-
-
-def _new_exhausted(registry: CollectorRegistry) -> Counter:
-    exhausted = Counter(
-        "pneumo_dead_letter_budget_exhausted_total",
-        "Pauses because too many requests became dead letters.",
-        ["reason"],
-        registry=registry,
-    )
-    for reason in Exhausted:
-        exhausted.labels(reason)
-    return exhausted
-
-
-def _new_swaps(registry: CollectorRegistry) -> Counter:
-    swaps = Counter(
-        "pneumo_model_swaps_total", "Models loaded or refused.", ["result"], registry=registry
-    )
-    for result in ("loaded", "refused"):
-        swaps.labels(result)
-    return swaps
+def _counter(registry: CollectorRegistry, name: str, text: str, **labels: Iterable[str]) -> Counter:
+    """Make a counter with one label; every value of it is exported as 0 from the start."""
+    ((label, values),) = labels.items()
+    counter = Counter(name, text, [label], registry=registry)
+    for value in values:
+        counter.labels(value)
+    return counter
 
 
 def _new_swap_seconds(registry: CollectorRegistry) -> Histogram:
