@@ -200,7 +200,7 @@ lock: ## write the requirement files anew (needs uv)
 	$(COMPILE) shared/pyproject.toml deploy/operations/pyproject.toml requirements.in -c requirements.txt -o deploy/operations/requirements.txt
 	$(COMPILE) load/requirements.in -c requirements-dev.txt -o load/requirements.txt
 
-dashboards: install-dev ## write Grafana's dashboards anew, from grafana/boards
+dashboards: install-dev ## write Grafana's dashboards from grafana/board_*.py
 	$(BIN)/python -m grafana build
 
 audit-dependencies: install-dev ## ask the index's advisories about every locked version (OFFLINE=1: go on without)

@@ -1,1 +1,1 @@
-"""Grafana's dashboards as code: questions and their PromQL, drawn into committed JSON."""
+"""Grafana's dashboards as code: panels and their PromQL, rendered into committed JSON."""

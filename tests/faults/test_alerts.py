@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from embedded.ports import free_ports
-from grafana.shortened import Shortening, shortened
+from grafana.time_compression import TimeCompression, compress_rules
 from shared.contracts.bundle import GOLDENS_FILE, MANIFEST_FILE
 from shared.control_client import new_control_client
 from shared.testing.bundles import sha256_hex
@@ -24,7 +24,7 @@ from shared.testing.prometheus import Watch, watched
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "rules"
 BUNDLE = ROOT / "models" / "baseline"
-TENTH = Shortening(divisor=10, least_range_ms=6000, least_step_ms=1000)
+TENTH = TimeCompression(divisor=10, min_range_ms=6000, min_step_ms=1000)
 MEASURED = ROOT / "build" / "alerts.jsonl"
 BURNING = {"AvailabilityBudgetBurning", "LatencyBudgetBurning"}
 
@@ -43,7 +43,7 @@ def watching(system, folder: Path) -> AbstractContextManager[Watch]:
         "inference-worker": [worker.address for worker in system.workers.values()],
         "registry": [f"127.0.0.1:{system.registry_port}"],
     }
-    rules = {path.name: shortened(path.read_text(), TENTH) for path in RULES.glob("*.yml")}
+    rules = {path.name: compress_rules(path.read_text(), TENTH) for path in RULES.glob("*.yml")}
     (port,) = free_ports(1)
     return watched(targets, rules, folder / "watch", port)
 

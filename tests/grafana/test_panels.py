@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grafana.empty import EMPTY
-from grafana.files import DASHBOARDS, asked, panels
-from grafana.missing import MISSING
-from grafana.rules import asked_by_rules
+from grafana.dashboard_files import DASHBOARDS, panel_queries, read_panels
+from grafana.query_check import EMPTY, rule_queries
 from shared.observability.metric_names import METRIC_NAMES
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +15,9 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 RULES = ROOT / "deploy" / "prometheus" / "rules"
 FILES = sorted(DASHBOARDS.glob("*.json"))
 PANELS = [
-    pytest.param(panel, id=f"{path.stem}-{panel['id']}") for path in FILES for panel in panels(path)
+    pytest.param(panel, id=f"{path.stem}-{panel['id']}")
+    for path in FILES
+    for panel in read_panels(path)
 ]
 FOREIGN = {"up", "ALERTS", "node_filesystem_avail_bytes", "node_filesystem_size_bytes"}
 """Prometheus's own metrics, and a node exporter's."""
@@ -39,7 +39,7 @@ def known_metrics() -> set[str]:
 
 def unknown(query: str) -> set[str]:
     named = {PARTS_OF_HISTOGRAMS.sub("", metric) for metric in metrics_of(query)}
-    return named - known_metrics() - set(MISSING)
+    return named - known_metrics()
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -81,22 +81,14 @@ def test_a_metric_that_nobody_exports_is_seen():
     }
 
 
-def test_what_is_said_to_be_missing_is_missing_and_wanted():
-    wanted = {
-        PARTS_OF_HISTOGRAMS.sub("", metric) for each in asked() for metric in metrics_of(each.query)
-    }
-    assert set(MISSING) <= wanted
-    assert not set(MISSING) & known_metrics()
-
-
 def test_what_may_be_empty_is_asked_for():
-    queries = "\n".join(each.query for each in [*asked(), *asked_by_rules()])
+    queries = "\n".join(each.query for each in [*panel_queries(), *rule_queries()])
     assert [part for part in EMPTY if part not in queries] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_panels_fill_the_grid_and_do_not_overlap(path):
-    places = [panel["gridPos"] for panel in panels(path)]
+    places = [panel["gridPos"] for panel in read_panels(path)]
     assert all(place["x"] >= 0 and place["x"] + place["w"] <= 24 for place in places)
     for one, other in combinations(places, 2):
         apart_x = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
@@ -106,5 +98,5 @@ def test_panels_fill_the_grid_and_do_not_overlap(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_questions_of_one_board_differ(path):
-    titles = [panel["title"] for panel in panels(path)]
+    titles = [panel["title"] for panel in read_panels(path)]
     assert len(set(titles)) == len(titles)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from grafana.drawing import RUNBOOKS
-from grafana.files import DASHBOARDS
+from grafana.dashboard_files import DASHBOARDS
+from grafana.panels import RUNBOOKS
 
 ROOT = Path(__file__).parents[2]
 PROVISIONING = ROOT / "grafana" / "provisioning"

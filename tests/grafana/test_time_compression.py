@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from grafana.shortened import Shortening, milliseconds, shortened
+from grafana.time_compression import TimeCompression, compress_rules, parse_duration_ms
 
 RULES = sorted((Path(__file__).parents[2] / "deploy" / "prometheus" / "rules").glob("*.yml"))
-BY = Shortening(divisor=30, least_range_ms=4000, least_step_ms=1000)
+BY = TimeCompression(divisor=30, min_range_ms=4000, min_step_ms=1000)
 TIMES = re.compile(r"(?<=for: )\S+|(?<=interval: )\S+|\[[\w:]+\]")
 
 
@@ -30,21 +30,21 @@ TIMES = re.compile(r"(?<=for: )\S+|(?<=interval: )\S+|\[[\w:]+\]")
     ],
 )
 def test_times_are_divided_and_all_else_stays(shipped, short):
-    assert shortened(shipped, BY) == short
+    assert compress_rules(shipped, BY) == short
 
 
 def test_durations_are_read_in_all_their_parts():
-    assert milliseconds("1d2h3m4s5ms") == 93_784_005
+    assert parse_duration_ms("1d2h3m4s5ms") == 93_784_005
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_of_a_shipped_file_only_times_differ_and_all_of_them_are_shorter(path):
     rules = path.read_text()
-    short = shortened(rules, BY)
+    short = compress_rules(rules, BY)
     assert TIMES.sub("", short) == TIMES.sub("", rules)
     pairs = list(zip(TIMES.findall(rules), TIMES.findall(short), strict=True))
     assert pairs
-    assert [old for old, new in pairs if milliseconds(new) >= milliseconds(old)] == []
+    assert [old for old, new in pairs if parse_duration_ms(new) >= parse_duration_ms(old)] == []
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
@@ -53,7 +53,7 @@ def test_prometheus_takes_the_shortened_file(path, tmp_path):
     if promtool is None:
         pytest.skip("promtool is not on PATH: the shortened rules are not checked by Prometheus")
     short = tmp_path / path.name
-    short.write_text(shortened(path.read_text(), BY))
+    short.write_text(compress_rules(path.read_text(), BY))
     checked = subprocess.run(
         [promtool, "check", "rules", str(short)], capture_output=True, text=True, check=False
     )

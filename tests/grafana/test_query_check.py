@@ -1,4 +1,4 @@
-"""Asking over HTTP: what counts as data, and what is said where there is none."""
+"""Queries over HTTP: what counts as data, and what is reported where there is none."""
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,14 +8,16 @@ from urllib.parse import parse_qs
 import pytest
 
 from grafana.__main__ import main
-from grafana.asking import PrometheusError, ask
-from grafana.empty import why_empty, why_missing
-from grafana.files import Asked, asked
-from grafana.metrics import OUT_OF_DOMAIN
-from grafana.missing import MISSING
-from grafana.rules import alerts, asked_by_rules
+from grafana.dashboard_files import PromQuery, panel_queries
+from grafana.query_check import (
+    PrometheusQueryError,
+    alert_queries,
+    count_series,
+    rule_queries,
+    why_empty,
+)
 
-EVERYTHING = [*asked(), *asked_by_rules()]
+EVERYTHING = [*panel_queries(), *rule_queries()]
 
 
 def series(*values: str) -> dict:
@@ -54,8 +56,8 @@ def stand_in():
 
 
 def counts(url: str, *queries: str) -> list[int]:
-    questions = [Asked("board", "panel?", query) for query in queries]
-    return [each.series for each in ask(url, questions, window_s=60, rate_window_s=40)]
+    asked = [PromQuery("board", "panel?", query) for query in queries]
+    return [n for _, n in count_series(url, asked, window_s=60, rate_window_s=40)]
 
 
 def test_a_figure_is_data_and_the_undefined_is_none(stand_in):
@@ -77,26 +79,22 @@ def test_grafanas_window_becomes_seconds(stand_in):
 def test_a_query_that_is_not_understood_is_shown(stand_in):
     url, answers, _ = stand_in
     answers["rate("] = "parse error"
-    with pytest.raises(PrometheusError, match=r"parse error\n  in rate\("):
+    with pytest.raises(PrometheusQueryError, match=r"parse error\n  in rate\("):
         counts(url, "rate(")
 
 
 def test_no_prometheus_is_one_sentence(capsys):
     assert main(["ask", "http://127.0.0.1:9"]) == 1
-    assert "no Prometheus answers at http://127.0.0.1:9" in capsys.readouterr().out
+    assert "no Prometheus at http://127.0.0.1:9" in capsys.readouterr().out
 
 
 def test_all_with_data_is_n_of_n(stand_in, capsys):
     url, answers, queries = stand_in
     answers["*"] = [series("1")]
-    answers |= {each.query: [] for each in EVERYTHING if why_missing(each.query)}
-    missing = sum(why_missing(each.query) is not None for each in EVERYTHING)
     assert main(["ask", url]) == 0
-    assert (
-        f"{len(EVERYTHING) - missing} of {len(EVERYTHING)} queries have data"
-        in capsys.readouterr().out
-    )
-    assert len(queries) == len([*EVERYTHING, *alerts()])
+    out = capsys.readouterr().out
+    assert f"{len(EVERYTHING)} of {len(EVERYTHING)} queries have data" in out
+    assert len(queries) == len([*EVERYTHING, *alert_queries()])
 
 
 def test_what_is_empty_without_a_reason_fails(stand_in, capsys):
@@ -109,18 +107,9 @@ def test_what_is_empty_without_a_reason_fails(stand_in, capsys):
     assert len(queries) > len(EVERYTHING)
 
 
-def test_what_is_said_to_be_missing_and_has_data_fails(stand_in, capsys, monkeypatch):
-    monkeypatch.setitem(MISSING, OUT_OF_DOMAIN, "no service tells strangers")
-    url, answers, _ = stand_in
-    answers["*"] = [series("1")]
-    assert main(["ask", url]) == 1
-    missing = sum(why_missing(each.query) is not None for each in EVERYTHING)
-    assert capsys.readouterr().out.count("though missing.py has it") == missing > 0
-
-
 def test_of_rules_records_are_asked_for_whole_and_alerts_by_their_selectors():
     by_name: dict[str, list[str]] = {}
-    for each in asked_by_rules():
+    for each in rule_queries():
         by_name.setdefault(each.panel, []).append(each.query)
     assert len(by_name["pneumo:freshness:ok"]) == 1
     assert by_name["StuckConsumer"] == [

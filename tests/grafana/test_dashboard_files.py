@@ -2,12 +2,16 @@
 
 import shutil
 
-from grafana.boards import BOARDS
-from grafana.files import DASHBOARDS, stale, texts, write
+from grafana.dashboard_files import (
+    DASHBOARDS,
+    find_stale,
+    render_dashboards,
+    write_dashboards,
+)
 
 
 def test_the_committed_dashboards_are_up_to_date():
-    assert stale(BOARDS) == [], "make dashboards"
+    assert find_stale() == [], "make dashboards"
 
 
 def test_what_is_old_missing_or_of_no_board_is_named_and_put_right(tmp_path):
@@ -16,7 +20,7 @@ def test_what_is_old_missing_or_of_no_board_is_named_and_put_right(tmp_path):
     (folder / "kafka.json").unlink()
     (folder / "by-hand.json").write_text("{}")
     wrong = ["by-hand.json", "kafka.json", "overview.json"]
-    assert stale(BOARDS, folder) == wrong
-    assert write(BOARDS, folder) == wrong
-    assert stale(BOARDS, folder) == []
-    assert sorted(path.name for path in folder.iterdir()) == sorted(texts(BOARDS))
+    assert find_stale(folder) == wrong
+    assert write_dashboards(folder) == wrong
+    assert find_stale(folder) == []
+    assert sorted(path.name for path in folder.iterdir()) == sorted(render_dashboards())
