@@ -1,11 +1,11 @@
-"""What three times too much does, over HTTP and through Kafka, against a running stack.
+"""Three times the capacity of a running stack, over HTTP and through Kafka.
 
     .venv/bin/python -m bench.overload IMAGE_OR_FOLDER [--seconds 60] [--worker-ports 8010,8011]
 
-Starts nothing. First 48 clients that each wait for an answer before they ask again (saturation),
-then a flood of three times that rate whose clients wait two seconds and do not care how the others
-fare. One in fifty of those refused comes back after its Retry-After. Exits with 1 if goodput
-falls below 90 % of saturation, or anything but 200, 503 and 504 is answered.
+Starts nothing. First 48 clients in a closed loop (saturation), then an open loop of three times
+that rate whose clients wait two seconds. One in fifty refused requests is repeated after its
+Retry-After. Exits with 1 if goodput falls below 90 % of saturation, or if a status is not 200, 503
+or 504.
 """
 
 import argparse
@@ -14,113 +14,74 @@ import statistics
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 import uvloop
 
-from bench.connections import Done, Pool, new_request
+from bench.latency import read_images
+from shared.testing.http import HttpPool, new_prediction_request
+from shared.testing.load import measure_capacity, run_open_loop
 
 WARM_UP_S = 5.0
-RETURNS_ONE_IN = 50
-LEAST_GOODPUT = 0.9
-FORESEEN = {200, 503, 504}
+REPEATED_ONE_IN = 50
+MIN_GOODPUT = 0.9
+EXPECTED = {200, 503, 504}
+_MAX_CONNECTIONS = 800  # a gateway takes 900
+_LAST_ANSWER_S = 120.0
 
 
 @dataclass
-class Tally:
-    """What became of a phase's requests. spans_s: of those answered 200."""
+class FloodTally:
+    """Statuses of a flood; 0: no answer. spans_s: of those answered 200, from when it was due."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     spans_s: list[float] = field(default_factory=list)
-    returned: Counter[int] = field(default_factory=Counter)
-    returned_afterwards: Counter[int] = field(default_factory=Counter)
+    repeated: Counter[int] = field(default_factory=Counter)
+    repeated_afterwards: Counter[int] = field(default_factory=Counter)
     retry_s: Counter[int] = field(default_factory=Counter)
 
 
-async def saturate(pool: Pool, requests: list[bytes], clients: int, seconds: float) -> float:
-    """Answers a second that `clients` get who ask again as soon as they have one."""
-    loop = asyncio.get_running_loop()
-    begins_s = loop.time() + WARM_UP_S
-    ends_s = begins_s + seconds
-    answered = 0
+async def flood_gateway(
+    pool: HttpPool, requests: Sequence[bytes], rate: float, seconds: float
+) -> FloodTally:
+    """Send `rate` requests a second; return when the last one has ended."""
+    tally, over = FloodTally(), asyncio.Event()
 
-    async def one_client(number: int) -> None:
-        nonlocal answered
-        while loop.time() < ends_s:
-            number = (number + clients) % len(requests)
-            status = await pool.answer(requests[number])
-            answered += status == 200 and begins_s <= loop.time() < ends_s
+    async def exchange(number: int) -> tuple[int, int]:
+        try:
+            reply = await pool.exchange(requests[number % len(requests)])
+        except OSError:
+            return 0, 0
+        return reply.status, reply.number(b"retry-after") or 0
 
-    await asyncio.gather(*(one_client(n) for n in range(clients)))
-    return answered / seconds
+    async def repeat(number: int, after_s: int) -> None:
+        await asyncio.sleep(after_s)
+        counts = tally.repeated_afterwards if over.is_set() else tally.repeated
+        counts[(await exchange(number))[0]] += 1
 
+    async with asyncio.timeout(seconds + _LAST_ANSWER_S), asyncio.TaskGroup() as repeats:
 
-class Flood:
-    """Clients who ask whatever becomes of the others; spans count from when it was time to ask."""
+        async def send(number: int, due_s: float) -> None:
+            status, retry_s = await exchange(number)
+            tally.statuses[status] += 1
+            if status == 200:
+                tally.spans_s.append(time.monotonic() - due_s)
+            elif status == 503:
+                tally.retry_s[retry_s] += 1
+                if tally.statuses[503] % REPEATED_ONE_IN == 0:
+                    repeats.create_task(repeat(number, retry_s))
 
-    def __init__(self, pool: Pool, requests: list[bytes]) -> None:
-        self.tally = Tally()
-        self._pool = pool
-        self._requests = requests
-        self._loop = asyncio.get_running_loop()
-        self._starting: set[asyncio.Task[None]] = set()
-        self._pending = 0
-        self._over = False
-        self._nobody_left = asyncio.Event()
-
-    async def run(self, rate: float, seconds: float) -> Tally:
-        """Ask `rate` times a second; return when the last has its answer."""
-        begins_s = self._loop.time()
-        for number in range(int(rate * seconds)):
-            due_s = begins_s + number / rate
-            if (ahead_s := due_s - self._loop.time()) > 0:
-                await asyncio.sleep(ahead_s)
-            self._launch(number, partial(self._answered, number, due_s))
-        self._over = True
-        async with asyncio.timeout(120):
-            await self._nobody_left.wait()
-        return self.tally
-
-    def _launch(self, number: int, done: Done) -> None:
-        self._pending += 1
-        request = self._requests[number % len(self._requests)]
-        task = self._loop.create_task(self._pool.ask(request, done))
-        self._starting.add(task)
-        task.add_done_callback(self._starting.discard)
-
-    def _answered(self, number: int, due_s: float, status: int, retry_s: int) -> None:
-        tally = self.tally
-        tally.statuses[status] += 1
-        if status == 200:
-            tally.spans_s.append(self._loop.time() - due_s)
-        elif status == 503:
-            tally.retry_s[retry_s] += 1
-            if tally.statuses[503] % RETURNS_ONE_IN == 0:
-                self._pending += 1
-                self._loop.call_later(retry_s, self._come_back, number)
-        self._leave()
-
-    def _come_back(self, number: int) -> None:
-        counts = self.tally.returned_afterwards if self._over else self.tally.returned
-        self._launch(number, partial(self._returned, counts))
-        self._leave()
-
-    def _returned(self, counts: Counter[int], status: int, _: int) -> None:
-        counts[status] += 1
-        self._leave()
-
-    def _leave(self) -> None:
-        self._pending -= 1
-        if self._over and not self._pending:
-            self._nobody_left.set()
+        asyncio.get_running_loop().call_later(seconds, over.set)
+        await run_open_loop(send, rate, over)
+    return tally
 
 
-def resident_mib(ports: list[int]) -> dict[int, float]:
-    """Memory of whoever listens on each port, MiB."""
+def resident_mib(ports: Sequence[int]) -> dict[int, float]:
+    """Return the resident memory of the process that listens on each port, MiB."""
     listening = {
         connection.laddr.port: connection.pid
         for connection in psutil.net_connections(kind="tcp")
@@ -130,49 +91,50 @@ def resident_mib(ports: list[int]) -> dict[int, float]:
     return {port: psutil.Process(listening[port]).memory_info().rss / 2**20 for port in known}
 
 
-def admitted(counts: Counter[int]) -> str:
-    """How many of those who came back were let in."""
+def _admitted(counts: Counter[int]) -> str:
     total = counts.total()
-    return f"{(counts[200] + counts[504]) / max(total, 1):.0%} of {total} let in"
+    return f"{(counts[200] + counts[504]) / max(total, 1):.0%} of {total} admitted"
 
 
-def report(tally: Tally, saturation: float, seconds: float, wait_s: float) -> bool:
-    """Print a phase; whether it holds."""
-    in_time = sum(span <= wait_s for span in tally.spans_s)
-    goodput = in_time / seconds
+def report_flood(tally: FloodTally, saturation: float, seconds: float, wait_s: float) -> bool:
+    """Print the figures; return whether the bars are met."""
+    goodput = sum(span <= wait_s for span in tally.spans_s) / seconds
     quantiles = statistics.quantiles(tally.spans_s or [0, 0], n=100)
     statuses = ", ".join(f"{status}: {n}" for status, n in sorted(tally.statuses.items()))
-    print(f"flood: {tally.statuses.total() / seconds:.0f}/s for {seconds:.0f} s; {statuses}")
     print(
+        f"flood: {tally.statuses.total() / seconds:.0f}/s for {seconds:.0f} s; {statuses}\n"
         f"goodput: {goodput:.0f}/s within {wait_s:g} s, {goodput / saturation:.0%} of saturation; "
-        f"accepted p50 {quantiles[49]:.2f} s, p99 {quantiles[98]:.2f} s"
+        f"accepted p50 {quantiles[49]:.2f} s, p99 {quantiles[98]:.2f} s\n"
+        f"Retry-After: {dict(sorted(tally.retry_s.items()))}; repeated after it:\n"
+        f"  during the flood {_admitted(tally.repeated)}, "
+        f"afterwards {_admitted(tally.repeated_afterwards)}"
     )
-    print(f"Retry-After: {dict(sorted(tally.retry_s.items()))}; came back after it:")
-    print(f"  during the flood {admitted(tally.returned)}", end=", ")
-    print(f"afterwards {admitted(tally.returned_afterwards)}")
-    return set(tally.statuses) <= FORESEEN and goodput >= LEAST_GOODPUT * saturation
+    return set(tally.statuses) <= EXPECTED and goodput >= MIN_GOODPUT * saturation
 
 
-async def measure(options: argparse.Namespace, images: list[bytes]) -> bool:
-    """Saturate, flood, print; whether all holds."""
+async def measure_overload(options: argparse.Namespace, images: Sequence[bytes]) -> bool:
+    """Saturate, flood, print; return whether the bars are met."""
     url = urlsplit(options.url)
-    host, port = url.hostname or "127.0.0.1", url.port or 80
-    ports = [port, *(int(p) for p in options.worker_ports.split(","))]
-    pool = Pool(host, port)
-    patient = [new_request(image, host, 30) for image in images]
-    saturation = await saturate(pool, patient, options.clients, options.saturation)
+    ports = [url.port or 80, *(int(port) for port in options.worker_ports.split(","))]
+    saturation = await measure_capacity(
+        options.url,
+        images,
+        clients=options.clients,
+        seconds=options.saturation,
+        lead_s=WARM_UP_S,
+    )
     print(f"saturation: {saturation:.0f}/s, {options.clients} clients")
-    rate = options.factor * saturation
-    hasty = [new_request(image, host, options.wait) for image in images]
+    pool = HttpPool(options.url, limit=_MAX_CONNECTIONS)
+    requests = [new_prediction_request(i, url.hostname or "", options.wait) for i in images]
     before, cpu_s = resident_mib(ports), time.process_time()
-    tally = await Flood(pool, hasty).run(rate, options.seconds)
+    tally = await flood_gateway(pool, requests, options.factor * saturation, options.seconds)
     cpu_s, after = time.process_time() - cpu_s, resident_mib(ports)
-    holds = report(tally, saturation, options.seconds, options.wait)
+    is_met = report_flood(tally, saturation, options.seconds, options.wait)
     for at in before:
         print(f"memory at port {at}: {before[at]:.0f} → {after.get(at, 0):.0f} MiB")
     each_us = cpu_s / tally.statuses.total() * 1e6
-    print(f"the load itself: {cpu_s / options.seconds:.0%} of a core, {each_us:.0f} µs a request")
-    return holds
+    print(f"the load itself: {cpu_s / options.seconds:.0%} of a core, {each_us:.0f} µs per request")
+    return is_met
 
 
 def main() -> None:
@@ -187,10 +149,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--wait", type=float, default=2.0, help="seconds a client waits")
     options = parser.parse_args()
-    folder = options.images
-    paths = sorted(folder.rglob("*.jp*g")) if folder.is_dir() else [folder]
-    images = [path.read_bytes() for path in paths[:200]] or parser.error("no JPEG files there")
-    sys.exit(0 if uvloop.run(measure(options, images)) else 1)
+    sys.exit(0 if uvloop.run(measure_overload(options, read_images(options.images))) else 1)
 
 
 if __name__ == "__main__":

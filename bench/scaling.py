@@ -2,12 +2,11 @@
 
     .venv/bin/python -m bench.scaling [--rounds 3] [--seconds 10] [--clients 256]
 
-Starts a stack of its own, on free ports. Its workers have no engine and need 20 ms for each image
-(not for each batch), so that what is measured is how evenly keys, partitions and the assignor
-spread work, not the machine's cores. Clients that ask again as soon as they are answered keep it
-saturated, the same number at 1, 2, 4 and 8 workers, up and down the ladder in turn. Prints the
-median of the rounds, its ratio to so many times one worker's, and what that ratio could be at
-most. Exits with 1 if a ratio is below 0.9, or if anything but 200 is answered.
+Starts a stack of its own on free ports. Its workers have no engine and need 20 ms per image (not
+per batch), so that keys, partitions and the assignor are measured, not the machine's cores. A
+closed loop of the same number of clients saturates 1, 2, 4 and 8 workers, up and down in turn.
+Prints the median of the rounds, its ratio to linear growth, and the maximum that the number of
+partitions allows. Exits with 1 if a ratio is below 0.9, or if a status is not 200.
 """
 
 import argparse
@@ -16,30 +15,30 @@ import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import psutil
 import uvloop
 
-from bench.compare.closed_loop import measure
+from bench.benchmark_stack import BenchmarkStack, benchmark_stack
 from bench.compare.systems import REPOSITORY
-from bench.connections import Pool, new_request
-from bench.own_stack import OwnStack, own_stack
-from bench.scaling_ceiling import closed_loop_share, even_share
 from embedded.ports import LOOPBACK
 from shared.contracts.topics import PREDICT_REQUESTS
+from shared.testing.http import HttpPool, new_prediction_request
+from shared.testing.load import measure_closed_loop
 
 LADDER = (1, 2, 4, 8)
-LEAST_RATIO = 0.9
+MIN_RATIO = 0.9
 SERVICE_MS = 20
 _IMAGE = REPOSITORY / "samples" / "bacterial-composite-1-224px.jpeg"
 _FOLDER = REPOSITORY / ".pneumo" / "bench-scaling"
-_WAIT_S = 60.0  # with one worker there are long queues, and nobody is to be refused for them
+_WAIT_S = 60.0  # with one worker queues are long, and no request may be refused for them
 _LEAD_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One measurement. cpu: share of the machine's cores that was busy meanwhile, 0 to 1."""
+class ScalingCell:
+    """One measurement. cpu: busy share of the machine's cores, 0 to 1."""
 
     workers: int
     rate: float
@@ -47,7 +46,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ScalingRow:
     """The rounds of one number of workers. ratio: to so many times one worker's median."""
 
     workers: int
@@ -57,84 +56,85 @@ class Row:
 
     @property
     def rate(self) -> float:
-        """The median of the rounds, requests a second."""
+        """The median of the rounds, requests per second."""
         return statistics.median(self.rates)
 
 
-def summarise(cells: Sequence[Cell]) -> list[Row]:
-    """Give a row for each number of workers. Raises StatisticsError without one of 1 worker."""
-    rates: dict[int, list[float]] = {}
-    for cell in cells:
-        rates.setdefault(cell.workers, []).append(cell.rate)
-    alone = statistics.median(rates.get(1, ()))
-    return [
-        Row(
-            workers,
-            tuple(found),
-            statistics.median(found) / (workers * alone),
-            statistics.median(cell.cpu for cell in cells if cell.workers == workers),
-        )
-        for workers, found in sorted(rates.items())
-    ]
+def summarise_cells(cells: Sequence[ScalingCell]) -> list[ScalingRow]:
+    """Return a row per number of workers. Raises StatisticsError without one of 1 worker."""
+    single = statistics.median(cell.rate for cell in cells if cell.workers == 1)
+    rows = []
+    for workers, group in groupby(sorted(cells, key=lambda c: c.workers), lambda c: c.workers):
+        same = list(group)
+        rates = tuple(cell.rate for cell in same)
+        ratio = statistics.median(rates) / (workers * single)
+        rows.append(ScalingRow(workers, rates, ratio, statistics.median(c.cpu for c in same)))
+    return rows
 
 
-def ladders(rounds: int) -> list[int]:
-    """Give the numbers of workers in the order they are measured: up, down, up, ..."""
+def ladder_order(rounds: int) -> list[int]:
+    """Return the numbers of workers in the order of measurement: up, down, up, ..."""
     return [n for turn in range(rounds) for n in (LADDER if turn % 2 == 0 else LADDER[::-1])]
 
 
-def table(rows: Sequence[Row], clients: int) -> str:
-    """Give the table in Markdown.
+def even_share(partitions: int, workers: int) -> float:
+    """Return the maximum ratio, (0 to 1]: the worker with the most partitions is full first."""
+    return partitions / (workers * -(-partitions // workers))
 
-    at most: what keys, partitions and so many clients allow. partitions: what those alone allow.
-    """
-    partitions = PREDICT_REQUESTS.partitions
+
+def render_rows(rows: Sequence[ScalingRow]) -> str:
+    """Return a Markdown table. partitions: the maximum of the ratio that their number allows."""
     lines = [
-        "| workers | requests/s (each round) | ratio to linear | at most | partitions | CPU busy |",
-        "|---|---|---|---|---|---|",
+        "| workers | requests/s (each round) | ratio to linear | partitions | CPU busy |",
+        "|---|---|---|---|---|",
     ]
     for row in rows:
         rounds = ", ".join(f"{rate:.1f}" for rate in row.rates)
-        most = closed_loop_share(partitions, row.workers, clients)
-        even = even_share(partitions, row.workers)
-        figures = f"{row.ratio:.3f} | {most:.3f} | {even:.3f} | {row.cpu:.0%}"
+        even = even_share(PREDICT_REQUESTS.partitions, row.workers)
+        figures = f"{row.ratio:.3f} | {even:.3f} | {row.cpu:.0%}"
         lines.append(f"| {row.workers} | {row.rate:.1f} ({rounds}) | {figures} |")
     return "\n".join(lines)
 
 
-async def measure_cell(stack: OwnStack, workers: int, clients: int, seconds: float) -> Cell:
-    """Scale, wait until the group has settled, saturate. Raises what asking raises."""
+async def measure_cell(
+    stack: BenchmarkStack, workers: int, clients: int, seconds: float
+) -> ScalingCell:
+    """Scale, wait until the group has settled, saturate. Raises ExceptionGroup."""
     await stack.scale(workers)
     await stack.settle(workers)
-    pool = Pool(LOOPBACK, stack.gateway_port)
-    request = new_request(_IMAGE.read_bytes(), LOOPBACK, _WAIT_S)
+    pool = HttpPool(stack.url)
+    request = new_prediction_request(_IMAGE.read_bytes(), LOOPBACK, _WAIT_S)
     cpu: list[float] = []
 
     async def ask(_: int) -> bytes:
-        if (status := await pool.answer(request)) != 200:
-            raise ValueError(f"{workers} workers: HTTP {status}")
-        return b""
+        if (reply := await pool.exchange(request)).status != 200:
+            raise ValueError(f"{workers} workers: HTTP {reply.status}")
+        return reply.body
 
-    def note_cpu(_: str) -> None:
-        cpu.append(psutil.cpu_percent() / 100)
-
-    sample = await measure([ask] * clients, seconds, note_cpu, lead_s=_LEAD_S)
+    sample = await measure_closed_loop(
+        [ask] * clients,
+        seconds,
+        lead_s=_LEAD_S,
+        on_event=lambda _: cpu.append(psutil.cpu_percent() / 100),
+    )
     pool.close()
-    return Cell(workers, sample.requests / sample.seconds, cpu[-1])
+    return ScalingCell(workers, sample.rate, cpu[-1])
 
 
-async def run(rounds: int, clients: int, seconds: float) -> bool:
-    """Measure all, print all; whether the bar is met."""
+async def measure_scaling(rounds: int, clients: int, seconds: float) -> bool:
+    """Measure all, print all; return whether the bar is met."""
     workers = {"PNEUMO_WORKER_ENGINE": "noop", "PNEUMO_WORKER_SIMULATED_MS": str(SERVICE_MS)}
     cells = []
-    async with own_stack(_FOLDER, workers=LADDER[0], most=LADDER[-1], **workers) as stack:
-        for count in ladders(rounds):
-            cells.append(await measure_cell(stack, count, clients, seconds))
-            print(f"{count} workers: {cells[-1].rate:.1f}/s", flush=True)
-    rows = summarise(cells)
-    print(f"\n{clients} clients, {SERVICE_MS} ms an image, load average {os.getloadavg()[2]:.1f}\n")
-    print(table(rows, clients))
-    return all(row.ratio >= LEAST_RATIO for row in rows)
+    async with benchmark_stack(_FOLDER, workers=LADDER[0], most=LADDER[-1], **workers) as stack:
+        for number in ladder_order(rounds):
+            cells.append(await measure_cell(stack, number, clients, seconds))
+            print(f"{number} workers: {cells[-1].rate:.1f}/s", flush=True)
+    rows = summarise_cells(cells)
+    print(
+        f"\n{clients} clients, {SERVICE_MS} ms per image, load average {os.getloadavg()[2]:.1f}\n"
+    )
+    print(render_rows(rows))
+    return all(row.ratio >= MIN_RATIO for row in rows)
 
 
 def main() -> None:
@@ -145,7 +145,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     options = parser.parse_args()
     _FOLDER.mkdir(parents=True, exist_ok=True)
-    sys.exit(0 if uvloop.run(run(options.rounds, options.clients, options.seconds)) else 1)
+    is_met = uvloop.run(measure_scaling(options.rounds, options.clients, options.seconds))
+    sys.exit(0 if is_met else 1)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Load for a running stack: pictures, shapes, and the soak that ends with a verdict."""
+"""Load for a running stack: images, shapes, the soak, trials on Docker and Kubernetes."""

@@ -1,9 +1,9 @@
-"""Practice uploads: a ZIP of the samples, each a little turned, moved and lit.
+"""Practice uploads: a ZIP of the samples, each slightly rotated, moved and lit.
 
     .venv/bin/python -m load.practice practice.zip --each 6
 
-A folder a class, as `POST /v1/uploads` takes it; the same options give the same bytes. They are
-for trying the way from an upload to a served model: pictures of composites teach nothing.
+One folder per class, as `POST /v1/uploads` takes it; the same options give the same bytes. They are
+for trying the path from an upload to a served model: varied composites teach a model nothing.
 """
 
 import argparse
@@ -16,27 +16,27 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from load.images import SAMPLES, fresh, read_pictures
+from load.images import SAMPLES, read_images, vary_image
 
 _DAY_ONE = (1980, 1, 1, 0, 0, 0)
 
 
 def practice_images(each: int, seed: int, new_class: str | None) -> Iterator[tuple[str, bytes]]:
-    """Give name and bytes of `each` variations of every sample.
+    """Yield name and bytes of `each` variations of every sample.
 
-    new_class: beside them their negatives, under this label: a class that no model knows.
+    new_class: also their negatives, under this label: a class that no model knows.
     """
-    rng = random.Random(seed)  # noqa: S311  pictures, no secrets
-    for number, picture in enumerate(read_pictures(SAMPLES), 1):
+    rng = random.Random(seed)  # noqa: S311  images, no secrets
+    for number, image in enumerate(read_images(SAMPLES), 1):
         for n in range(1, each + 1):
-            varied = fresh(picture, rng)
-            yield f"{picture.label}/practice-{number}-{n}.jpeg", varied
+            varied = vary_image(image, rng)
+            yield f"{image.label}/practice-{number}-{n}.jpeg", varied
             if new_class is not None:
                 yield f"{new_class}/practice-{number}-{n}.jpeg", _negative(varied)
 
 
 def write_zip(out: Path, images: Iterator[tuple[str, bytes]]) -> int:
-    """Write the archive; gives how many images it holds."""
+    """Write the archive; return the number of images."""
     count = 0
     with zipfile.ZipFile(out, "w") as archive:
         for name, body in images:

@@ -1,7 +1,10 @@
-"""How many predicting clients there are at a moment of a run: pure functions of time."""
+"""The number of predicting clients over time; what Locust's users and the soak share."""
 
 from enum import StrEnum
 from math import ceil
+
+REFUSED = "refused with 503 and a Retry-After"
+"""How Locust names such a failure; the soak counts it apart."""
 
 _RAMP_STEPS = 20
 _WARM = 0.1
@@ -10,12 +13,11 @@ _SPIKE = 3
 _CALM = 0.25
 
 
-class Shape(StrEnum):
-    """The form of a run.
+class LoadShape(StrEnum):
+    """ramp: up to the top in steps. soak: at the top throughout, each client once per second.
 
-    ramp: to the top by and by. soak: at the top, all along, each client once a second. spike:
-    calm, a burst of three times the top, calm. flood: all at once without a pause between requests,
-    as the seed's test had it.
+    spike: a quarter of the top, a burst of three times the top, a quarter again. flood: all clients
+    at once, without a pause between requests.
     """
 
     RAMP = "ramp"
@@ -24,19 +26,19 @@ class Shape(StrEnum):
     FLOOD = "flood"
 
 
-def clients_at(shape: Shape, elapsed_s: float, run_s: float, top: int) -> int | None:
-    """Give the number of clients, at least 1; None once the run is over."""
+def clients_at(shape: LoadShape, elapsed_s: float, run_s: float, top: int) -> int | None:
+    """Return the number of clients, at least 1; None once the run is over."""
     if elapsed_s >= run_s:
         return None
     share = elapsed_s / run_s
     match shape:
-        case Shape.RAMP:
+        case LoadShape.RAMP:
             return _part(top, ceil((share + 1e-9) * _RAMP_STEPS) / _RAMP_STEPS)
-        case Shape.SOAK:
+        case LoadShape.SOAK:
             return _part(top, min(1.0, share / _WARM))
-        case Shape.SPIKE:
+        case LoadShape.SPIKE:
             return top * _SPIKE if _SPIKE_FROM <= share < _SPIKE_TO else _part(top, _CALM)
-        case Shape.FLOOD:
+        case LoadShape.FLOOD:
             return top
 
 

@@ -15,10 +15,17 @@ from bench.compare.records import (
     SMALL,
     THIS_SYSTEM,
     Key,
+    Measure,
+    RoundSpread,
     Session,
+    best_key,
     both_of,
+    compare_cells,
+    p50,
+    rate,
+    spread_of,
+    spread_over_rounds,
 )
-from bench.compare.summary import Measure, Spread, best, compared, of, p50, rate, spread_of
 
 _SEEDS = (SEED_FUNCTION, SEED_PREDICT)
 _WITHOUT_BROKER = (IN_PROCESS, MLSERVER_REST, LITSERVE)
@@ -35,7 +42,7 @@ class Bar:
     aim: float | None
     at_least: bool
     unit: str
-    seen: Spread | None
+    seen: RoundSpread | None
 
     @property
     def verdict(self) -> str:
@@ -88,7 +95,7 @@ def _against_best(session: Session) -> Iterator[Bar]:
             what = f"req/s ÷ best peer without a broker, {payload}, {clients} clients"
             yield _more(what, 0.8, 1.0, seen)
     ours, theirs = Key(THIS_SYSTEM, SMALL, 1), Key(IN_PROCESS, SMALL, 1)
-    difference = compared(session, ours, theirs, p50, lambda a, b: a - b)
+    difference = compare_cells(session, ours, theirs, p50, lambda a, b: a - b)
     what = "p50 − FastAPI + OpenVINO in process, 224px, 1 client"
     yield Bar(what, 4.0, 2.0, at_least=False, unit=" ms", seen=difference)
 
@@ -106,7 +113,10 @@ def _against_engine(session: Session) -> Iterator[Bar]:
 
 
 def _no_op(session: Session) -> Iterator[Bar]:
-    one, many = of(session, Key(NO_OP, SMALL, 1), p50), of(session, Key(NO_OP, SMALL, 64), rate)
+    one, many = (
+        spread_over_rounds(session, Key(NO_OP, SMALL, 1), p50),
+        spread_over_rounds(session, Key(NO_OP, SMALL, 64), rate),
+    )
     yield Bar("no-op p50, 224px, 1 client", 3, 2, at_least=False, unit=" ms", seen=one)
     what = "no-op req/s, 224px, 64 clients"
     yield Bar(what, 1_500, 2_500, at_least=True, unit="/s", seen=many)
@@ -125,17 +135,17 @@ def _memory(session: Session) -> Iterator[Bar]:
 
 def _ratio(
     session: Session, peers: Iterable[str], payload: str, clients: int, measure: Measure
-) -> Spread | None:
+) -> RoundSpread | None:
     keys = (Key(peer, payload, clients) for peer in peers)
-    strongest = best(session, keys, measure, least=measure is p50)
+    strongest = best_key(session, keys, measure, least=measure is p50)
     if strongest is None:
         return None
-    return compared(session, Key(THIS_SYSTEM, payload, clients), strongest, measure)
+    return compare_cells(session, Key(THIS_SYSTEM, payload, clients), strongest, measure)
 
 
-def _more(text: str, must: float, aim: float, seen: Spread | None) -> Bar:
+def _more(text: str, must: float, aim: float, seen: RoundSpread | None) -> Bar:
     return Bar(text, must, aim, at_least=True, unit=" ×", seen=seen)
 
 
-def _less(text: str, must: float, aim: float, seen: Spread | None) -> Bar:
+def _less(text: str, must: float, aim: float, seen: RoundSpread | None) -> Bar:
     return Bar(text, must, aim, at_least=False, unit=" ×", seen=seen)

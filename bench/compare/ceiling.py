@@ -16,8 +16,7 @@ from typing import TypeAlias
 import numpy as np
 import openvino as ov
 
-from bench.compare.payloads import Payload
-from bench.compare.records import both_of
+from bench.compare.records import Payload, both_of
 from bench.peers.engine import read_manifest
 from shared.int8_support import int8_options
 from shared.preprocessing import Pixels, preprocess

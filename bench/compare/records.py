@@ -1,10 +1,15 @@
-"""What a session leaves behind: plain figures, stored as JSON, from which the report is written."""
+"""A session's figures, stored as JSON, and their medians, spread and ratios."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import statistics
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
+from aiokafka.errors import KafkaError
 from pydantic import TypeAdapter
+
+from embedded.errors import EmbeddedError
 
 THIS_SYSTEM = "pneumostream"
 NO_OP = "pneumostream-no-op"
@@ -112,7 +117,7 @@ def both_of(payload: str) -> str:
     return f"decode and engine, {payload}"
 
 
-def store(session: Session, path: Path) -> None:
+def store_session(session: Session, path: Path) -> None:
     """Write a session, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
@@ -120,6 +125,117 @@ def store(session: Session, path: Path) -> None:
     part.replace(path)
 
 
-def load(path: Path) -> Session:
-    """Read what `store` wrote. Raises OSError or ValueError."""
+def load_session(path: Path) -> Session:
+    """Read what `store_session` wrote. Raises OSError or ValueError."""
     return _SESSION.validate_json(path.read_bytes())
+
+
+Measure: TypeAlias = Callable[[Cell], float]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundSpread:
+    """The median of the rounds, the least and the greatest."""
+
+    median: float
+    low: float
+    high: float
+
+
+def spread_of(values: Iterable[float]) -> RoundSpread | None:
+    """Summarise what the rounds gave; None if they gave nothing."""
+    seen = list(values)
+    return RoundSpread(statistics.median(seen), min(seen), max(seen)) if seen else None
+
+
+def rate(cell: Cell) -> float:
+    """Answers a second."""
+    return cell.rate
+
+
+def p50(cell: Cell) -> float:
+    """Median latency, ms."""
+    return cell.p50_ms
+
+
+def spread_over_rounds(session: Session, key: Key, measure: Measure) -> RoundSpread | None:
+    """Give one figure of one cell of the table over the rounds."""
+    return spread_of(measure(cell) for cell in session.cells if cell.key == key)
+
+
+def compare_cells(
+    session: Session,
+    ours: Key,
+    theirs: Key,
+    measure: Measure,
+    how: Callable[[float, float], float] = lambda a, b: a / b,
+) -> RoundSpread | None:
+    """Compare two cells within each round (the minutes differ more than the systems do)."""
+    of_ours = {cell.round: measure(cell) for cell in session.cells if cell.key == ours}
+    of_theirs = {cell.round: measure(cell) for cell in session.cells if cell.key == theirs}
+    both = sorted(of_ours.keys() & of_theirs.keys())
+    return spread_of(how(of_ours[n], of_theirs[n]) for n in both)
+
+
+def best_key(session: Session, keys: Iterable[Key], measure: Measure, *, least: bool) -> Key | None:
+    """Give the cell with the best median: the least one or the greatest; None if none was taken."""
+    seen = [
+        (found.median, key) for key in keys if (found := spread_over_rounds(session, key, measure))
+    ]
+    if not seen:
+        return None
+    return (min if least else max)(seen, key=lambda one: one[0])[1]
+
+
+class LoadError(Exception):
+    """A system did not answer as it must."""
+
+
+FAULTS = (OSError, ValueError, KeyError, LoadError, KafkaError, EmbeddedError, SystemExit)
+"""How a system fails; others are measured nevertheless. SystemExit: it could not be installed."""
+
+
+class Logbook:
+    """Adds to a session; `store` is given the whole of it after each entry."""
+
+    def __init__(self, session: Session, store: Callable[[Session], None]) -> None:
+        self.session, self._store = session, store
+
+    def add_cell(self, cell: Cell) -> None:
+        """Keep one measurement."""
+        self._keep(replace(self.session, cells=(*self.session.cells, cell)))
+
+    def add_ceiling(self, ceiling: Ceiling) -> None:
+        """Keep what a round's cores gave without any serving."""
+        self._keep(replace(self.session, ceilings=(*self.session.ceilings, ceiling)))
+
+    def add_memory(self, memory: Memory) -> None:
+        """Keep this system's memory."""
+        self._keep(replace(self.session, memory=memory))
+
+    def add_worker_ready(self, seconds: float) -> None:
+        """Keep how long a further worker took."""
+        self._keep(replace(self.session, worker_ready_s=seconds))
+
+    def add_failure(self, what: str, error: BaseException) -> None:
+        """Keep what was not measured, and why."""
+        failure = f"{what}: {reason_of(error)}"
+        print(failure, flush=True)
+        self._keep(replace(self.session, failures=(*self.session.failures, failure)))
+
+    def _keep(self, session: Session) -> None:
+        self.session = session
+        self._store(session)
+
+
+def reason_of(error: BaseException) -> str:
+    """Tell an error in one line: its text, or its name where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A kind of image."""
+
+    name: str
+    paths: tuple[Path, ...]

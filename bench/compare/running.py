@@ -1,25 +1,96 @@
-"""A system's processes: started, frozen while others are measured, read, stopped to the last."""
+"""A system's processes: start, freeze while others are measured, read, scale, stop."""
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import psutil
 
-from bench.compare.roles import role_of
-from bench.compare.scaling import Scaling
-from bench.compare.targets import Target
+from bench.compare.load import BenchTarget
 from embedded.stack.orphans import end_orphans, find_orphans
+
+_MODULES = {
+    "gateway": "gateway",
+    "inference_worker": "worker",
+    "registry": "registry",
+    "trainer": "trainer",
+    "embedded": "supervisor",
+}
+_MARKS = (
+    ("kafka.Kafka", "broker"),
+    ("resource_tracker", "other"),
+    ("spawn_main", "worker"),
+    ("supervisord", "supervisor"),
+)
+
+
+def role_of(command: Sequence[str]) -> str:
+    """Name a process: broker, gateway, worker, registry, trainer, supervisor, server or other.
+
+    A child that multiprocessing spawned is a worker; what nothing else names is the server.
+    """
+    words = list(command)
+    for mark, role in _MARKS:
+        if any(mark in word for word in words):
+            return role
+    module = words[words.index("-m") + 1] if "-m" in words[:-1] else ""
+    return _MODULES.get(module, "server")
+
+
+_PATIENCE_S = 60.0
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """The command that adds a worker, and where that one says whether it is ready."""
+
+    argv: tuple[str, ...]
+    ready_address: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def time_further_worker(scaling: Scaling, workers: Callable[[], Mapping[int, float]]) -> float:
+    """Add a worker; give the seconds from the start of its process to its first 200.
+
+    workers: when each worker was start_system, seconds since the epoch, by process id. Raises
+    ChildProcessError if the command fails, TimeoutError if no worker is ready in time.
+    """
+    before = workers()
+    done = subprocess.run(scaling.argv, env=os.environ | scaling.environment, check=False)
+    if done.returncode != 0:
+        raise ChildProcessError(f"adding a worker ended with code {done.returncode}")
+    give_up_s = time.monotonic() + _PATIENCE_S
+    with httpx.Client(timeout=_POLL_S * 20, trust_env=False) as client:
+        while not _is_ready(client, scaling.ready_address):
+            if time.monotonic() > give_up_s:
+                raise TimeoutError(f"a further worker was not ready in {_PATIENCE_S:g} s")
+            time.sleep(_POLL_S)
+    ready_s = time.time()
+    begun_s = [at_s for pid, at_s in workers().items() if pid not in before]
+    if not begun_s:
+        raise ChildProcessError("no further worker was started")
+    return round(ready_s - max(begun_s), 2)
+
+
+def _is_ready(client: httpx.Client, address: str) -> bool:
+    try:
+        return client.get(address).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
 
 _STOP_S = 45.0
 _MEGABYTE = 1e6
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ProgramCommand:
     """One program. before: run just before it starts, for what it needs to find."""
 
     argv: tuple[str, ...]
@@ -40,8 +111,8 @@ class Launch:
     """
 
     name: str
-    commands: tuple[Command, ...]
-    target: Target
+    commands: tuple[ProgramCommand, ...]
+    target: BenchTarget
     stack: Path | None = None
     freezes: bool = True
     ready_line: str = ""
@@ -114,7 +185,7 @@ class Running:
         return {role: tuple(sorted(each, reverse=True)) for role, each in sizes.items()}
 
     def begun_s(self, role: str) -> dict[int, float]:
-        """Read when each process of a role was started, seconds since the epoch, by id."""
+        """Read when each process of a role was start_system, seconds since the epoch, by id."""
         found = {}
         for process in self.processes():
             with suppress(psutil.NoSuchProcess):
@@ -163,7 +234,7 @@ def cpu_by_role(before: Usage, after: Usage) -> dict[str, float]:
 
 
 @contextmanager
-def started(launch: Launch, folder: Path) -> Iterator[Running]:
+def start_system(launch: Launch, folder: Path) -> Iterator[Running]:
     """Start a system, its output in `folder`/NAME.log; it is stopped afterwards."""
     roots: list[subprocess.Popen[bytes]] = []
     log_path = folder / f"{launch.name}.log"

@@ -1,21 +1,35 @@
-"""The story of a session: start, check the answers, measure in turn, stop, round after round."""
+"""A session: start, check the answers, measure in turn, stop, round after round."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeVar
 
 from bench.compare.ceiling import measure_ceiling
-from bench.compare.checking import AnswerCheck
-from bench.compare.load_client import LoadError, LoadGenerator
-from bench.compare.logbook import FAULTS, Logbook
-from bench.compare.payloads import Payload
-from bench.compare.records import THIS_SYSTEM, Ceiling, Cell, Key, Memory
-from bench.compare.running import Launch, Running, Usage, cpu_by_role, started
-from bench.compare.scaling import time_further_worker
-from bench.compare.systems import Places
+from bench.compare.load import AnswerCheck, LoadGenerator
+from bench.compare.records import (
+    FAULTS,
+    THIS_SYSTEM,
+    Ceiling,
+    Cell,
+    Key,
+    LoadError,
+    Logbook,
+    Memory,
+    Payload,
+    reason_of,
+)
+from bench.compare.running import (
+    Launch,
+    Running,
+    Usage,
+    cpu_by_role,
+    start_system,
+    time_further_worker,
+)
+from bench.compare.systems import BenchPaths
 
 _T = TypeVar("_T")
 
@@ -26,7 +40,7 @@ _SOAK_CLIENTS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BenchPlan:
     """What to measure. soak: requests after which this system's memory is read; 0: it is not."""
 
     launches: Sequence[Launch]
@@ -44,14 +58,14 @@ class Bench:
 
     def __init__(
         self,
-        plan: Plan,
-        places: Places,
+        plan: BenchPlan,
+        paths: BenchPaths,
         load: LoadGenerator,
         logbook: Logbook,
         *,
         ceiling: Callable[..., Mapping[str, float]] = measure_ceiling,
     ) -> None:
-        self._plan, self._places, self._load, self._logbook = plan, places, load, logbook
+        self._plan, self._paths, self._load, self._logbook = plan, paths, load, logbook
         self._measure_ceiling = ceiling
         self._check = AnswerCheck(load, plan.payloads)
         self._given_up: set[str] = set()
@@ -106,7 +120,7 @@ class Bench:
     def _started(self, stack: ExitStack, launch: Launch) -> Running:
         """Start a system, wait for its first answer, check its answers once, warm it up."""
         _say(f"starting {launch.name}")
-        running = stack.enter_context(started(launch, self._places.folder))
+        running = stack.enter_context(start_system(launch, self._paths.folder))
         self._await_answer(running)
         while not running.is_up:
             running.ensure_alive()
@@ -115,7 +129,7 @@ class Bench:
             self._check.ensure_agrees(launch.name, launch.target)
         for payload in self._plan.payloads:
             seconds = self._plan.warm_up_s
-            self._load.measure(launch.target, payload.paths, _WARM_UP_CLIENTS, seconds)
+            self._load.measure_load(launch.target, payload.paths, _WARM_UP_CLIENTS, seconds)
         running.freeze()
         return running
 
@@ -125,7 +139,7 @@ class Bench:
         while True:
             running.ensure_alive()
             try:
-                self._load.ask(running.launch.target, image)
+                self._load.ask_each(running.launch.target, image)
             except LoadError as error:
                 if time.monotonic() > give_up_s:
                     raise TimeoutError(f"{running.launch.name} does not answer: {error}") from None
@@ -154,7 +168,7 @@ class Bench:
 
     def _cell(self, running: Running, payload: Payload, clients: int, number: int) -> Cell:
         readings: list[tuple[Usage, float]] = []
-        sample = self._load.measure(
+        sample = self._load.measure_load(
             running.launch.target,
             payload.paths,
             clients,
@@ -181,11 +195,9 @@ class Bench:
         return cell
 
     def _ceiling(self, number: int) -> None:
-        plan, places = self._plan, self._places
+        plan, paths = self._plan, self._paths
         try:
-            rates = self._measure_ceiling(
-                places.bundle, plan.payloads, places.cores, plan.ceiling_s
-            )
+            rates = self._measure_ceiling(paths.bundle, plan.payloads, paths.cores, plan.ceiling_s)
         except FAULTS as error:
             self._logbook.add_failure(f"decode and engine alone, round {number}", error)
             return
@@ -214,7 +226,7 @@ class Bench:
         asked = sum(c.requests for c in cells if (c.key.system, c.round) == (name, number))
         payload, target = plan.payloads[0], running.launch.target
         while asked < plan.soak:
-            sample = self._load.measure(target, payload.paths, _SOAK_CLIENTS, plan.seconds)
+            sample = self._load.measure_load(target, payload.paths, _SOAK_CLIENTS, plan.seconds)
             asked += sample.requests
         _say(f"memory of {name} after {asked} requests")
         self._logbook.add_memory(Memory(asked, running.rss_mb()))
@@ -236,3 +248,17 @@ def _turned(ones: Sequence[_T], by: int) -> Iterator[_T]:
 
 def _say(text: str) -> None:
     print(text, flush=True)
+
+
+def prepare_launches(
+    names: Iterable[str], ways: Mapping[str, Callable[[BenchPaths], Launch]], paths: BenchPaths
+) -> tuple[list[Launch], list[str]]:
+    """Return the launches, and a sentence for each system that cannot be set up."""
+    launches, failures = [], []
+    for name in names:
+        try:
+            launches.append(ways[name](paths))
+        except FAULTS as error:
+            failures.append(f"{name} was not measured: {reason_of(error)}")
+            print(failures[-1], flush=True)
+    return launches, failures

@@ -1,6 +1,6 @@
 """The engine that every peer serves: this system's model, decoding and verdict, one process.
 
-    engine = Engine(Path("models/baseline"), threads=2, streams=2)
+    engine = PeerEngine(Path("models/baseline"), threads=2, streams=2)
 
 What differs between the peers is then what carries the images to it, and nothing else.
 """
@@ -22,7 +22,7 @@ from shared.preprocessing import preprocess
 Answer: TypeAlias = dict[str, Any]
 
 
-class Engine:
+class PeerEngine:
     """One compiled graph; each thread that asks gets an infer request of its own."""
 
     def __init__(self, bundle: Path, *, threads: int, streams: int) -> None:

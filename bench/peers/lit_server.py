@@ -10,10 +10,10 @@ from pathlib import Path
 import litserve
 from fastapi import Request
 
-from bench.peers.engine import Answer, Engine
+from bench.peers.engine import Answer, PeerEngine
 
 
-class Radiographs(litserve.LitAPI):  # type: ignore[misc]
+class LitserveModel(litserve.LitAPI):  # type: ignore[misc]
     """A multipart `file` in, an answer out."""
 
     def __init__(self, bundle: Path, threads: int, batch: int) -> None:
@@ -23,7 +23,7 @@ class Radiographs(litserve.LitAPI):  # type: ignore[misc]
     def setup(self, device: str) -> None:
         """Compile the graph, in the worker."""
         del device
-        self._engine = Engine(self._bundle, threads=self._threads, streams=1)
+        self._engine = PeerEngine(self._bundle, threads=self._threads, streams=1)
 
     def decode_request(self, request: Request) -> bytes:
         """Take the file's bytes."""
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--batch", type=int, required=True)
     options = parser.parse_args()
-    api = Radiographs(options.bundle, options.threads, options.batch)
+    api = LitserveModel(options.bundle, options.threads, options.batch)
     server = litserve.LitServer(api, accelerator="cpu", workers_per_device=options.workers)
     server.run(host="127.0.0.1", port=options.port, log_level="warning", generate_client_file=False)
 

@@ -11,16 +11,16 @@ from mlserver import MLModel
 from mlserver.codecs import Base64Codec, NumpyCodec, StringCodec
 from mlserver.types import InferenceRequest, InferenceResponse
 
-from bench.peers.engine import Engine
+from bench.peers.engine import PeerEngine
 
 
-class Radiographs(MLModel):  # type: ignore[misc]
+class MlserverModel(MLModel):  # type: ignore[misc]
     """BYTES [N] of base64 in; `label` BYTES [N, 1] and `confidence` FP64 [N, 1] out."""
 
     async def load(self) -> bool:
         """Compile the graph."""
         extra = self.settings.parameters.extra
-        self._engine = Engine(
+        self._engine = PeerEngine(
             Path(extra["bundle"]), threads=extra["threads"], streams=extra["streams"]
         )
         return True

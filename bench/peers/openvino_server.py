@@ -12,10 +12,10 @@ from anyio import to_thread
 from fastapi import FastAPI, UploadFile
 from fastapi.params import File
 
-from bench.peers.engine import Answer, Engine
+from bench.peers.engine import Answer, PeerEngine
 
 
-def new_app(engine: Engine) -> FastAPI:
+def new_app(engine: PeerEngine) -> FastAPI:
     """Make the server; images are decoded and inferred in FastAPI's own threads."""
     app = FastAPI()
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--streams", type=int, required=True)
     options = parser.parse_args()
-    engine = Engine(options.bundle, threads=options.threads, streams=options.streams)
+    engine = PeerEngine(options.bundle, threads=options.threads, streams=options.streams)
     uvicorn.run(new_app(engine), port=options.port, log_level="warning")
 
 

@@ -12,10 +12,10 @@ from bench.compare.records import (
     Key,
     Machine,
     Memory,
+    RoundSpread,
     Session,
     both_of,
 )
-from bench.compare.summary import Spread
 
 MACHINE = Machine("today", "a CPU", 2, 8.0, "Linux", "3.11", {})
 RATES = {
@@ -101,5 +101,5 @@ def test_what_was_not_measured_is_said_to_be_so():
 )
 def test_verdicts(at_least, median, verdict):
     aim = 10.0 if at_least else None
-    bar = Bar("x", 8.0, aim, at_least=at_least, unit=" ×", seen=Spread(median, median, median))
+    bar = Bar("x", 8.0, aim, at_least=at_least, unit=" ×", seen=RoundSpread(median, median, median))
     assert bar.verdict == verdict

@@ -4,16 +4,23 @@ import sys
 
 import pytest
 
-from bench.compare.cli import ended, reporting
-from bench.compare.load_client import load_generator
-from bench.compare.logbook import Logbook, reason_of
-from bench.compare.payloads import Payload
-from bench.compare.records import Cell, Key, Machine, Session, load, store
+from bench.compare.__main__ import always_reporting, report_failures
+from bench.compare.load import BenchTarget, start_load_generator
+from bench.compare.records import (
+    Cell,
+    Key,
+    Logbook,
+    Machine,
+    Payload,
+    Session,
+    load_session,
+    reason_of,
+    store_session,
+)
 from bench.compare.report import render
-from bench.compare.running import Command, Launch
-from bench.compare.session import Bench, Plan
-from bench.compare.systems import Places, prepared
-from bench.compare.targets import Target
+from bench.compare.running import Launch, ProgramCommand
+from bench.compare.session import Bench, BenchPlan, prepare_launches
+from bench.compare.systems import BenchPaths
 from embedded.ports import LOOPBACK, free_ports
 
 EMPTY = Session(Machine("today", "a CPU", 2, 8.0, "Linux", "3.11", {}), 0.1, 1)
@@ -42,14 +49,14 @@ ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
 
 def server(name, label):
     (port,) = free_ports(1)
-    command = Command((sys.executable, "-c", SERVER, str(port), label))
-    return Launch(name, (command,), Target("multipart", LOOPBACK, port))
+    command = ProgramCommand((sys.executable, "-c", SERVER, str(port), label))
+    return Launch(name, (command,), BenchTarget("multipart", LOOPBACK, port))
 
 
 def ending(name):
     (port,) = free_ports(1)
-    command = Command((sys.executable, "-c", "raise SystemExit(3)"))
-    return Launch(name, (command,), Target("multipart", LOOPBACK, port))
+    command = ProgramCommand((sys.executable, "-c", "raise SystemExit(3)"))
+    return Launch(name, (command,), BenchTarget("multipart", LOOPBACK, port))
 
 
 def test_one_that_ends_and_one_that_is_wrong_do_not_end_the_session(tmp_path):
@@ -61,11 +68,11 @@ def test_one_that_ends_and_one_that_is_wrong_do_not_end_the_session(tmp_path):
         server("wrong", "viral"),
         server("last", "normal"),
     ]
-    plan = Plan(launches, [Payload("224px", (image,))], [1], 2, 0.5, 0.5, 0.1, 0)
+    plan = BenchPlan(launches, [Payload("224px", (image,))], [1], 2, 0.5, 0.5, 0.1, 0)
     stored = []
     logbook = Logbook(EMPTY, stored.append)
-    with load_generator() as generator:
-        places = Places(tmp_path, tmp_path, 1)
+    with start_load_generator() as generator:
+        places = BenchPaths(tmp_path, tmp_path, 1)
         Bench(plan, places, generator, logbook, ceiling=lambda *_: {"engine": 1.0}).run()
     measured = [(cell.round, cell.key.system) for cell in logbook.session.cells]
     assert sorted(measured) == [(1, "first"), (1, "last"), (2, "first"), (2, "last")]
@@ -79,9 +86,9 @@ def test_one_that_ends_and_one_that_is_wrong_do_not_end_the_session(tmp_path):
 
 
 def test_a_session_in_which_one_failed_does_not_end_well_and_says_which(capsys):
-    assert ended(()) == 0
+    assert report_failures(()) == 0
     assert capsys.readouterr().out == ""
-    assert ended(("fallen was given up: it ended", "other was not measured: no")) == 1
+    assert report_failures(("fallen was given up: it ended", "other was not measured: no")) == 1
     told = capsys.readouterr().out
     assert told.startswith("FAILED")
     assert "fallen was given up" in told
@@ -93,24 +100,24 @@ def test_one_that_cannot_be_installed_is_noted():
         raise SystemExit("This failed: pip install")
 
     ways = {"litserve": broken, "seed-predict": lambda _: ending("seed-predict")}
-    launches, failures = prepared(list(ways), ways, None)
+    launches, failures = prepare_launches(list(ways), ways, None)
     assert [launch.name for launch in launches] == ["seed-predict"]
     assert failures == ["litserve was not measured: This failed: pip install"]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), TimeoutError("too slow")])
 def test_what_there_is_is_reported_when_the_session_ends_early(tmp_path, error):
-    logbook = Logbook(EMPTY, lambda found: store(found, tmp_path / "results.json"))
+    logbook = Logbook(EMPTY, lambda found: store_session(found, tmp_path / "results.json"))
     logbook.add_cell(CELL)
-    with pytest.raises(type(error)), reporting(logbook, tmp_path):
+    with pytest.raises(type(error)), always_reporting(logbook, tmp_path):
         raise error
-    assert load(tmp_path / "results.json").cells == (CELL,)
+    assert load_session(tmp_path / "results.json").cells == (CELL,)
     told = f"- the session ended before it was done: {reason_of(error)}"
     assert told in (tmp_path / "RESULTS.md").read_text()
 
 
 def test_a_report_of_before_stays_where_nothing_was_measured(tmp_path):
-    with pytest.raises(KeyboardInterrupt), reporting(Logbook(EMPTY, print), tmp_path):
+    with pytest.raises(KeyboardInterrupt), always_reporting(Logbook(EMPTY, print), tmp_path):
         raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())
 

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from bench.compare.checking import evenly
-from bench.compare.payloads import find_payloads
-from bench.compare.roles import role_of
-from bench.compare.running import Usage, cpu_by_role
-from bench.compare.targets import Target, is_sure, label_of, new_http_request
+from bench.compare.__main__ import find_payloads
+from bench.compare.load import (
+    BenchTarget,
+    choose_evenly,
+    is_sure,
+    label_of,
+    new_target_request,
+)
+from bench.compare.running import Usage, cpu_by_role, role_of
 
-REST = Target("v2-rest", "127.0.0.1", 80)
+REST = BenchTarget("v2-rest", "127.0.0.1", 80)
 
 
 @pytest.mark.parametrize(
@@ -56,12 +60,23 @@ def test_a_folder_without_images_is_refused_in_a_sentence(tmp_path):
 
 def test_evenly_chosen():
     paths = [Path(str(n)) for n in range(25)]
-    assert [int(path.name) for path in evenly(paths, 10)] == [0, 2, 5, 7, 10, 12, 15, 17, 20, 22]
-    assert evenly(paths[:3], 10) == paths[:3]
+    assert [int(path.name) for path in choose_evenly(paths, 10)] == [
+        0,
+        2,
+        5,
+        7,
+        10,
+        12,
+        15,
+        17,
+        20,
+        22,
+    ]
+    assert choose_evenly(paths[:3], 10) == paths[:3]
 
 
 def test_a_v2_request_carries_the_image_as_base64():
-    head, body = new_http_request(REST, b"\xff\xd8").split(b"\r\n\r\n", 1)
+    head, body = new_target_request(REST, b"\xff\xd8").split(b"\r\n\r\n", 1)
     assert f"Content-Length: {len(body)}".encode() in head
     assert json.loads(body)["inputs"][0]["data"] == ["/9g="]
 
@@ -69,6 +84,6 @@ def test_a_v2_request_carries_the_image_as_base64():
 def test_labels_of_both_protocols():
     ours = b'{"label": "viral", "warnings": ["close_call"]}'
     theirs = b'{"outputs": [{"name": "confidence", "data": [1]}, {"name": "label", "data": ["x"]}]}'
-    assert label_of(Target("multipart", "h", 1), ours) == "viral"
+    assert label_of(BenchTarget("multipart", "h", 1), ours) == "viral"
     assert label_of(REST, theirs) == "x"
     assert not is_sure(ours)

@@ -1,6 +1,15 @@
 """A stored session comes back whole, and the report says what is in it."""
 
-from bench.compare.records import Ceiling, Cell, Key, Machine, Memory, Session, load, store
+from bench.compare.records import (
+    Ceiling,
+    Cell,
+    Key,
+    Machine,
+    Memory,
+    Session,
+    load_session,
+    store_session,
+)
 from bench.compare.report import render, write_report
 
 MACHINE = Machine("2026-11-25", "a CPU", 2, 8.0, "Linux 6", "3.11", {"openvino": "1"})
@@ -29,8 +38,8 @@ SESSION = Session(
 
 
 def test_a_stored_session_comes_back_whole(tmp_path):
-    store(SESSION, tmp_path / "deep" / "results.json")
-    assert load(tmp_path / "deep" / "results.json") == SESSION
+    store_session(SESSION, tmp_path / "deep" / "results.json")
+    assert load_session(tmp_path / "deep" / "results.json") == SESSION
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["results.json"]
 
 

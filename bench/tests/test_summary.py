@@ -4,8 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.compare.records import Cell, Key, Machine, Session
-from bench.compare.summary import Spread, best, compared, of, p50, percentile, rate, spread_of
+from bench.compare.records import (
+    Cell,
+    Key,
+    Machine,
+    RoundSpread,
+    Session,
+    best_key,
+    compare_cells,
+    p50,
+    rate,
+    spread_of,
+    spread_over_rounds,
+)
+from shared.testing.load import percentile
 
 OURS, THEIRS = Key("pneumostream", "224px", 1), Key("litserve", "224px", 1)
 MACHINE = Machine("today", "a CPU", 2, 8.0, "Linux", "3.11", {})
@@ -33,13 +45,13 @@ def test_percentiles_of_one_to_a_hundred(share, expected):
 
 
 def test_a_spread_is_median_least_and_greatest():
-    assert spread_of([3, 1, 2]) == Spread(2, 1, 3)
+    assert spread_of([3, 1, 2]) == RoundSpread(2, 1, 3)
     assert spread_of([]) is None
 
 
 def test_a_figure_is_taken_over_the_rounds_of_its_own_cell():
     cells = (cell(OURS, 1, 200), cell(OURS, 2, 400), cell(THEIRS, 1, 900))
-    assert of(session(*cells), OURS, rate) == Spread(150, 100, 200)
+    assert spread_over_rounds(session(*cells), OURS, rate) == RoundSpread(150, 100, 200)
 
 
 def test_ratios_are_taken_within_a_round():
@@ -50,18 +62,18 @@ def test_ratios_are_taken_within_a_round():
         cell(OURS, 2, 200),
         cell(THEIRS, 2, 100),
     )
-    assert compared(session(*cells), OURS, THEIRS, rate) == Spread(2, 2, 2)
+    assert compare_cells(session(*cells), OURS, THEIRS, rate) == RoundSpread(2, 2, 2)
 
 
 def test_a_round_in_which_one_of_the_two_failed_gives_no_ratio():
     cells = (cell(OURS, 1, 400), cell(OURS, 2, 300), cell(THEIRS, 2, 100))
-    assert compared(session(*cells), OURS, THEIRS, rate) == Spread(3, 3, 3)
-    assert compared(session(cell(OURS, 1, 4)), OURS, THEIRS, rate) is None
+    assert compare_cells(session(*cells), OURS, THEIRS, rate) == RoundSpread(3, 3, 3)
+    assert compare_cells(session(cell(OURS, 1, 4)), OURS, THEIRS, rate) is None
 
 
 def test_the_best_peer_has_the_highest_rate_or_the_lowest_latency():
     measured = session(cell(OURS, 1, 400, p50_ms=9.0), cell(THEIRS, 1, 200, p50_ms=4.0))
     missing = Key("nobody", "224px", 1)
-    assert best(measured, [OURS, THEIRS, missing], rate, least=False) == OURS
-    assert best(measured, [OURS, THEIRS, missing], p50, least=True) == THEIRS
-    assert best(measured, [missing], rate, least=False) is None
+    assert best_key(measured, [OURS, THEIRS, missing], rate, least=False) == OURS
+    assert best_key(measured, [OURS, THEIRS, missing], p50, least=True) == THEIRS
+    assert best_key(measured, [missing], rate, least=False) is None

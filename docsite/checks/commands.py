@@ -2,10 +2,8 @@
 
 import importlib.util
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from unittest import mock
 
 from docsite.checks.command_lines import STAND_IN, split_commands
 from docsite.checks.make import wrong_for_make
@@ -16,23 +14,21 @@ from docsite.checks.routes import wrong_for_curl
 _ROOT = Path(__file__).parents[2]
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_]*|…")
 _TYPER = {"operations": "operations.__main__", "trainer": "trainer.__main__"}
+_BENCHES = ("capacity", "latency", "loop", "overload", "polls", "rebalance", "scaling")
 _ARGPARSE = {
     "gateway": "gateway.cli.arguments",
     "registry": "registry.__main__",
     "embedded": "embedded.cli",
     "grafana": "grafana.__main__",
     "docsite": "docsite.__main__",
-    "load.soak": "load.soak.__main__",
-    "load.cluster": "load.cluster.__main__",
-    "load.compose": "load.compose.__main__",
+    "load.soak": "load.soak",
+    "load.cluster": "load.cluster",
+    "load.compose": "load.compose",
     "load.practice": "load.practice",
-    "bench.compare": "bench.compare.cli",
-    "bench.capacity": "bench.capacity",
-    "bench.rebalance": "bench.rebalance",
-    "bench.scaling": "bench.scaling",
+    "bench.compare": "bench.compare.__main__",
+    **{f"bench.{name}": f"bench.{name}" for name in _BENCHES},
     "shared.kafka.create_topics": "shared.kafka.create_topics",
 }
-_SCRIPTS = ("explain", "floor", "latency", "loop", "overload", "traces")
 _WITHOUT_ARGUMENTS = ("ui", "inference_worker")
 _OURS = {*_TYPER, *_WITHOUT_ARGUMENTS, "pneumo"} | {name.split(".")[0] for name in _ARGPARSE}
 
@@ -78,10 +74,9 @@ def _wrong_for_python(arguments: Sequence[str], *, is_whole: bool) -> str | None
         script = PurePosixPath(arguments[0])
         if not (_ROOT / script).is_file():
             return f"no file {script}"
-        if str(script.parent) != "bench" or script.stem not in _SCRIPTS:
+        if str(script.parent) != "bench" or script.stem not in _BENCHES:
             return None
-        with mock.patch.object(sys, "path", [*sys.path, str(_ROOT / "bench")]):
-            return wrong_for_argparse(f"bench.{script.stem}", arguments[1:], is_whole=is_whole)
+        return wrong_for_argparse(f"bench.{script.stem}", arguments[1:], is_whole=is_whole)
     if len(arguments) < 2 or arguments[0] != "-m":  # noqa: PLR2004  -m and a module
         return None
     return _wrong_for_module(arguments[1], arguments[2:], is_whole=is_whole)

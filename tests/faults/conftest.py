@@ -20,7 +20,7 @@ from shared.clock import SystemClock
 from shared.kafka.admin import create_topics
 from shared.kafka.settings import KafkaSettings
 from shared.testing.images import new_jpeg
-from shared.testing.load import Load
+from shared.testing.load import ConstantLoad
 from shared.testing.processes import ServiceProcess, running
 
 ROOT = Path(__file__).parents[2]
@@ -159,13 +159,13 @@ def serving() -> Callable[..., System]:
 
 
 @pytest.fixture
-def new_load() -> Callable[..., Load]:
+def new_load() -> Callable[..., ConstantLoad]:
     """Make a load on a system's gateways; not running yet."""
 
-    def make(system: System, **options) -> Load:
+    def make(system: System, **options) -> ConstantLoad:
         images = [new_jpeg(seed=n) for n in range(16)]
         options = {"rate": 20} | options
-        return Load([gateway.url for gateway in system.gateways], images, **options)
+        return ConstantLoad([gateway.url for gateway in system.gateways], images, **options)
 
     return make
 

@@ -1,6 +1,5 @@
 """The trials of a cluster and of memory limits: what they read, and what they call passed."""
 
-import asyncio
 import json
 import shlex
 import subprocess
@@ -9,14 +8,19 @@ from collections import Counter
 
 import pytest
 
-from load.cgroup import READ_COMMAND, MemoryUse, parse_memory_use
-from load.cluster.__main__ import IMPOSSIBLE, main
-from load.cluster.kubectl import Cluster, ClusterError, with_tag
-from load.cluster.trials import is_typed_503, longest_gap_s, said_between
-from load.compose.__main__ import _trial
-from load.hostile import judge_answers, read_hostile_images
+from load import compose
+from load.cluster import is_typed_503, longest_gap_s, main, statuses_between
+from load.hostile import (
+    READ_MEMORY_COMMAND,
+    MemoryUse,
+    judge_answers,
+    parse_memory_use,
+    read_hostile_images,
+)
 from load.images import MissingImagesError
-from shared.testing.load import Answer, Load
+from load.kubectl import KubernetesNamespace, with_tag
+from load.trials import IMPOSSIBLE, TrialError, judge_statuses
+from shared.testing.load import LoadAnswer
 
 VERSION_1 = """\
 memory/memory.oom_control oom_kill_disable 0
@@ -36,13 +40,13 @@ memory.max max
 
 def test_both_versions_of_cgroups_are_read():
     assert parse_memory_use(VERSION_1) == MemoryUse(2, 805306368, 1073741824)
-    assert parse_memory_use(VERSION_1).words == "768 of 1024 MiB"
+    assert str(parse_memory_use(VERSION_1)) == "2 processes, peak 768 of 1024 MiB"
     assert parse_memory_use(VERSION_2) == MemoryUse(1, 1048576, None)
     assert parse_memory_use("") == MemoryUse(None, None, None)
 
 
 def test_the_command_is_one_that_a_shell_takes():
-    done = subprocess.run(READ_COMMAND, capture_output=True, text=True, check=True)
+    done = subprocess.run(READ_MEMORY_COMMAND, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     parse_memory_use(done.stdout)
 
@@ -54,11 +58,11 @@ def test_another_tag_changes_our_images_alone():
 
 
 def answers(*said):
-    return [Answer(words, float(n), 0.5) for n, words in enumerate(said)]
+    return [LoadAnswer(words, float(n), 0.5) for n, words in enumerate(said)]
 
 
 def test_a_span_counts_what_was_sent_in_it():
-    found = said_between(answers("200", "200", "503 overloaded", "200"), 1.0, 3.0)
+    found = statuses_between(answers("200", "200", "503 overloaded", "200"), 1.0, 3.0)
     assert found == Counter({"200": 1, "503 overloaded": 1})
     assert longest_gap_s(answers("200", "broken", "503 x", "200")) == 3.0
 
@@ -83,7 +87,7 @@ def test_hostile_images_must_be_named_and_there(tmp_path):
     (image,) = read_hostile_images(tmp_path)
     assert image.media_type == "image/png"
     with pytest.raises(MissingImagesError, match="needs --images"):
-        _trial("memory", None)
+        compose.find_trial("memory", None)
 
 
 def pod(container, restarts, *, ready):
@@ -110,7 +114,7 @@ def test_a_kill_ends_when_the_same_pod_is_ready_again(tmp_path):
     killed = tmp_path / "killed"
     kill = f'{sys.executable} -c \'open("{killed}", "w").write("{{container}} {{pod}} {{node}}")\''
     command = [sys.executable, str(script)]
-    cluster = Cluster(command, "namespace", kill, tmp_path / "log")
+    cluster = KubernetesNamespace(command, "namespace", kill, tmp_path / "log")
     killed_s, ready_s = cluster.kill_one("inference-worker", timeout_s=60)
     assert killed.read_text() == "aa worker-1 node"
     assert ready_s >= killed_s
@@ -122,29 +126,22 @@ def test_without_a_cluster_the_trial_says_that_it_was_not_tried(tmp_path, monkey
     monkeypatch.setenv("KUBECTL", shlex.join([sys.executable, "-c", "raise SystemExit('refused')"]))
     assert main(["--log", str(tmp_path / "log")]) == IMPOSSIBLE
     assert "refused" in capsys.readouterr().out
-    with pytest.raises(ClusterError, match="cannot be started"):
-        Cluster(["/no/kubectl"], "namespace", "", tmp_path / "log").run("version")
+    with pytest.raises(TrialError, match="cannot be started"):
+        KubernetesNamespace(["/no/kubectl"], "namespace", "", tmp_path / "log").run_kubectl(
+            "version"
+        )
 
 
-async def test_a_broken_request_is_sent_again_and_counted():
-    heads = []
+def test_statuses_pass_with_a_200_and_nothing_beside_it_but_what_is_allowed():
+    def passed(*statuses):
+        return judge_statuses("x", Counter(statuses), is_typed_503, "wanted").passed
 
-    async def serve(reader, writer):
-        heads.append(await reader.readuntil(b"\r\n\r\n"))
-        if len(heads) > 1:
-            body = b'{"id": "1"}'
-            writer.write(
-                b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\nconnection: close\r\n\r\n" + body
-            )
-        writer.close()
+    assert passed("200", "503 overloaded")
+    assert not passed("503 overloaded")
+    assert not passed("200", "broken")
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    load = Load([f"http://127.0.0.1:{port}"], [b"x"], rate=1, host="gateway", repeat_broken_s=30)
-    async with server, load.running():
-        while not load.answers:
-            await asyncio.sleep(0.01)
-    assert load.said["200"] >= 1
-    assert load.said["broken"] == 0
-    assert load.repeated >= 1
-    assert b"Host: gateway\r\n" in heads[0]
+
+def test_without_docker_the_trial_reports_that_it_was_impossible(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DOCKER", shlex.join([sys.executable, "-c", "raise SystemExit('refused')"]))
+    assert compose.main(["--log", str(tmp_path / "log")]) == IMPOSSIBLE
+    assert "refused" in capsys.readouterr().out

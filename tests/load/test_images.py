@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from load.images import MissingImagesError, folder_of, fresh, read_pictures
+from load.images import MissingImagesError, image_folder, read_images, vary_image
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_samples_are_there_unless_another_folder_is_named(tmp_path):
-    assert read_pictures(folder_of({}))
-    assert folder_of({"IMAGES": str(tmp_path)}) == tmp_path
+    assert read_images(image_folder({}))
+    assert image_folder({"IMAGES": str(tmp_path)}) == tmp_path
 
 
 def test_a_label_is_the_folder_or_the_first_part_of_a_name(tmp_path):
     (tmp_path / "bacterial").mkdir()
     (tmp_path / "bacterial" / "1.jpeg").write_bytes(b"1")
     (tmp_path / "NORMAL-1.png").write_bytes(b"2")
-    assert {each.label for each in read_pictures(tmp_path)} == {"bacterial", "NORMAL"}
+    assert {each.label for each in read_images(tmp_path)} == {"bacterial", "NORMAL"}
 
 
 def test_a_large_folder_is_read_evenly(tmp_path):
@@ -31,7 +31,7 @@ def test_a_large_folder_is_read_evenly(tmp_path):
         (tmp_path / label).mkdir()
         for n in range(10):
             (tmp_path / label / f"{n}.jpg").write_bytes(b"x")
-    labels = [each.label for each in read_pictures(tmp_path, most=4)]
+    labels = [each.label for each in read_images(tmp_path, maximum=4)]
     assert labels == ["a", "a", "b", "b"]
 
 
@@ -39,7 +39,7 @@ def test_a_large_folder_is_read_evenly(tmp_path):
 def test_nothing_to_send_is_one_sentence_before_anything_starts(tmp_path, folder):
     (tmp_path / "empty").mkdir()
     with pytest.raises(MissingImagesError, match="IMAGES="):
-        read_pictures(tmp_path / folder)
+        read_images(tmp_path / folder)
 
 
 def test_locust_ends_with_that_sentence_and_sends_nothing(tmp_path):
@@ -59,9 +59,9 @@ def test_locust_ends_with_that_sentence_and_sends_nothing(tmp_path):
 
 
 def test_a_fresh_picture_is_another_one_each_time():
-    (picture, *_) = read_pictures(folder_of({}))
+    (picture, *_) = read_images(image_folder({}))
     rng = random.Random(0)
-    bodies = {fresh(picture, rng) for _ in range(8)}
+    bodies = {vary_image(picture, rng) for _ in range(8)}
     assert len(bodies) == 8
     for body in bodies:
         with Image.open(io.BytesIO(body)) as opened:

@@ -7,9 +7,9 @@ import pytest
 from embedded.stack.record import write_record
 from embedded.stack.settings import StackSettings
 from embedded.stack.supervisord import Supervisord
-from load.soak import __main__ as command
-from load.soak.programs import SoakError
-from load.soak.run import Plan
+from load import soak as command
+from load.soak import SoakPlan
+from load.soak_programs import SoakError
 
 
 @pytest.fixture
@@ -27,13 +27,13 @@ def running(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_a_soak_uses_the_gateway_and_the_broker_of_the_running_stack(
     running: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plans: list[Plan] = []
+    plans: list[SoakPlan] = []
 
-    def keep(plan: Plan, *_: object) -> None:
+    def keep(plan: SoakPlan, *_: object) -> None:
         plans.append(plan)
         raise SoakError("Only the plan is looked at.")
 
-    monkeypatch.setattr(command, "soak", keep)
+    monkeypatch.setattr(command, "run_soak", keep)
     assert command.main(["--minutes", "1"]) == command.IMPOSSIBLE
     assert plans[0].load.url == "http://127.0.0.1:8080"
     assert plans[0].broker == {

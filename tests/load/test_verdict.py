@@ -5,41 +5,42 @@ from pathlib import Path
 
 import pytest
 
-from load.soak.objective import latency_objective_s
-from load.soak.report import lines, page
-from load.soak.verdict import (
-    Audited,
-    Found,
-    Growth,
-    Requests,
-    Wanted,
-    growth,
+from load.soak import latency_objective_s
+from load.verdict import (
+    LocustRequests,
+    MemoryGrowth,
+    SoakAudit,
+    SoakCriteria,
+    SoakObservations,
+    fit_growth,
     has_passed,
-    judge,
+    judge_soak,
+    render_lines,
+    render_page,
 )
 
 ROOT = Path(__file__).parents[2]
 MIB = 2**20
-WANTED = Wanted(p99_s=0.5, retrained=True)
-REQUESTS = Requests(sent=1100, failed=0, refused=0, predictions=1000, p99_s=0.1)
-GOOD = Found(
+WANTED = SoakCriteria(p99_s=0.5, retrained=True)
+REQUESTS = LocustRequests(sent=1100, failed=0, refused=0, predictions=1000, p99_s=0.1)
+GOOD = SoakObservations(
     REQUESTS,
-    (Growth("gateway (7)", 100.0 * MIB, 1.0 * MIB, 1440.0),),
-    Audited(sound=True, accepted=1000, words="1000 accepted, 1000 succeeded"),
+    (MemoryGrowth("gateway (7)", 100.0 * MIB, 1.0 * MIB, 1440.0),),
+    SoakAudit(sound=True, accepted=1000, figures="1000 accepted, 1000 succeeded"),
     {"j1": "succeeded"},
 )
 
 
-def failed(found: Found, wanted: Wanted = WANTED) -> list[str]:
-    return [check.name for check in judge(found, wanted) if check.passed is False]
+def failed(found: SoakObservations, wanted: SoakCriteria = WANTED) -> list[str]:
+    return [check.name for check in judge_soak(found, wanted) if check.passed is False]
 
 
-def leaking(name: str, start: int, hourly: int, span_s: float = 1440.0) -> Found:
-    return replace(GOOD, memory=(Growth(name, start * MIB, hourly * MIB, span_s),))
+def leaking(name: str, start: int, hourly: int, span_s: float = 1440.0) -> SoakObservations:
+    return replace(GOOD, memory=(MemoryGrowth(name, start * MIB, hourly * MIB, span_s),))
 
 
 def test_a_good_soak_passes():
-    assert has_passed(judge(GOOD, WANTED))
+    assert has_passed(judge_soak(GOOD, WANTED))
     assert failed(GOOD) == []
 
 
@@ -55,7 +56,7 @@ def test_a_training_refused_by_the_gate_is_no_failure_and_none_at_all_may_be_mea
         (replace(GOOD, requests=replace(REQUESTS, failed=2, refused=2)), "refused requests"),
         (replace(GOOD, requests=replace(REQUESTS, p99_s=0.501)), "p99 of predictions"),
         (
-            replace(GOOD, audited=Audited(sound=False, accepted=1000, words="1 lost")),
+            replace(GOOD, audited=SoakAudit(sound=False, accepted=1000, figures="1 lost")),
             "accepted = answered",
         ),
         (replace(GOOD, audited=replace(GOOD.audited, accepted=999)), "seen by the auditor"),
@@ -68,7 +69,7 @@ def test_a_training_refused_by_the_gate_is_no_failure_and_none_at_all_may_be_mea
 )
 def test_each_fault_fails_its_own_check_alone(found, check):
     assert failed(found) == [check]
-    assert not has_passed(judge(found, WANTED))
+    assert not has_passed(judge_soak(found, WANTED))
 
 
 def test_the_worker_that_the_soak_killed_may_end_and_must():
@@ -90,7 +91,7 @@ def test_after_a_kill_refusals_are_no_failure_and_a_short_run_has_no_p99():
 
 
 def test_a_soak_without_a_prediction_proves_nothing():
-    nothing = Requests(sent=0, failed=0, refused=0, predictions=0, p99_s=0)
+    nothing = LocustRequests(sent=0, failed=0, refused=0, predictions=0, p99_s=0)
     assert failed(replace(GOOD, requests=nothing)) == ["predictions", "p99 of predictions"]
 
 
@@ -108,35 +109,35 @@ def test_growth_within_its_bounds_is_no_leak(found):
 
 def test_of_a_short_run_no_slope_is_judged():
     (check,) = (
-        each for each in judge(leaking("x", 100, 1000, 60), WANTED) if "memory" in each.name
+        each for each in judge_soak(leaking("x", 100, 1000, 60), WANTED) if "memory" in each.name
     )
     assert check.passed is None
 
 
 def test_the_line_begins_after_the_warm_up():
     climb = [(float(second), 100 * MIB + min(second, 100) * MIB) for second in range(0, 500, 2)]
-    level = growth("x", climb, warm_up_s=100)
+    level = fit_growth("x", climb, warm_up_s=100)
     assert level.slope_bytes_per_hour == pytest.approx(0, abs=1)
     assert level.start_bytes == pytest.approx(200 * MIB)
     assert level.span_s == 398
-    whole = growth("x", climb, warm_up_s=0)
+    whole = fit_growth("x", climb, warm_up_s=0)
     assert whole.is_leak
 
 
 def test_a_process_that_came_late_has_a_warm_up_of_its_own():
     late = [(1000.0 + second, (100 + min(second, 60)) * MIB) for second in range(120)]
-    assert growth("x", late, warm_up_s=60).slope_bytes_per_hour == pytest.approx(0, abs=1)
-    assert growth("x", late[:60], warm_up_s=60) is None
-    assert growth("x", [], warm_up_s=60) is None
+    assert fit_growth("x", late, warm_up_s=60).slope_bytes_per_hour == pytest.approx(0, abs=1)
+    assert fit_growth("x", late[:60], warm_up_s=60) is None
+    assert fit_growth("x", [], warm_up_s=60) is None
 
 
 def test_the_page_and_the_lines_say_each_check():
-    checks = judge(leaking("<worker>", 300, 100), WANTED)
-    shown = page("soak, 30 minutes", checks)
+    checks = judge_soak(leaking("<worker>", 300, 100), WANTED)
+    shown = render_page("soak, 30 minutes", checks)
     assert "Soak FAILED" in shown
     assert "memory of &lt;worker&gt;" in shown
-    assert len(lines(checks)) == len(checks)
-    assert "Soak passed" in page("soak", judge(GOOD, WANTED))
+    assert len(render_lines(checks)) == len(checks)
+    assert "Soak passed" in render_page("soak", judge_soak(GOOD, WANTED))
 
 
 @pytest.mark.parametrize(

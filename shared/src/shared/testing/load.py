@@ -1,21 +1,180 @@
-"""Predictions asked for at a constant rate, whatever becomes of the last ones."""
+"""The load generator: a closed loop, an open loop, and predictions at a constant rate."""
 
 import asyncio
 import json
+import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from urllib.parse import urlsplit
 
-_BROKEN = "broken"
+from shared.testing.http import HttpPool, new_prediction_request
+
+BROKEN = "broken"
+LEAD_S = 0.2
+"""Minimum time under load before a closed loop counts."""
+
 _REPEAT_PAUSE_S = 0.2
+_CLOSED_LOOP_TIMEOUT_S = 120.0
+_IMAGE_STRIDE = 7
+_CAPACITY_WAIT_S = 30.0
+
+Ask = Callable[[int], Awaitable[object]]
+"""Sends the n-th request and returns its result; None is not counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One request's end, as its client saw it.
+class Completed:
+    """One counted request of a closed loop: when it ended, and how long it took, seconds."""
+
+    at_s: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySample:
+    """Requests that ended within a window."""
+
+    requests: int
+    seconds: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+    @property
+    def rate(self) -> float:
+        """Requests per second."""
+        return self.requests / self.seconds
+
+
+async def run_closed_loop(asks: Sequence[Ask], is_over: Callable[[], bool]) -> list[Completed]:
+    """Let each client send its next request as soon as the last one ended, until `is_over`.
+
+    Raises ExceptionGroup with whatever a client raised.
+    """
+    completed: list[Completed] = []
+
+    async def run_client(first: int, ask: Ask) -> None:
+        for n in count(first):
+            if is_over():
+                return
+            started_s = time.perf_counter()
+            if await ask(n) is not None:
+                now_s = time.perf_counter()
+                completed.append(Completed(now_s, now_s - started_s))
+
+    async with asyncio.TaskGroup() as tasks:
+        for number, ask in enumerate(asks):  # each client starts with another image
+            tasks.create_task(run_client(number * _IMAGE_STRIDE, ask))
+    return completed
+
+
+async def measure_closed_loop(
+    asks: Sequence[Ask],
+    seconds: float,
+    *,
+    lead_s: float = LEAD_S,
+    on_event: Callable[[str], None] = lambda _: None,
+) -> LatencySample:
+    """Run a closed loop; measure `seconds` once every client had a reply and `lead_s` passed.
+
+    on_event: called with "begun" and "ended" as the window opens and closes. Raises TimeoutError
+    if clients get no reply, ValueError if nothing ended in the window, and ExceptionGroup.
+    """
+    stop, firsts = asyncio.Event(), [asyncio.Event() for _ in asks]
+
+    def noting(ask: Ask, first: asyncio.Event) -> Ask:
+        async def ask_and_note(n: int) -> object:
+            result = await ask(n)
+            first.set()
+            return result
+
+        return ask_and_note
+
+    async def watch() -> tuple[float, float]:
+        await asyncio.gather(asyncio.sleep(lead_s), *(first.wait() for first in firsts))
+        on_event("begun")
+        begun_s = time.perf_counter()
+        await asyncio.sleep(seconds)
+        ended_s = time.perf_counter()
+        on_event("ended")
+        stop.set()
+        return begun_s, ended_s
+
+    async with asyncio.timeout(_CLOSED_LOOP_TIMEOUT_S), asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(watch())
+        noted = [noting(*pair) for pair in zip(asks, firsts, strict=True)]
+        loop = tasks.create_task(run_closed_loop(noted, stop.is_set))
+    return summarise_window(loop.result(), *watching.result())
+
+
+def summarise_window(
+    completed: Sequence[Completed], begun_s: float, ended_s: float
+) -> LatencySample:
+    """Summarise what ended in the window. Raises ValueError if nothing did."""
+    spans = sorted(one.seconds * 1e3 for one in completed if begun_s <= one.at_s < ended_s)
+    if not spans:
+        raise ValueError("no request ended in the window: take more seconds")
+    p50, p95, p99 = (round(percentile(spans, share), 3) for share in (0.5, 0.95, 0.99))
+    return LatencySample(len(spans), round(ended_s - begun_s, 4), p50, p95, p99)
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """Return the smallest value that at least `share` (0 to 1) of the values do not exceed.
+
+    ordered: ascending and not empty.
+    """
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+async def measure_capacity(
+    url: str,
+    images: Sequence[bytes],
+    *,
+    clients: int,
+    seconds: float,
+    lead_s: float,
+    key: str | None = None,
+) -> float:
+    """Return the predictions per second of clients that never pause; 0 if none was answered."""
+    pool, host = HttpPool(url), urlsplit(url).hostname or ""
+    requests = [new_prediction_request(i, host, _CAPACITY_WAIT_S, key=key) for i in images]
+
+    async def ask(n: int) -> LoadAnswer | None:
+        answer = await ask_prediction(pool, requests[n % len(requests)])
+        return answer if answer.said == "200" else None
+
+    try:
+        return (await measure_closed_loop([ask] * clients, seconds, lead_s=lead_s)).rate
+    except ValueError:
+        return 0.0
+    finally:
+        pool.close()
+
+
+async def run_open_loop(
+    send: Callable[[int, float], Awaitable[None]], rate: float, stop: asyncio.Event
+) -> None:
+    """Call `send(number, due_s)` `rate` times a second, however long earlier calls take.
+
+    due_s: monotonic seconds. Returns when `stop` is set and every call has returned.
+    """
+    begun_s = time.monotonic()
+    async with asyncio.TaskGroup() as tasks:
+        for number in count():
+            due_s = begun_s + number / rate
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+            if stop.is_set():
+                return
+            tasks.create_task(_awaited(send(number, due_s)))
+
+
+@dataclass(frozen=True, slots=True)
+class LoadAnswer:
+    """One prediction's end, as its client saw it.
 
     said: "200", or status and code, "503 overloaded"; "broken" where the connection ended first.
     asked_s, took_s: monotonic seconds. retry_after_s: None where the answer names none.
@@ -28,68 +187,27 @@ class Answer:
     retry_after_s: int | None = None
 
 
-class RawClient:
-    """One keep-alive HTTP/1.1 connection at a time, on sockets: it costs the CPUs little.
-
-    key: the API key, where the gateway wants one. host: the `Host` header, if not the URL's.
-    """
-
-    def __init__(self, url: str, *, key: str | None = None, host: str | None = None) -> None:
-        address = urlsplit(url)
-        self._key = "" if key is None else f"X-API-Key: {key}\r\n"
-        self._host, self._port = address.hostname or "127.0.0.1", address.port or 80
-        self._named = host or self._host
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
-
-    async def predict(self, image: bytes, *, wait_s: float) -> Answer:
-        """Ask for one prediction; a connection that breaks is an answer, too."""
-        asked_s = time.monotonic()
-        try:
-            status, head, body = await self._post(image, wait_s)
-        except (OSError, EOFError, ValueError):
-            self.close()
-            return Answer(_BROKEN, asked_s, time.monotonic() - asked_s)
-        said = str(status) if status < 400 else f"{status} {body.get('code')}"  # noqa: PLR2004
-        retry_after = head.get("retry-after")
-        return Answer(
-            said,
-            asked_s,
-            time.monotonic() - asked_s,
-            body.get("id"),
-            None if retry_after is None else int(retry_after),
-        )
-
-    def close(self) -> None:
-        """Disconnect."""
-        if self._writer is not None:
-            self._writer.close()
-        self._reader = self._writer = None
-
-    async def _post(
-        self, image: bytes, wait_s: float
-    ) -> tuple[int, dict[str, str], dict[str, str]]:
-        if self._reader is None or self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
-        self._writer.write(
-            f"POST /v1/predictions HTTP/1.1\r\nHost: {self._named}\r\nContent-Type: image/jpeg\r\n"
-            f"{self._key}Prefer: wait={wait_s:g}\r\nContent-Length: {len(image)}\r\n\r\n".encode()
-            + image
-        )
-        lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        head = dict(line.lower().split(": ", 1) for line in lines[1:-2])
-        body = json.loads(await self._reader.readexactly(int(head["content-length"])))
-        if head.get("connection") == "close":
-            self.close()
-        return int(lines[0].split()[1]), head, body
+async def ask_prediction(pool: HttpPool, request: bytes) -> LoadAnswer:
+    """Send one request for a prediction; a connection that breaks is an answer, too."""
+    asked_s = time.monotonic()
+    try:
+        reply = await pool.exchange(request)
+        body = json.loads(reply.body)
+    except (OSError, ValueError):
+        return LoadAnswer(BROKEN, asked_s, time.monotonic() - asked_s)
+    is_error = reply.status >= 400  # noqa: PLR2004
+    said = f"{reply.status} {body.get('code')}" if is_error else str(reply.status)
+    took_s = time.monotonic() - asked_s
+    return LoadAnswer(said, asked_s, took_s, body.get("id"), reply.number(b"retry-after"))
 
 
 @dataclass
-class Load:
-    """`rate` requests a second over these gateways in turn, `wait_s` each; answers in `answers`.
+class ConstantLoad:
+    """`rate` predictions a second from these gateways in turn, `wait_s` each; see `answers`.
 
-    repeat_broken_s: for so long after its start, seconds, a request whose connection broke is sent
-    again, as a load balancer or an ingress controller does; `repeated` counts how often. 0: never.
+    host: the `Host` header, if not the URL's. repeat_broken_s: for so long after its start,
+    seconds, a request whose connection broke is sent again, as a load balancer or an ingress
+    controller does; `repeated` counts how often.
     """
 
     urls: Sequence[str]
@@ -98,9 +216,9 @@ class Load:
     wait_s: float = 40.0
     host: str | None = None
     repeat_broken_s: float = 0.0
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[LoadAnswer] = field(default_factory=list)
     repeated: int = 0
-    _idle: dict[str, list[RawClient]] = field(default_factory=dict)
+    _pools: dict[str, HttpPool] = field(default_factory=dict)
 
     @property
     def said(self) -> Counter[str]:
@@ -108,40 +226,32 @@ class Load:
         return Counter(answer.said for answer in self.answers)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["Load"]:
-        """Ask throughout the block; after it, wait until all that was asked has ended."""
-        asking = asyncio.create_task(self._run())
+    async def running(self) -> AsyncIterator["ConstantLoad"]:
+        """Send throughout the block; after it, wait until every request has ended."""
+        stop = asyncio.Event()
+        sending = asyncio.create_task(run_open_loop(self._send, self.rate, stop))
         try:
             yield self
         finally:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+            stop.set()
+            await sending
+            for pool in self._pools.values():
+                pool.close()
 
-    async def _run(self) -> None:
-        under_way: set[asyncio.Task[None]] = set()
-        next_s = time.monotonic()
-        try:
-            for n in range(10**9):
-                url, image = self.urls[n % len(self.urls)], self.images[n % len(self.images)]
-                one = asyncio.create_task(self._ask(url, image))
-                under_way.add(one)
-                one.add_done_callback(under_way.discard)
-                next_s += 1 / self.rate
-                await asyncio.sleep(max(0.0, next_s - time.monotonic()))
-        finally:
-            await asyncio.gather(*under_way)
-            for client in (c for clients in self._idle.values() for c in clients):
-                client.close()
-
-    async def _ask(self, url: str, image: bytes) -> None:
-        idle = self._idle.setdefault(url, [])
-        client = idle.pop() if idle else RawClient(url, host=self.host)
-        answer = await client.predict(image, wait_s=self.wait_s)
+    async def _send(self, number: int, _: float) -> None:
+        url = self.urls[number % len(self.urls)]
+        pool = self._pools.setdefault(url, HttpPool(url))
+        host = self.host or urlsplit(url).hostname or ""
+        request = new_prediction_request(self.images[number % len(self.images)], host, self.wait_s)
+        answer = await ask_prediction(pool, request)
         asked_s = answer.asked_s
-        while answer.said == _BROKEN and time.monotonic() < asked_s + self.repeat_broken_s:
+        while answer.said == BROKEN and time.monotonic() < asked_s + self.repeat_broken_s:
             self.repeated += 1
             await asyncio.sleep(_REPEAT_PAUSE_S)
-            answer = await client.predict(image, wait_s=self.wait_s)
+            answer = await ask_prediction(pool, request)
         took_s = answer.asked_s + answer.took_s - asked_s
         self.answers.append(replace(answer, asked_s=asked_s, took_s=took_s))
-        idle.append(client)
+
+
+async def _awaited(call: Awaitable[None]) -> None:
+    await call

@@ -1,1 +1,0 @@
-"""The system on Docker, tried: what images weigh, whether it scales, what survives which fault."""
