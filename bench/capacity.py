@@ -14,7 +14,7 @@ LARGEST_RATE = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """CPU milliseconds a request by role, and the bytes of an image (mean of the test pictures)."""
+    """CPU milliseconds per request by role, and the mean bytes of a test image."""
 
     worker_ms: float = 4.44
     gateway_ms: float = 0.85
@@ -54,7 +54,7 @@ class Need:
 
 
 def need_of(rate: int, costs: Costs, assumed: Assumptions) -> Need:
-    """Give what a rate needs; one worker and one gateway fill a core each.
+    """Return the resources for a rate; one worker and one gateway fill a core each.
 
     A copy costs a broker what the first cost: an assumption, since one broker was measured.
     """

@@ -48,20 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Interrupted; everything that was started is stopped.")
         return 130
     except (OSError, LoadError, ValueError) as error:
-        print(f"{error}\nWhat the systems said is in {_WORK}/*.log; nothing is left running.")
+        print(f"{error}\nThe output of the systems is in {_WORK}/*.log; nothing is left running.")
         return 1
     return 0
 
 
 def report_failures(failures: Sequence[str]) -> int:
-    """Say at the very end what the lines above may have scrolled away; 0 if nothing failed."""
+    """Print the failures again at the end; return 1 if there are any, else 0."""
     if failures:
         print("\n".join(["FAILED, though the others were measured:", *failures]))
     return 1 if failures else 0
 
 
 def _run(options: argparse.Namespace) -> Sequence[str]:
-    """Measure and write the report; give what was not measured, and why."""
+    """Measure and write the report; return what was not measured, and why."""
     for number in _STOP_SIGNALS:
         signal.signal(number, _interrupt_once)
     paths = BenchPaths(options.bundle.resolve(), _WORK, available_cpus())

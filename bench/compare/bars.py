@@ -46,7 +46,7 @@ class Bar:
 
     @property
     def verdict(self) -> str:
-        """Say met, missed and by how much, or that nothing was measured."""
+        """Whether the bar is met, or by how much it is missed."""
         if self.seen is None:
             return "not measured"
         if self.aim is not None and self._holds(self.aim):

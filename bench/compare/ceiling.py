@@ -1,4 +1,4 @@
-"""What the cores give without any serving: decode alone, engine alone, both in turn.
+"""Throughput of the cores without any serving: decode alone, engine alone, both in turn.
 
 A process a core with a one-thread engine in each, in batches of eight, as a worker computes under
 load: the most that a server on these cores can reach.
@@ -56,7 +56,7 @@ class Core:
         self._request.infer([pixels], share_inputs=True)
 
     def rate(self, step: Step, images_a_step: int) -> float:
-        """Give images a second; begins together with the other cores."""
+        """Return images per second; starts together with the other cores."""
         step(0)
         self._barrier.wait(_READY_S)
         started_s, done = time.perf_counter(), 0
@@ -86,7 +86,7 @@ class Core:
 def measure_ceiling(
     bundle: Path, payloads: Sequence[Payload], cores: int, seconds: float
 ) -> dict[str, float]:
-    """Give images a second by what was done, of all cores together.
+    """Return images per second of all cores together, by step.
 
     Raises ChildProcessError if a core's process ended before it was done.
     """

@@ -272,7 +272,7 @@ class AnswerCheck:
         bodies = self._load.ask_each(target, list(self._expected))
         labels = [label_of(target, body) for body in bodies]
         if labels != (expected := list(self._expected.values())):
-            raise ValueError(f"{name} says {labels}, which should be {expected}")
+            raise ValueError(f"{name} returned {labels}, expected {expected}")
         self._agreed.add(name)
         print(f"{name}: right on {len(labels)} images of {len(set(labels))} classes", flush=True)
 

@@ -62,13 +62,13 @@ class Cell:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Answers per second."""
         return self.requests / self.seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """What decoding and the engine alone reach on the same cores: images a second by name."""
+    """What decoding and the engine alone reach on the same cores: images per second by name."""
 
     round: int
     rates: Mapping[str, float]
@@ -135,7 +135,7 @@ Measure: TypeAlias = Callable[[Cell], float]
 
 @dataclass(frozen=True, slots=True)
 class RoundSpread:
-    """The median of the rounds, the least and the greatest."""
+    """The median, minimum and maximum of the rounds."""
 
     median: float
     low: float
@@ -143,13 +143,13 @@ class RoundSpread:
 
 
 def spread_of(values: Iterable[float]) -> RoundSpread | None:
-    """Summarise what the rounds gave; None if they gave nothing."""
+    """Summarise the values of the rounds; None without any."""
     seen = list(values)
     return RoundSpread(statistics.median(seen), min(seen), max(seen)) if seen else None
 
 
 def rate(cell: Cell) -> float:
-    """Answers a second."""
+    """Answers per second."""
     return cell.rate
 
 
@@ -159,7 +159,7 @@ def p50(cell: Cell) -> float:
 
 
 def spread_over_rounds(session: Session, key: Key, measure: Measure) -> RoundSpread | None:
-    """Give one figure of one cell of the table over the rounds."""
+    """Return one figure of one cell of the table over the rounds."""
     return spread_of(measure(cell) for cell in session.cells if cell.key == key)
 
 
@@ -178,7 +178,7 @@ def compare_cells(
 
 
 def best_key(session: Session, keys: Iterable[Key], measure: Measure, *, least: bool) -> Key | None:
-    """Give the cell with the best median: the least one or the greatest; None if none was taken."""
+    """Return the cell with the best median, minimum or maximum; None without a measurement."""
     seen = [
         (found.median, key) for key in keys if (found := spread_over_rounds(session, key, measure))
     ]
@@ -196,7 +196,7 @@ FAULTS = (OSError, ValueError, KeyError, LoadError, KafkaError, EmbeddedError, S
 
 
 class Logbook:
-    """Adds to a session; `store` is given the whole of it after each entry."""
+    """Adds to a session; calls `store` with the whole session after each entry."""
 
     def __init__(self, session: Session, store: Callable[[Session], None]) -> None:
         self.session, self._store = session, store
@@ -229,7 +229,7 @@ class Logbook:
 
 
 def reason_of(error: BaseException) -> str:
-    """Tell an error in one line: its text, or its name where it has none."""
+    """Return an error in one line: its text, or its name if it has none."""
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -48,7 +48,7 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """The command that adds a worker, and where that one says whether it is ready."""
+    """The command that adds a worker, and the address of that worker's readiness."""
 
     argv: tuple[str, ...]
     ready_address: str
@@ -56,7 +56,7 @@ class Scaling:
 
 
 def time_further_worker(scaling: Scaling, workers: Callable[[], Mapping[int, float]]) -> float:
-    """Add a worker; give the seconds from the start of its process to its first 200.
+    """Add a worker; return the seconds from the start of its process to its first 200.
 
     workers: when each worker was start_system, seconds since the epoch, by process id. Raises
     ChildProcessError if the command fails, TimeoutError if no worker is ready in time.
@@ -100,7 +100,7 @@ class ProgramCommand:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How a system is started and asked.
+    """How a system is started and addressed.
 
     stack: the data folder whose mark its processes carry, where a supervisor starts them.
     freezes: may be stopped by SIGSTOP while others are measured; a member of a Kafka group, or a
@@ -121,7 +121,7 @@ class Launch:
     scaling: Scaling | None = None
 
     def takes(self, payload: str, clients: int) -> bool:
-        """Tell whether it is measured with this payload and so many clients."""
+        """Return whether it is measured with this payload and so many clients."""
         return not self.only or (payload, clients) in self.only
 
 
@@ -145,7 +145,7 @@ class Running:
 
     @property
     def is_up(self) -> bool:
-        """Whether it has said that all of it is up; what says nothing of it is up at once."""
+        """Whether its output has the ready line; a system without one is up at once."""
         return self.launch.ready_line in self._log_path.read_text(errors="replace")
 
     def ensure_alive(self) -> None:
@@ -155,7 +155,7 @@ class Running:
                 raise ChildProcessError(f"{self.launch.name} ended with code {root.returncode}")
 
     def processes(self) -> list[psutil.Process]:
-        """Give every process of the system, children included."""
+        """Return every process of the system, children included."""
         found: dict[int, psutil.Process] = {}
         for root in self._roots:
             with suppress(psutil.NoSuchProcess):
@@ -185,7 +185,7 @@ class Running:
         return {role: tuple(sorted(each, reverse=True)) for role, each in sizes.items()}
 
     def begun_s(self, role: str) -> dict[int, float]:
-        """Read when each process of a role was start_system, seconds since the epoch, by id."""
+        """Read when each process of a role was started, seconds since the epoch, by id."""
         found = {}
         for process in self.processes():
             with suppress(psutil.NoSuchProcess):
@@ -194,7 +194,7 @@ class Running:
         return found
 
     def freeze(self) -> None:
-        """Let the system take no CPU until it is thawed, if it bears that."""
+        """Stop the system's processes until they are thawed, if it can be frozen."""
         self._each(psutil.Process.suspend)
 
     def thaw(self) -> None:
@@ -225,7 +225,7 @@ class Running:
 
 
 def cpu_by_role(before: Usage, after: Usage) -> dict[str, float]:
-    """Give the CPU seconds between two readings; what started in between counts from zero."""
+    """Return the CPU seconds between two readings; a process that is new counts from zero."""
     spent: dict[str, float] = {}
     for pid, cpu_s in after.cpu_s.items():
         role = after.roles[pid]

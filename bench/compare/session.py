@@ -73,8 +73,8 @@ class Bench:
     def run(self) -> None:
         """Measure everything. What was started is stopped in any case.
 
-        What can be frozen is started once. A system with a broker cannot, and takes CPU even while
-        nobody asks it: it runs only while it is measured. One that fails is given up, the reason
+        What can be frozen is started once. A system with a broker cannot, and takes CPU even
+        when idle: it runs only while it is measured. One that fails is given up, the reason
         kept, and the others are measured nevertheless.
         """
         alone = [[launch] for launch in self._plan.launches if not launch.freezes]
@@ -82,7 +82,7 @@ class Bench:
             frozen: list[Running] | None = None
             parts = [*alone, [launch for launch in self._plan.launches if launch.freezes]]
             for number in range(1, self._plan.rounds + 1):
-                # Nobody is always first; but this system is in the first round: others must agree.
+                # The order turns; this system is first in round one: the others must agree with it.
                 for part in _turned(parts, number - 1):
                     if part and part[0].freezes:
                         frozen = self._all_started(stack, part) if frozen is None else frozen

@@ -213,7 +213,7 @@ def _remove(folder: Path) -> None:
 
 
 def _free_run(count: int) -> int:
-    """Give a port that is free together with the next ones."""
+    """Return a port that is free together with the next ones."""
     while True:
         (first,) = free_ports(1)
         if all(is_free(first + n) for n in range(1, count)):
@@ -225,7 +225,7 @@ _STAMP = ".requirements.sha256"
 
 
 def ensure_environment(peer: str, folder: Path) -> Path:
-    """Give the bin folder of a peer's environment; installed once, and again when pins change.
+    """Return the bin folder of a peer's environment; installed again when its pins change.
 
     Raises SystemExit with a sentence if pip cannot install it.
     """

@@ -69,7 +69,7 @@ def read_manifest(bundle: Path) -> Manifest:
 
 
 def answer_of(logits: Any, manifest: Manifest, strange: tuple[str, ...] = ()) -> Answer:
-    """Give what a client is told of one image: float32 [C] → JSON."""
+    """Return the answer for one image: float32 [C] → JSON."""
     verdict = decide_verdict(logits, manifest, strange)
     return {
         "label": verdict.label,

@@ -39,7 +39,7 @@ class LitserveModel(litserve.LitAPI):  # type: ignore[misc]
         return self._engine.answer([x])[0] if isinstance(x, bytes) else self._engine.answer(x)
 
     def unbatch(self, output: list[Answer]) -> list[Answer]:
-        """Give each client its own."""
+        """Return one answer per client."""
         return output
 
     def encode_response(self, output: Answer) -> Answer:

@@ -29,12 +29,12 @@ Logits: TypeAlias = Callable[[Any], Any]
 
 
 def load_predict(model: keras.Model) -> Logits:
-    """Give float32 [N, S, S, 1] → [N, C] by `model.predict`."""
+    """Return a function float32 [N, S, S, 1] → [N, C] by `model.predict`."""
     return lambda pixels: model.predict(pixels, verbose=0)["logits"]
 
 
 def load_function(model: keras.Model) -> Logits:
-    """Give float32 [N, S, S, 1] → [N, C] by the SavedModel's own function."""
+    """Return a function float32 [N, S, S, 1] → [N, C] by the SavedModel's own function."""
     with tempfile.TemporaryDirectory() as folder:
         model.export(folder, verbose=False)
         saved = tf.saved_model.load(folder)

@@ -17,7 +17,7 @@ from bench.compare.records import (
     reason_of,
     store_session,
 )
-from bench.compare.report import render
+from bench.compare.report import render_report
 from bench.compare.running import Launch, ProgramCommand
 from bench.compare.session import Bench, BenchPlan, prepare_launches
 from bench.compare.systems import BenchPaths
@@ -78,11 +78,11 @@ def test_one_that_ends_and_one_that_is_wrong_do_not_end_the_session(tmp_path):
     assert sorted(measured) == [(1, "first"), (1, "last"), (2, "first"), (2, "last")]
     fallen, wrong = logbook.session.failures
     assert fallen == "fallen was given up: fallen ended with code 3"
-    assert wrong.startswith("wrong was given up: wrong says ['viral'], which should be")
+    assert wrong.startswith("wrong was given up: wrong returned ['viral'], expected")
     # After every entry: two failures, four cells, two ceilings.
     assert len(stored) == 8
     assert stored[-1] == logbook.session
-    assert fallen in render(logbook.session, [])
+    assert fallen in render_report(logbook.session, [])
 
 
 def test_a_session_in_which_one_failed_does_not_end_well_and_says_which(capsys):
@@ -126,6 +126,6 @@ def test_cpu_by_role_is_told_for_64_clients_too():
     logbook = Logbook(EMPTY, lambda _: None)
     logbook.add_cell(CELL)
     logbook.add_cell(Cell(1, Key("pneumostream", "224px", 1), 9, 1, 1, 1, 1, {"server": 1}, {}))
-    text = render(logbook.session, [])
+    text = render_report(logbook.session, [])
     _, told = text.split("CPU ms a request by role, 64 client(s)\n")
     assert "| litserve | 1.25 |" in told

@@ -10,7 +10,7 @@ from bench.compare.records import (
     load_session,
     store_session,
 )
-from bench.compare.report import render, write_report
+from bench.compare.report import render_report, write_report
 
 MACHINE = Machine("2026-11-25", "a CPU", 2, 8.0, "Linux 6", "3.11", {"openvino": "1"})
 
@@ -44,7 +44,7 @@ def test_a_stored_session_comes_back_whole(tmp_path):
 
 
 def test_the_report_has_figures_with_spread_ratios_and_verdicts():
-    text = render(SESSION, [])
+    text = render_report(SESSION, [])
     assert "| pneumostream | 350 (300–400) |" in text
     assert "| litserve | 3.50 (3.00–4.00) |" in text
     assert "| pneumostream | 3.2 / 4.0 / 5.0 |" in text
@@ -55,7 +55,7 @@ def test_the_report_has_figures_with_spread_ratios_and_verdicts():
 
 
 def test_the_machine_is_stated():
-    text = render(SESSION, [])
+    text = render_report(SESSION, [])
     assert "2026-11-25 · a CPU · 2 cores · 8.0 GB · Linux 6 · Python 3.11" in text
     assert "openvino 1" in text
 
