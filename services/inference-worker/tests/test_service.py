@@ -55,7 +55,7 @@ class FixedClock(SystemClock):
 @pytest.fixture
 def service():
     with closing(ComputeThread(0)) as pool:
-        yield InferenceService(pool, FixedClock())
+        yield InferenceService(pool, pool, FixedClock())
 
 
 def request(id_, image, deadline_ms=2_000, **headers):
@@ -146,7 +146,7 @@ async def test_a_bug_in_decoding_stays_with_its_image():
         return decoding.decode(image, spec)
 
     with closing(ComputeThread(0)) as pool:
-        service = InferenceService(pool, FixedClock(), decode=decode)
+        service = InferenceService(pool, pool, FixedClock(), decode=decode)
         service.swap(CountingEngine())
         failed, good = await service.answer([request("trap", b"trap"), request("b", new_jpeg())])
     assert (failed.cause, failed.error) == (Cause.INTERNAL, "KeyError: 'a bug'")

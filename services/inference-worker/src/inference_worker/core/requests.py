@@ -12,13 +12,14 @@ from shared.contracts.predict import Expired, Timings
 class PredictRequest:
     """headers and the encoded image; enqueued_ms: when the broker's record was made, unix ms.
 
-    attempts: those that failed before.
+    attempts: those that failed before. is_large: whether decoding it would hold up a batch.
     """
 
     headers: RequestHeaders
     image: bytes
     enqueued_ms: int
     attempts: tuple[Attempt, ...] = ()
+    is_large: bool = False
 
 
 @dataclass(frozen=True, slots=True)
