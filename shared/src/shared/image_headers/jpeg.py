@@ -29,6 +29,7 @@ _FILL, _STUFFED = 0xFF, 0x00
 _FRAMES = frozenset((0xC0, 0xC1, 0xC2))  # baseline, extended and progressive, Huffman coded
 _PROGRESSIVE = 0xC2
 _OTHER_FRAMES = frozenset((0xC3, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF))
+_LS_FRAME = 0xF7  # ITU-T T.87
 _RESTARTS = range(0xD0, 0xD8)
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 _FIRST_WITH_LENGTH = 0xC0
@@ -113,10 +114,7 @@ def _step(walk: _Walk) -> bool:
 
 def _take_segment(walk: _Walk, marker: int, end: int) -> None:
     at = walk.at
-    if marker in _OTHER_FRAMES:
-        raise refused(
-            "The JPEG is lossless, arithmetic coded or hierarchical. Save it as baseline."
-        )
+    _refuse_other_frames(marker)
     if marker in _FRAMES:
         if walk.frame is not None:
             raise damaged()
@@ -132,11 +130,22 @@ def _take_segment(walk: _Walk, marker: int, end: int) -> None:
     add_span(walk.spans, at, end)
 
 
+def _refuse_other_frames(marker: int) -> None:
+    if marker in _OTHER_FRAMES:
+        raise refused(
+            "The JPEG is lossless, arithmetic coded or hierarchical. Save it as baseline."
+        )
+    if marker == _LS_FRAME:
+        raise refused("The file is JPEG-LS. Save it as a baseline JPEG, or as a PNG.")
+
+
 def _frame_at(data: bytes, at: int, end: int, *, is_progressive: bool) -> Frame:
     bits, height, width, count = struct.unpack_from(">BHHB", data, at)
     if bits != _BITS:
         raise refused(f"The JPEG has {bits} bits per sample. Save it with 8.")
-    if not (height and width and count in (1, 3, 4) and at + 6 + 3 * count <= end):
+    if not height:
+        raise refused("The JPEG's header leaves out its height (DNL). Save it anew.")
+    if not (width and count in (1, 3, 4) and at + 6 + 3 * count <= end):
         raise damaged()
     named = [struct.unpack_from(">BB", data, at + 6 + 3 * n) for n in range(count)]
     sampling = [(id_, both >> 4, both & 15) for id_, both in named]
