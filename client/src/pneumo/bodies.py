@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-import httpx
-
 ImageSource = bytes | str | os.PathLike[str] | IO[bytes]
 """An image: its bytes, the path of a file, or a file opened for reading in binary."""
 
@@ -63,7 +61,7 @@ def image_of(source: ImageSource) -> Image:
     return Image(source.read(), Path(name).name if isinstance(name, str) else None)
 
 
-class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+class Body:
     """A body of known length that is made while it is sent, as often as it is asked for."""
 
     def __init__(

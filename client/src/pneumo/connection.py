@@ -1,12 +1,13 @@
 """Where the gateway is and who asks; and a step of a story as httpx takes it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from importlib.metadata import version
 from typing import Any, TypedDict
 
 import httpx
 
+from pneumo.bodies import Body
 from pneumo.errors import PneumoError
 from pneumo.proxies import is_loopback
 from pneumo.stories import Open, Send
@@ -58,13 +59,18 @@ def http_options(url: str, key: str | None, max_connections: int) -> HttpOptions
 def new_request(http: httpx.Client | httpx.AsyncClient, step: Send | Open) -> httpx.Request:
     """Make the request that a step sends."""
     call = step.call
+    content: bytes | Iterable[bytes] | AsyncIterable[bytes] | None = call.content
+    if isinstance(content, Body) and isinstance(http, httpx.AsyncClient):
+        content = aiter(
+            content
+        )  # a Body is iterable both ways, and httpx prefers the synchronous one
     more: dict[str, Any] = {"json": call.json} if call.json is not None else {}
     return http.build_request(
         call.method,
         call.path,
         params=dict(call.params) or None,
         headers={**call.headers, **dict(step.headers)},
-        content=call.content,
+        content=content,
         timeout=httpx.Timeout(step.timeout_s, connect=min(_CONNECT_S, step.timeout_s)),
         **more,
     )
