@@ -1,8 +1,11 @@
 import httpx
 import pytest
 
+from pneumo.cli.address import Address
 from pneumo.errors import failure_of
+from pneumo.lanes import Lanes
 from pneumo.proxies import proxy_of
+from pneumo.retries import RetryPolicy
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +26,13 @@ def test_loopback_and_excepted_hosts_have_no_proxy(monkeypatch: pytest.MonkeyPat
     assert proxy_of("http://gateway.example:8000") is None
     error = failure_of(httpx.ConnectError("refused"), "http://127.0.0.1:8000")
     assert str(error) == "http://127.0.0.1:8000 cannot be reached."
+
+
+@pytest.mark.parametrize(("url", "is_direct"), [("http://g.org", False), ("http://[::1]", True)])
+def test_a_bulk_run_uses_the_proxy_for_all_schemes(
+    monkeypatch: pytest.MonkeyPatch, url: str, *, is_direct: bool
+) -> None:
+    monkeypatch.delenv("http_proxy")
+    monkeypatch.setenv("all_proxy", "http://proxy.example:3128")
+    client = Address(url).async_client(connections=1, retries=RetryPolicy(), timeout_s=1)
+    assert isinstance(client._http._transport, Lanes) is is_direct

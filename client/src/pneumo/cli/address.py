@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import typer
@@ -11,7 +10,7 @@ from pneumo.async_client import AsyncClient
 from pneumo.client import Client
 from pneumo.connection import resolve_url
 from pneumo.lanes import Lanes
-from pneumo.proxies import is_loopback
+from pneumo.proxies import proxy_of
 from pneumo.retries import RetryPolicy
 
 _EVERYWHERE = ("--url", "--key")
@@ -32,11 +31,10 @@ class Address:
         self, *, connections: int, retries: RetryPolicy, timeout_s: float
     ) -> AsyncClient:
         """Make a client for much at once; behind a proxy, with httpx's own pool."""
-        url = httpx.URL(resolve_url(self.url))
-        proxied = (
-            url.scheme in getproxies() and not proxy_bypass(url.host) and not is_loopback(url.host)
-        )
-        lanes = None if proxied else Lanes(connections, secure=url.scheme == "https")
+        url = resolve_url(self.url)
+        lanes = None
+        if proxy_of(url) is None:
+            lanes = Lanes(connections, secure=httpx.URL(url).scheme == "https")
         return AsyncClient(
             self.url,
             self.key,
