@@ -32,7 +32,7 @@ MEND = { echo "Mending $(VENV) for this folder ..."; \
 	echo "$(CURDIR)" > $(FOLDER); }
 
 .DEFAULT_GOAL := help
-.PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq backup restore soak train bench bench-report test test-faults lint format-check types imports unit rules promtool format dashboards reference docs docs-serve lock lock-jars pin-images audit-dependencies release clean k8s-check k8s-trial
+.PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq backup restore soak train bench bench-report test test-faults lint format-check types imports unit rules promtool format dashboards reference client-code docs docs-serve lock lock-jars pin-images audit-dependencies release clean k8s-check k8s-trial
 
 help: ## show this list
 	@awk -F ':.*## ' '/^# --- / {gsub(/^# --- | -+$$/, ""); group = "\n" $$0 "\n"} \
@@ -184,6 +184,9 @@ docs-serve: install-dev ## serve the documentation while it is written, at http:
 
 reference: install-dev ## write docs/reference anew, from routes, topics, settings and commands
 	$(BIN)/python -m docsite write
+
+client-code: install-dev ## generate the client's synchronous modules and its response models (from docs/reference/openapi.json)
+	$(BIN)/python client/generate.py
 
 # --- maintain ----------------------------------------------------------------------------------
 
