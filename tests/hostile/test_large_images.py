@@ -4,13 +4,16 @@ import asyncio
 
 import pytest
 
-from inference_worker.core.decoding import LARGE_PIXELS, is_large
+from inference_worker.core.decoding import find_header
 from inference_worker.core.handovers import MAX_CAREFUL
+from inference_worker.core.requests import LARGE_PIXELS, PredictRequest
 from shared.contracts.errors import ErrorCode
+from shared.contracts.headers import RequestHeaders
 from shared.contracts.topics import PREDICT_RESULTS
 from shared.testing.hostile_images import chunk, new_blank_png
 from shared.testing.images import new_jpeg
 
+HEADERS = RequestHeaders("id", 1, "image/png")
 SIDE_PX = 2001
 OTHERS = 10
 PATIENCE_S = 60
@@ -33,7 +36,7 @@ def new_large(fault=""):
 )
 def test_what_is_large_is_known_from_its_header(image, expected):
     assert LARGE_PIXELS == 2000 * 2000
-    assert is_large(image) is expected
+    assert PredictRequest(HEADERS, image, 0, (), find_header(image)).is_large is expected
 
 
 class Observer:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from gateway.settings import Settings
-from inference_worker.core.decoding import LARGE_PIXELS
+from inference_worker.core.requests import LARGE_PIXELS
 from inference_worker.subscribers.waiting import MAX_HELD_BYTES
 from shared.testing.hostile_images import WORST_ADMITTED
 

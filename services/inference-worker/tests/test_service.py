@@ -140,7 +140,7 @@ async def test_an_engine_that_fails_on_an_image_alone_may_be_asked_again(service
 
 
 async def test_a_bug_in_decoding_stays_with_its_image():
-    def decode(image, spec):
+    def decode(image, spec, header):
         if image == b"trap":
             raise KeyError("a bug")
         return decoding.decode(image, spec)

@@ -79,16 +79,16 @@ def upright_size(data: bytes) -> tuple[int, int]:
     return (image.height, image.width) if lying and image.format != "TIFF" else image.size
 
 
-def decode_grey(data: bytes, size_px: int) -> Grey:
+def decode_grey(data: bytes, size_px: int, header: ImageHeader | None = None) -> Grey:
     """Decode an encoded image to grey and squash it to uint8 [size_px, size_px].
 
     Orientation from EXIF is applied; of an animation the first frame counts; more than 8
     bits are scaled to 8, see `deep_grey`; an alpha channel that is 0 everywhere is ignored; large
     JPEGs are scaled while decoding (DCT scaling, never below size_px).
     Peak memory is that of the pixels as stored, MAX_DECODED_BYTES at most, and one byte per pixel.
-    Raises ImageError, see `read_header`.
+    header: of these bytes, if it has been read. Raises ImageError, see `read_header`.
     """
-    header = read_header(data)
+    header = header or read_header(data)
     grey = _decoded(data, header, size_px)
     if header.decoded_bytes > _LARGE_BYTES:
         # An error would keep its frames, and so the image: it is a value until here.

@@ -43,7 +43,7 @@ def read_header(data: bytes) -> ImageHeader:
     Raises ImageError: EMPTY_FILE, UNSUPPORTED_MEDIA_TYPE, UNDECODABLE, TOO_MANY_PIXELS.
     """
     header = _read(data)
-    if header.width * header.height > MAX_PIXELS:
+    if header.pixels > MAX_PIXELS:
         detail = f"The image has more than {MAX_PIXELS // 1_000_000} megapixels."
         raise ImageError(ErrorCode.TOO_MANY_PIXELS, detail)
     if header.decoded_bytes > MAX_DECODED_BYTES:

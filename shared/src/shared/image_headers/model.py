@@ -61,6 +61,11 @@ class ImageHeader:
     is_on_black: bool = False
     replacement: tuple[int, bytes] | None = None
 
+    @property
+    def pixels(self) -> int:
+        """Number of pixels as stored."""
+        return self.width * self.height
+
     def pixel_data(self, data: bytes) -> bytes:
         """Return the file for Pillow, without the metadata that have no part in its pixels."""
         if self.replacement is not None:

@@ -29,6 +29,7 @@ from shared.contracts.predict import (
     Timings,
 )
 from shared.domain_guard import reasons_of
+from shared.image_headers import ImageHeader
 from shared.input_features import Features
 from shared.preprocessing import ImageError, upright_size
 
@@ -41,7 +42,7 @@ Result = Outcome | FailedAttempt
 EngineOutput: TypeAlias = tuple[Verdict, Pixels | None]
 """The verdict on one image, and its class maps float32 [G, G, C] if a request asks for them."""
 
-Decode = Callable[[bytes, PreprocessingSpec], Decoded]
+Decode = Callable[[bytes, PreprocessingSpec, ImageHeader | None], Decoded]
 """As `core.decoding.decode`."""
 
 
@@ -117,7 +118,8 @@ def _decode(
     request: PredictRequest, engine: Engine, decode: Decode
 ) -> Decoded | Failed | FailedAttempt:
     with bound_contextvars(request_id=request.headers.id):
-        image = _caught(partial(decode, request.image, engine.manifest.preprocessing))
+        spec = engine.manifest.preprocessing
+        image = _caught(partial(decode, request.image, spec, request.header))
     if isinstance(image, ImageError):
         _log.info("image failed", request_id=request.headers.id, code=image.code)
         return Failed(id=request.headers.id, code=image.code, detail=image.detail)

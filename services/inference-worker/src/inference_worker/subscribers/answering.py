@@ -8,7 +8,7 @@ import structlog
 from aiokafka import ConsumerRecord
 from structlog.contextvars import bound_contextvars
 
-from inference_worker.core.decoding import is_large
+from inference_worker.core.decoding import find_header
 from inference_worker.core.requests import PredictRequest
 from inference_worker.core.retries import (
     FailedAttempt,
@@ -120,7 +120,7 @@ class Answering:
             self._counts.record_unreadable()
             return None
         image = record.value or b""
-        return PredictRequest(headers, image, record.timestamp, attempts, is_large(image))
+        return PredictRequest(headers, image, record.timestamp, attempts, find_header(image))
 
     async def answer(
         self,
