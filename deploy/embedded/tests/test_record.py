@@ -146,3 +146,11 @@ def test_logs_of_an_unknown_program_list_the_known_ones(
         (tmp_path / "logs" / f"{name}.log").touch()
     assert main(["logs", "worker"]) == 1
     assert "there are: gateway, inference-worker-0" in capsys.readouterr().err
+
+
+def test_a_number_of_workers_out_of_range_is_refused_with_the_range(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["scale", "0"])
+    assert capsys.readouterr().err.endswith("argument 1..64: '0' is no number from 1 to 64\n")
