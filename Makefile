@@ -22,6 +22,7 @@ TOOLS := $(VENV)/.installed-dev
 # Holds the folder that .venv was installed in: a moved clone has its own packages and scripts mended.
 FOLDER := $(VENV)/.folder
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
+PIP_FAILED := "The packages were not installed: pip says why above. Where it speaks of a certificate, set PIP_CERT and REQUESTS_CA_BUNDLE to a file with your company's CA certificate."
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 
 # Editable packages are made again; scripts of others start with the interpreter's path, which is replaced.
@@ -252,14 +253,14 @@ $(BIN)/python:
 
 $(RUNTIME): requirements.txt $(PROJECTS) | $(BIN)/python
 	@echo "Installing (once; TensorFlow and OpenVINO are large) ..."
-	@$(PIP_INSTALL) --require-hashes -r requirements.txt
+	@$(PIP_INSTALL) --require-hashes -r requirements.txt || { echo $(PIP_FAILED); exit 1; }
 	@$(PIP_INSTALL) --quiet --no-deps --no-build-isolation $(EDITABLE)
 	@echo "$(CURDIR)" > $(FOLDER)
 	@touch $@
 
 $(TOOLS): requirements-dev.txt $(RUNTIME) | $(BIN)/python
 	@echo "Installing the developer's tools (once) ..."
-	@$(PIP_INSTALL) --require-hashes -r requirements-dev.txt
+	@$(PIP_INSTALL) --require-hashes -r requirements-dev.txt || { echo $(PIP_FAILED); exit 1; }
 	@touch $@
 
 $(BIN)/promtool: deploy/prometheus/promtool/go.mod deploy/prometheus/promtool/go.sum | $(BIN)/python
