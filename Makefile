@@ -22,6 +22,7 @@ TOOLS := $(VENV)/.installed-dev
 # Holds the folder that .venv was installed in: a moved clone has its own packages and scripts mended.
 FOLDER := $(VENV)/.folder
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
+PIP_FAILED := "The packages were not installed: pip says why above. Where it speaks of a certificate, set PIP_CERT and REQUESTS_CA_BUNDLE to a file with your company's CA certificate."
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 
 # Editable packages are made again; scripts of others start with the interpreter's path, which is replaced.
@@ -32,7 +33,7 @@ MEND = { echo "Mending $(VENV) for this folder ..."; \
 	echo "$(CURDIR)" > $(FOLDER); }
 
 .DEFAULT_GOAL := help
-.PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq backup restore soak train bench bench-report test test-faults lint format-check types imports unit rules promtool format dashboards reference docs docs-serve lock lock-jars pin-images audit-dependencies release clean k8s-check k8s-trial
+.PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq backup restore soak train bench bench-report test test-faults lint format-check types imports unit rules promtool format dashboards reference client-code docs docs-serve lock lock-jars pin-images audit-dependencies release clean k8s-check k8s-trial
 
 help: ## show this list
 	@awk -F ':.*## ' '/^# --- / {gsub(/^# --- | -+$$/, ""); group = "\n" $$0 "\n"} \
@@ -185,6 +186,9 @@ docs-serve: install-dev ## serve the documentation while it is written, at http:
 reference: install-dev ## write docs/reference anew, from routes, topics, settings and commands
 	$(BIN)/python -m docsite write
 
+client-code: install-dev ## generate the client's synchronous modules and its response models (from docs/reference/openapi.json)
+	$(BIN)/python client/generate.py
+
 # --- maintain ----------------------------------------------------------------------------------
 
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -249,14 +253,14 @@ $(BIN)/python:
 
 $(RUNTIME): requirements.txt $(PROJECTS) | $(BIN)/python
 	@echo "Installing (once; TensorFlow and OpenVINO are large) ..."
-	@$(PIP_INSTALL) --require-hashes -r requirements.txt
+	@$(PIP_INSTALL) --require-hashes -r requirements.txt || { echo $(PIP_FAILED); exit 1; }
 	@$(PIP_INSTALL) --quiet --no-deps --no-build-isolation $(EDITABLE)
 	@echo "$(CURDIR)" > $(FOLDER)
 	@touch $@
 
 $(TOOLS): requirements-dev.txt $(RUNTIME) | $(BIN)/python
 	@echo "Installing the developer's tools (once) ..."
-	@$(PIP_INSTALL) --require-hashes -r requirements-dev.txt
+	@$(PIP_INSTALL) --require-hashes -r requirements-dev.txt || { echo $(PIP_FAILED); exit 1; }
 	@touch $@
 
 $(BIN)/promtool: deploy/prometheus/promtool/go.mod deploy/prometheus/promtool/go.sum | $(BIN)/python

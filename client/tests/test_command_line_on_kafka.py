@@ -65,7 +65,7 @@ def test_an_interrupted_bulk_goes_on_and_neither_repeats_nor_loses_an_image(
 
     code, _, err = pneumo(*line, "--resume")
     assert code == 0, err
-    assert f"{done} of them from before" in err
+    assert f"{done} of them before" in err
     rows = rows_of(out)
     assert sorted(row["file"] for row in rows) == sorted(map(str, folder.iterdir()))
     assert all(

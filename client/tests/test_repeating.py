@@ -15,7 +15,7 @@ from pneumo import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from pneumo.retries import decide_wait, may_repeat
+from pneumo.retries import decide_wait, is_retryable
 
 ANSWER = {
     "id": "01",
@@ -70,7 +70,7 @@ class Script:
             transport=httpx.MockTransport(self._answer),
             sleep=self._sleep,
             monotonic_s=lambda: self.now_s,
-            chance=lambda: 0.0,
+            jitter=lambda: 0.0,
             **options,
         )
 
@@ -89,10 +89,12 @@ def test_who_is_told_when_to_come_back_does_as_often_as_there_is_time():
     assert script.slept == [2.0] * 10
 
 
-def test_waits_grow_and_the_last_failure_is_told():
+def test_backoff_grows_and_the_last_failure_is_raised():
     script = Script([httpx.ConnectError("refused")] * 4)
     with (
-        script.client(retries=RetryPolicy(attempts=4, first_s=1.0, most_s=3.0)) as client,
+        script.client(
+            retries=RetryPolicy(attempts=4, initial_backoff_s=1.0, max_backoff_s=3.0)
+        ) as client,
         pytest.raises(ConnectionFailedError, match="cannot be reached"),
     ):
         client.status()
@@ -154,17 +156,17 @@ def test_an_answer_that_is_not_ours_says_so():
 
 
 def test_jitter_is_between_half_and_all_of_the_pause():
-    policy = RetryPolicy(attempts=3, first_s=1.0)
+    policy = RetryPolicy(attempts=3, initial_backoff_s=1.0)
     failure = ConnectionFailedError("x", was_sent=False)
     waits = [
-        decide_wait(policy, 1, failure, repeatable=True, left_s=9.0, chance=chance)
-        for chance in (0.0, 0.5, 1.0)
+        decide_wait(policy, 1, failure, idempotent=True, left_s=9.0, jitter=jitter)
+        for jitter in (0.0, 0.5, 1.0)
     ]
     assert waits == [0.5, 0.75, 1.0]
 
 
 def test_what_can_help_is_repeated_and_nothing_else():
     never = [InvalidInputError("undecodable", 422, "No."), DeadlineExceededError("x", 504, "No.")]
-    assert not any(may_repeat(failure, repeatable=True) for failure in never)
-    assert may_repeat(UnavailableError("overloaded", 503, "No."), repeatable=False)
-    assert not may_repeat(UnavailableError("broker_unavailable", 503, "No."), repeatable=False)
+    assert not any(is_retryable(failure, idempotent=True) for failure in never)
+    assert is_retryable(UnavailableError("overloaded", 503, "No."), idempotent=False)
+    assert not is_retryable(UnavailableError("broker_unavailable", 503, "No."), idempotent=False)

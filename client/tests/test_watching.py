@@ -62,7 +62,7 @@ def watched(streams, **options):
         "http://g",
         transport=httpx.MockTransport(streams),
         sleep=lambda _: None,
-        chance=lambda: 0.0,
+        jitter=lambda: 0.0,
         **options,
     ) as client:
         return [event.state for event in client.job_events("j")]
@@ -109,7 +109,7 @@ def test_a_registry_that_stays_away_ends_the_watch_too():
             timeout_s=21.0,
             sleep=sleep,
             monotonic_s=lambda: now_s[0],
-            chance=lambda: 0.0,
+            jitter=lambda: 0.0,
         ) as client,
         pytest.raises(UnavailableError),
     ):

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from shared import preprocessing
+from shared import grey_bands
 from shared.deep_grey import new_deep_scale
 from shared.preprocessing import decode_grey
 
 SIZE_PX = 32
-SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I")
+DEEP = ("I;16", "I;16B", "I;16L", "I", "F")
 KINDS = [
     *[("PNG", mode, {}) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")],
     ("PNG", "P", {"transparency": bytes(range(0, 256, 1))}),
@@ -37,8 +37,9 @@ def decoded_whole(data: bytes) -> np.ndarray:
     if image.format == "JPEG":
         image.draft("L", (SIZE_PX, SIZE_PX))
     image = ImageOps.exif_transpose(image)
-    if image.mode in SIXTEEN_BIT:
-        image = new_deep_scale([image], is_inverse=False).to_grey(image)
+    if image.mode in DEEP:
+        values = np.asarray(image)
+        image = new_deep_scale(lambda: [values], is_inverse=False).to_grey(values)
     rgba = image.convert("RGBA")
     if rgba.getextrema()[3] != (0, 0):
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)
@@ -87,6 +88,6 @@ def encoded(image: Image.Image, kind: str, orientation: int, **options: object) 
 def test_bands_change_no_pixel(kind, mode, options, width, height, orientation, seed, band):
     data = encoded(noise(mode, width, height, seed), kind, orientation, **options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(preprocessing, "_BAND_PIXELS", band)
+        patch.setattr(grey_bands, "_BAND_PIXELS", band)
         actual = decode_grey(data, SIZE_PX)
     assert np.array_equal(actual, decoded_whole(data))

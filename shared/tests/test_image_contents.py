@@ -11,7 +11,9 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from shared.contracts.bundle import PreprocessingSpec
+from shared.contracts.errors import ErrorCode
 from shared.preprocessing import ImageError, decode_grey, normalise
+from shared.testing.deep_images import new_deep_png, new_raw_tiff
 
 SIZE_PX = 224
 SPEC = PreprocessingSpec()
@@ -60,6 +62,23 @@ def packed_tiff() -> bytes:
     return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + end
 
 
+def coloured(values: np.ndarray, alpha: int | None = None) -> np.ndarray:
+    samples = np.repeat(values[..., None], 3 if alpha is None else 4, axis=-1)
+    if alpha is not None:
+        samples[..., 3] = alpha
+    return samples
+
+
+def fractions(factor: float, offset: float = 0.0) -> np.ndarray:
+    return (radiograph() * factor + offset).astype(np.float32)[..., None]
+
+
+def with_no_numbers(values: np.ndarray) -> np.ndarray:
+    holed = values.copy()
+    holed[::40, ::40], holed[1::40, ::40] = np.nan, np.inf
+    return holed
+
+
 def white_is_zero(values: np.ndarray) -> bytes:
     tags = ImageFileDirectory_v2()
     tags[262] = 0
@@ -97,6 +116,36 @@ NARROW = {
     "12 bits in 16, TIFF": encoded(deep(16), "TIFF"),
     "12 bits packed, TIFF": packed_tiff(),
     "12 bits with a sign, TIFF": encoded(deep(16).astype(np.int32) - 1_024, "TIFF"),
+    "12 bits with a sign and dead pixels, TIFF": new_raw_tiff(
+        (with_dead_pixels(deep(16)).astype(np.int32) - 32_768)[..., None]
+    ),
+    **{
+        f"{bits} in 16, {kind}": encode(deep(factor))
+        for bits, factor in (("8 bits", 1), ("12 bits", 16))
+        for kind, encode in {
+            "colour PNG": lambda values: new_deep_png(coloured(values)),
+            "colour and alpha PNG": lambda values: new_deep_png(coloured(values, 65_535)),
+            "colour and alpha 0 PNG": lambda values: new_deep_png(coloured(values, 0)),
+            "grey and alpha PNG": lambda values: new_deep_png(coloured(values, 65_535)[..., 2:]),
+            "grey and alpha 0 PNG": lambda values: new_deep_png(coloured(values, 0)[..., 2:]),
+            "colour TIFF": lambda values: new_raw_tiff(coloured(values)),
+            "colour TIFF, big endian": lambda values: new_raw_tiff(coloured(values), order=">"),
+            "colour TIFF, Deflate": lambda values: new_raw_tiff(coloured(values), is_deflated=True),
+            "colour and alpha TIFF": lambda values: new_raw_tiff(coloured(values, 65_535)),
+            "colour on black TIFF": lambda values: new_raw_tiff(coloured(values, 9_999), alpha=1),
+            "colour beside no alpha TIFF": lambda values: new_raw_tiff(
+                coloured(values, 0), alpha=0
+            ),
+            "colour and dead pixels PNG": lambda values: new_deep_png(
+                coloured(with_dead_pixels(values))
+            ),
+        }.items()
+    },
+    "32 bits, TIFF": new_raw_tiff((radiograph().astype(np.uint32) * 16_843_009)[..., None]),
+    "fractions of 1, TIFF": new_raw_tiff(fractions(1 / 255)),
+    "fractions above 255, TIFF": new_raw_tiff(fractions(16.0)),
+    "fractions about 0, TIFF": new_raw_tiff(fractions(1 / 60, -2)),
+    "fractions and no numbers, TIFF": new_raw_tiff(with_no_numbers(fractions(1 / 255))),
 }
 
 
@@ -117,6 +166,13 @@ def test_sixteen_bits_that_use_their_range_are_divided_by_257(kind):
 SAME = {
     "8-bit TIFF, WhiteIsZero": white_is_zero(radiograph()),
     "16-bit TIFF, WhiteIsZero": white_is_zero(deep(257)),
+    "16-bit TIFF, WhiteIsZero, big endian": new_raw_tiff(
+        (65_535 - deep(257))[..., None], order=">", photometric=0
+    ),
+    "16-bit TIFF with a sign, WhiteIsZero": new_raw_tiff(
+        (255 - radiograph().astype(np.int16) * 2)[..., None], photometric=0
+    ),
+    "TIFF of fractions, WhiteIsZero": new_raw_tiff(1 - fractions(1 / 255), photometric=0),
     "PNG, alpha 0 everywhere": encoded(rgba(0)),
     "PNG, grey with alpha 0 everywhere": encoded(rgba(0).convert("LA")),
     "PNG, every colour transparent": encoded(
@@ -200,9 +256,43 @@ def test_a_progressive_jpeg_that_ends_between_two_scans_is_cut_short():
         decode_grey(jpeg[: jpeg.rindex(b"\xff\xda")], SIZE_PX)
 
 
-def test_samples_that_are_not_taken_are_not_called_cut_short():
-    tags = ImageFileDirectory_v2()
-    tags[262] = 0
-    big_endian = encoded(Image.fromarray(deep(257).astype(">u2")), "TIFF", tiffinfo=tags)
-    with pytest.raises(ImageError, match="samples that are not taken"):
-        decode_grey(big_endian, SIZE_PX)
+def with_bmp_header(size: int, bits: int, compression: int) -> bytes:
+    info = struct.pack("<IiiHHI", size, 60, 60, 1, bits, compression).ljust(40, b"\0")
+    # Ten bits of each colour, which nothing reads.
+    info = (info + struct.pack("<III", 0x3FF << 20, 0x3FF << 10, 0x3FF)).ljust(size, b"\0")[:size]
+    return b"BM" + struct.pack("<IHHI", 14_454, 0, 0, 54) + info + bytes(14_400)
+
+
+def with_frame(changed: bytes) -> bytes:
+    return encoded(radiograph(), "JPEG").replace(b"\xff\xc0\0\x0b\x08\x01\x04", changed)
+
+
+def without_photometric() -> bytes:
+    return new_raw_tiff(deep(257)[..., None]).replace(b"\x06\x01\3\0", b"\x40\x9c\3\0")
+
+
+WHOLE = {
+    "samples that are not taken": new_raw_tiff(fractions(1).astype(np.float64)),
+    "separate planes of 16 bits": new_raw_tiff(coloured(deep(257)), planar=2),
+    "signed samples of 8 bits": new_raw_tiff(radiograph().view(np.int8)[..., None]),
+    "8 samples per pixel": new_raw_tiff(np.zeros((60, 60, 8), np.uint8)),
+    "no PhotometricInterpretation": without_photometric(),
+    "compression, 4": with_bmp_header(40, 0, 4),
+    "64 bits per pixel": with_bmp_header(40, 64, 0),
+    "short header of OS/2": with_bmp_header(16, 24, 0),
+    "cannot be decoded": with_bmp_header(108, 32, 3),
+    "CgBI": encoded(radiograph()).replace(
+        b"\0\0\0\rIHDR", b"\0\0\0\4CgBI\0\0\0\0\0\0\0\0\0\0\0\rIHDR"
+    ),
+    "height (DNL)": with_frame(b"\xff\xc0\0\x0b\x08\0\0"),
+    "JPEG-LS": with_frame(b"\xff\xf7\0\x0b\x08\x01\x04"),
+}
+
+
+@pytest.mark.parametrize("reason", WHOLE)
+def test_an_image_that_is_whole_is_refused_for_what_it_is(reason):
+    with pytest.raises(ImageError) as refused:
+        decode_grey(WHOLE[reason], SIZE_PX)
+    assert refused.value.code is ErrorCode.UNDECODABLE
+    assert reason in refused.value.detail
+    assert "cut short" not in refused.value.detail

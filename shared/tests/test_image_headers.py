@@ -88,7 +88,6 @@ def test_exif_is_kept_so_that_it_turns_the_image(kind):
         encoded("RGB", "TIFF", compression="jpeg"),
         encoded("RGB", "TIFF", compression="lzma"),
         encoded("RGB", "BMP")[:20],
-        b"RIFF\0\0\0\0WAVEfmt ",
     ],
 )
 def test_what_no_decoder_should_see_is_undecodable(data):
@@ -189,6 +188,19 @@ def test_no_bytes_make_another_error(form, patch, where, cut):
         (b"PK\x03\x04", "a ZIP archive"),
         (b"%PDF-1.7", "a PDF document"),
         (b"/9j/4AAQSkZJRg", "text that encodes an image in base64"),
+        (b"II+\0\x08\0\0\0", "BigTIFF"),
+        (b"Rar!\x1a\x07\0", "a RAR archive"),
+        (b"<!DOCTYPE html><html>", "an HTML page"),
+        (b"\x02\0\0\0UL\4\0", "DICOM without the 132 bytes before its first element"),
+        (b"\x08\0\x05\0CS\x0a\0", "DICOM without preamble and file meta"),
+        (encoded().decode("latin-1").encode(), "a JPEG whose bytes were converted as text"),
+        (
+            encoded().decode(errors="replace").encode(),
+            "an image whose bytes were converted as text",
+        ),
+        (encoded(kind="PNG").replace(b"\r\n", b"\n"), "a PNG whose bytes were converted as text"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "of no known image type"),
+        (b"BMI;age\n27;41\n24;73\n", "of no known image type"),
         (b"a letter", "of no known image type"),
         (b"f", "of no known image type"),
     ],

@@ -7,84 +7,15 @@ import sys
 import time
 
 import pytest
-from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
-from shared.clock import SystemClock, new_id
 from shared.contracts.dead_letters import Cause, parse_dead_letter
 from shared.contracts.errors import ErrorCode
-from shared.contracts.headers import RequestHeaders
-from shared.contracts.predict import parse_result
-from shared.contracts.topics import PREDICT_DLQ, PREDICT_REQUESTS, PREDICT_RESULTS
-from shared.kafka.clients import new_consumer, new_producer, started
+from shared.contracts.topics import PREDICT_DLQ, PREDICT_RESULTS
 from shared.testing.images import new_jpeg, new_marked_jpeg
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
 PATIENCE_S = 90
-
-
-class Topics:
-    def __init__(self, settings):
-        self._settings = settings
-
-    def _name(self, spec):
-        return spec.prefixed(self._settings.topic_prefix).name
-
-    async def send(self, images, *, partition):
-        ids = [new_id() for _ in images]
-        deadline_ms = SystemClock().now_ms() + 600_000
-        async with started(new_producer(self._settings, client_id="test")) as producer:
-            for id_, image in zip(ids, images, strict=True):
-                await producer.send_and_wait(
-                    self._name(PREDICT_REQUESTS),
-                    key=id_.encode(),
-                    value=image,
-                    headers=RequestHeaders(id_, deadline_ms, "image/jpeg").to_kafka(),
-                    partition=partition,
-                )
-        return ids
-
-    async def records(self, spec, count):
-        consumer = new_consumer(self._settings, client_id="test")
-        consumer.subscribe([self._name(spec)])
-        found = []
-        async with started(consumer), asyncio.timeout(PATIENCE_S):
-            while len(found) < count:
-                batches = await consumer.getmany(timeout_ms=200)
-                found += [record for records in batches.values() for record in records]
-        return found
-
-    async def outcomes(self, count):
-        records = await self.records(PREDICT_RESULTS, count)
-        return {outcome.id: outcome for outcome in (parse_result(r.value) for r in records)}
-
-    async def count(self, spec):
-        partitions = [TopicPartition(self._name(spec), n) for n in range(spec.partitions)]
-        async with started(new_consumer(self._settings, client_id="test")) as consumer:
-            return sum((await consumer.end_offsets(partitions)).values())
-
-    async def words(self):
-        """What stands beside the workers' offsets."""
-        partitions = [
-            TopicPartition(self._name(PREDICT_REQUESTS), n)
-            for n in range(PREDICT_REQUESTS.partitions)
-        ]
-        admin = AIOKafkaAdminClient(**self._settings.client_options())
-        await admin.start()
-        try:
-            group = f"{self._settings.topic_prefix}inference-worker"
-            found = await admin.list_consumer_group_offsets(group, partitions=partitions)
-        finally:
-            await admin.close()
-        return {
-            partition.partition: (said.offset, said.metadata) for partition, said in found.items()
-        }
-
-
-@pytest.fixture
-def topics(kafka_settings):
-    return Topics(kafka_settings)
 
 
 async def test_an_image_that_takes_too_long_is_quarantined_and_costs_one_restart(

@@ -13,15 +13,19 @@ import pytest
 import yaml
 
 from gateway.settings import Settings
+from inference_worker.core.requests import LARGE_PIXELS
+from inference_worker.subscribers.waiting import MAX_HELD_BYTES
 from shared.testing.hostile_images import WORST_ADMITTED
 
 ROOT = Path(__file__).parents[2]
 MIB = 1024 * 1024
+MAX_PIXEL_BYTES = 8
 DECODE_MIB = 192
 """What decoding one image adds to a process at most."""
 BESIDE_MIB = {
-    # 332 MB were measured at work; a swap holds two models for a moment.
-    "inference-worker": 448,
+    # 332 MB were measured at work; a swap holds two models for a moment. While a large image is
+    # decoded, others are queued and one just below LARGE_PIXELS is decoded.
+    "inference-worker": 448 + (MAX_HELD_BYTES + LARGE_PIXELS * MAX_PIXEL_BYTES) // MIB,
     # Itself, and the libraries of the process that measures images.
     "registry": 160 + 96,
     "trainer": 1024,

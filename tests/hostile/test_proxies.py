@@ -11,8 +11,8 @@ from embedded.ports import free_ports
 from pneumo import AsyncClient, Client
 from pneumo.cli.address import Address
 from pneumo.connection import http_options
-from pneumo.lanes import Lanes
 from pneumo.retries import RetryPolicy
+from pneumo.transport import SingleConnectionPool
 from registry.adapters.bucket import open_bucket
 from shared.control_client import new_control_client
 from shared.registry_client import new_registry_client
@@ -104,7 +104,7 @@ def test_the_client_asks_no_proxy_for_this_machine(host, dead_proxy):
         assert proxy_of(http, f"http://{host}:1/status") is None
     address = Address(url=f"http://{host}:1")
     client = address.async_client(connections=1, retries=ONCE, timeout_s=1)
-    assert isinstance(client._http._transport, Lanes)
+    assert isinstance(client._http._transport, SingleConnectionPool)
 
 
 def test_the_client_asks_the_proxy_for_another_machine(dead_proxy):

@@ -60,6 +60,12 @@ def test_certificates_that_cannot_be_read(package):
 
 
 @pytest.mark.parametrize("package", SERVICES)
+def test_credentials_that_are_missing(package):
+    done = start(package, KAFKA_SECURITY_PROTOCOL="SASL_SSL", KAFKA_SASL_USERNAME="pneumo")
+    expect_sentence(done, "needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
+
+
+@pytest.mark.parametrize("package", SERVICES)
 def test_a_setting_that_is_no_number(package):
     done = start(package, **{f"PNEUMO_{SERVICES[package]}_PORT": "eighty"})
     expect_sentence(done, "port", "valid integer")

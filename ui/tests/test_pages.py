@@ -46,7 +46,7 @@ def test_an_address_that_is_no_gateways_is_said_plainly(name, open_page, gateway
         gateway.answers["GET", path] = (200, {"hello": "world"})
     page = open_page(name, gateway.url)
     assert not page.exception
-    assert name == "predict" or "what no gateway of PneumoStream says" in told(page)
+    assert name == "predict" or "does not look like a PneumoStream gateway" in told(page)
 
 
 def test_predict_begins_empty_and_asks_nobody(open_page, gateway):

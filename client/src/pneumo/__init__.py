@@ -1,35 +1,8 @@
 """A typed client of the gateway's HTTP API. Research software: no answer is a diagnosis."""
 
-from pneumo.answers import (
-    DISCLAIMER,
-    ENDED_STATES,
-    CurrentModel,
-    Dataset,
-    DatasetImage,
-    DeletedImages,
-    Epoch,
-    EpochValidation,
-    Gate,
-    GateCheck,
-    Health,
-    ImagePage,
-    Job,
-    JobEvent,
-    JobState,
-    Lineage,
-    Model,
-    ModelDetail,
-    ModelRef,
-    Pending,
-    Prediction,
-    RejectedImage,
-    UploadedImage,
-    UploadReport,
-    WorkerModel,
-)
 from pneumo.async_client import AsyncClient
 from pneumo.client import Client
-from pneumo.dataset_calls import ImageFilter
+from pneumo.endpoints import ImageFilter
 from pneumo.errors import (
     ApiError,
     ConflictError,
@@ -43,18 +16,40 @@ from pneumo.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from pneumo.insights import DatasetInsights, ModelInsights
-from pneumo.retries import RetryPolicy
-from pneumo.status import (
+from pneumo.model_bases import DISCLAIMER, ENDED_STATES, EpochValidation, Health, Pending
+from pneumo.models import (
     Broker,
+    CurrentModel,
+    Dataset,
+    DatasetImage,
+    DatasetInsights,
+    DeletedImages,
+    Epoch,
+    Gate,
+    GateCheck,
+    ImagePage,
+    Job,
+    JobEvent,
+    JobState,
     Lag,
     LastRetrain,
+    Lineage,
     Load,
+    Model,
+    ModelDetail,
+    ModelInsights,
+    ModelRef,
+    Prediction,
+    RejectedImage,
     SeenError,
     Status,
     StatusModel,
     StatusWorker,
+    UploadedImage,
+    UploadReport,
+    WorkerModel,
 )
+from pneumo.retries import RetryPolicy
 from pneumo.warning_texts import describe_warning, is_minor_warning
 
 __all__ = [

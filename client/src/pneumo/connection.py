@@ -1,15 +1,16 @@
-"""Where the gateway is and who asks; and a step of a story as httpx takes it."""
+"""The gateway's address and key, and requests as httpx sends them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from importlib.metadata import version
 from typing import Any, TypedDict
 
 import httpx
 
+from pneumo.bodies import Body
+from pneumo.endpoints import Endpoint
 from pneumo.errors import PneumoError
 from pneumo.proxies import is_loopback
-from pneumo.stories import Open, Send
 
 URL_VARIABLE = "PNEUMO_URL"
 KEY_VARIABLE = "PNEUMO_API_KEY"
@@ -17,10 +18,13 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 DISTRIBUTION = "pneumostream-client"
 
 _CONNECT_S = 5.0
+_MIN_TIMEOUT_S = 0.05
+_GRACE_S = 5.0
+"""Time for a response to arrive after the gateway's own wait has ended."""
 
 
 class HttpOptions(TypedDict):
-    """What both kinds of httpx client are made with."""
+    """Arguments of both kinds of httpx client."""
 
     base_url: str
     headers: Mapping[str, str]
@@ -29,19 +33,19 @@ class HttpOptions(TypedDict):
 
 
 def resolve_url(url: str | None) -> str:
-    """Give the gateway's address without a slash at its end. Raises PneumoError if it is none."""
+    """Return the gateway's address without a slash at its end. Raises PneumoError if it is none."""
     found = (url or os.environ.get(URL_VARIABLE) or DEFAULT_URL).rstrip("/")
     try:
         parsed = httpx.URL(found)
     except httpx.InvalidURL as error:
-        raise PneumoError(f"{found!r} is no address.") from error
+        raise PneumoError(f"{found!r} is not a URL.") from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise PneumoError(f"{found!r} is no address: one begins with http:// or https://.")
+        raise PneumoError(f"{found!r} is not a URL that starts with http:// or https://.")
     return found
 
 
 def http_options(url: str, key: str | None, max_connections: int) -> HttpOptions:
-    """Give what an httpx client is made with; the key goes into a header and nowhere else."""
+    """Return the arguments of an httpx client; the key is stored in a header only."""
     headers = {"User-Agent": f"{DISTRIBUTION}/{version(DISTRIBUTION)}"}
     secret = key or os.environ.get(KEY_VARIABLE)
     if secret:
@@ -55,16 +59,30 @@ def http_options(url: str, key: str | None, max_connections: int) -> HttpOptions
     return HttpOptions(base_url=url, headers=headers, limits=limits, mounts=direct)
 
 
-def new_request(http: httpx.Client | httpx.AsyncClient, step: Send | Open) -> httpx.Request:
-    """Make the request that a step sends."""
-    call = step.call
-    more: dict[str, Any] = {"json": call.json} if call.json is not None else {}
+def new_request(
+    http: httpx.Client | httpx.AsyncClient, endpoint: Endpoint[Any], left_s: float
+) -> httpx.Request:
+    """Return the request of an endpoint. left_s: the caller's remaining time."""
+    timeout_s, headers = left_s, dict(endpoint.headers)
+    if endpoint.wait_s is not None:
+        wait_s = max(_MIN_TIMEOUT_S, min(endpoint.wait_s, left_s))
+        timeout_s = min(left_s, wait_s + _GRACE_S)
+        respond = "respond-async, " if endpoint.respond_async else ""
+        headers["Prefer"] = f"{respond}wait={wait_s:g}"
+    timeout_s = max(timeout_s, _MIN_TIMEOUT_S)
+    content: bytes | Iterable[bytes] | AsyncIterable[bytes] | None = endpoint.content
+    if isinstance(content, Body) and isinstance(http, httpx.AsyncClient):
+        content = aiter(
+            content
+        )  # a Body is iterable both ways, and httpx prefers the synchronous one
+    params = {name: value for name, value in endpoint.params.items() if value is not None}
+    body: dict[str, Any] = {} if endpoint.json is None else {"json": endpoint.json}
     return http.build_request(
-        call.method,
-        call.path,
-        params=dict(call.params) or None,
-        headers={**call.headers, **dict(step.headers)},
-        content=call.content,
-        timeout=httpx.Timeout(step.timeout_s, connect=min(_CONNECT_S, step.timeout_s)),
-        **more,
+        endpoint.method,
+        endpoint.path,
+        params=params or None,
+        headers=headers,
+        content=content,
+        timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
+        **body,
     )

@@ -1,22 +1,21 @@
-"""What can go wrong with a call: one tree, a branch wherever a caller would do another thing."""
+"""The exceptions of this package: one class per reaction that a caller may have."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
 
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pneumo.answers import RejectedImage, UploadedImage
+from pneumo.models import RejectedImage, UploadedImage
 from pneumo.proxies import proxy_of
 
 
 class PneumoError(Exception):
-    """Everything that this package raises by itself. Its text is one sentence for a person."""
+    """Base of every exception of this package. Its text is one sentence for a person."""
 
 
 class ConnectionFailedError(PneumoError):
-    """No answer came. was_sent: whether the gateway may have seen the request all the same."""
+    """No response arrived. was_sent: whether the gateway may have received the request."""
 
     def __init__(self, message: str, *, was_sent: bool) -> None:
         super().__init__(message)
@@ -24,16 +23,15 @@ class ConnectionFailedError(PneumoError):
 
 
 class UnexpectedAnswerError(PneumoError):
-    """An answer came that no gateway of PneumoStream gives: probably the address is another's."""
+    """The response is not from a PneumoStream gateway: probably the URL is wrong."""
 
 
 class ApiError(PneumoError):
-    """The gateway refused the request, or what was asked for failed.
+    """The gateway rejected the request, or the request failed.
 
-    code: stable, to program against (docs/architecture/errors.md); `http_502` and the like if the
-    answer was no problem document. status: HTTP's. detail: for people. id: the prediction's, if
-    it has one. retry_after_s: when to come back, if the gateway said so. accepted, rejected: of
-    an upload.
+    code: stable (docs/architecture/errors.md); `http_502` and the like if the response was not a
+    problem document. status: of HTTP. detail: for people. id: of the prediction, if there is one.
+    retry_after_s: from `Retry-After`. accepted, rejected: images of an upload.
     """
 
     def __init__(
@@ -42,7 +40,7 @@ class ApiError(PneumoError):
         status: int,
         detail: str,
         *,
-        id: str | None = None,  # noqa: A002  the wire's own word
+        id: str | None = None,  # noqa: A002  as in the API
         retry_after_s: float | None = None,
         accepted: Sequence[UploadedImage] = (),
         rejected: Sequence[RejectedImage] = (),
@@ -61,31 +59,31 @@ class ApiError(PneumoError):
 
 
 class InvalidInputError(ApiError):
-    """The request itself must be mended: 400, 408, 413, 415, 422."""
+    """The request itself is wrong: 400, 408, 413, 415, 422."""
 
 
 class UnauthorizedError(ApiError):
-    """No key, a key that is not valid, or one that lacks the scope: 401, 403."""
+    """No key, an invalid key, or a key without the scope: 401, 403."""
 
 
 class NotFoundError(ApiError):
-    """There is no such thing, or no longer: 404."""
+    """The resource does not exist, or no longer: 404."""
 
 
 class ConflictError(ApiError):
-    """It contradicts what is there: 409."""
+    """The request conflicts with the present state: 409."""
 
 
 class RateLimitedError(ApiError):
-    """This client asks too often: 429."""
+    """The client exceeds its rate limit: 429."""
 
 
 class UnavailableError(ApiError):
-    """Overloaded, or a part of the system is away: 503, and 502 of a proxy."""
+    """Overloaded, or a part of the system is unavailable: 503, and 502 of a proxy."""
 
 
 class DeadlineExceededError(ApiError):
-    """The answer did not come in time; with an id it may still be read: 504."""
+    """The deadline has passed; with an id the outcome can still be read later: 504."""
 
 
 _BY_STATUS: Mapping[int, type[ApiError]] = {
@@ -106,7 +104,7 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
 
 
 class _Problem(BaseModel):
-    """RFC 9457, as the gateway writes it."""
+    """A problem document of the gateway (RFC 9457)."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -117,24 +115,29 @@ class _Problem(BaseModel):
     rejected: tuple[RejectedImage, ...] = ()
 
 
-def error_of(response: httpx.Response) -> ApiError:
-    """Give the error that an answer of 300 and above stands for. Its body must have been read."""
+def new_api_error(response: httpx.Response) -> ApiError:
+    """Return the exception for a response of 300 and above whose body has been read."""
     kind = _BY_STATUS.get(response.status_code, ApiError)
     retry_after_s = retry_after(response)
     try:
         problem = _Problem.model_validate_json(response.content)
     except ValidationError:
         status = response.status_code
-        detail = f"The server answered {status} {response.reason_phrase}".rstrip() + "."
+        detail = f"The server returned {status} {response.reason_phrase}".rstrip() + "."
         return kind(f"http_{status}", status, detail, retry_after_s=retry_after_s)
-    said: dict[str, Any] = {name: getattr(problem, name) for name in ("id", "accepted", "rejected")}
     return kind(
-        problem.code, response.status_code, problem.detail, retry_after_s=retry_after_s, **said
+        problem.code,
+        response.status_code,
+        problem.detail,
+        id=problem.id,
+        retry_after_s=retry_after_s,
+        accepted=problem.accepted,
+        rejected=problem.rejected,
     )
 
 
 def retry_after(response: httpx.Response) -> float | None:
-    """Read `Retry-After` in seconds; a date, which this gateway never sends, is as good as none."""
+    """Return `Retry-After` in seconds; a date, which this gateway never sends, is ignored."""
     value = response.headers.get("retry-after", "")
     return float(value) if value.isdecimal() else None
 
@@ -142,12 +145,12 @@ def retry_after(response: httpx.Response) -> float | None:
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-def failure_of(error: httpx.TransportError, url: str) -> ConnectionFailedError:
-    """Say in our words that no answer came."""
+def new_connection_error(error: httpx.TransportError, url: str) -> ConnectionFailedError:
+    """Return the exception for a request without a response."""
     proxy = proxy_of(url)
-    way = f" through the proxy {proxy} (NO_PROXY excepts hosts)" if proxy else ""
+    way = f" through the proxy {proxy} (NO_PROXY excludes hosts)" if proxy else ""
     if isinstance(error, _UNSENT):
         return ConnectionFailedError(f"{url} cannot be reached{way}.", was_sent=False)
     if isinstance(error, httpx.TimeoutException):
-        return ConnectionFailedError(f"{url} did not answer in time{way}.", was_sent=True)
-    return ConnectionFailedError(f"The connection to {url}{way} broke off.", was_sent=True)
+        return ConnectionFailedError(f"{url} did not respond in time{way}.", was_sent=True)
+    return ConnectionFailedError(f"The connection to {url}{way} was lost.", was_sent=True)

@@ -17,6 +17,7 @@ _TEXTS: Mapping[str, str] = {
     "burned_in_annotation": "The DICOM file says that text is burned into the image.",
     "no_window": "The DICOM file has no usable display window; "
     "grey levels were spread over the whole range of the image.",
+    "bits_above_stored": "The DICOM file stores values above its BitsStored: they are cut off.",
     "for_processing": "The DICOM file is marked FOR PROCESSING: raw detector values, "
     "which do not look like a radiograph for display.",
 }

@@ -50,7 +50,9 @@ def test_background_returns_when_ready_and_the_stack_has_a_session_of_its_own(
     assert not any(VARIABLE in program.environ() for program in programs)
     assert (data / "logs" / "up.log").stat().st_mode & 0o077 == 0
     second = ended(SCRIPT, "--background", environment=stopped_afterwards)
-    assert (second.returncode, "runs already" in second.stdout) == (1, True)
+    assert (second.returncode, second.stdout) == (1, "")
+    assert second.stderr.startswith("A stack of ")
+    assert "did not start" not in second.stderr
     down = ended("-m", "embedded", "down", environment=stopped_afterwards)
     assert down.stdout == "Everything is stopped.\n"
     assert find_orphans(data) == []

@@ -1,4 +1,6 @@
 import hashlib
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -85,3 +87,34 @@ def test_without_a_network_it_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="check the network") as caught:
         resolve_jars(repository=tmp_path / "m2", remotes=nowhere, lock=LOCK)
     assert "\n" not in str(caught.value)
+
+
+def test_a_certificate_that_is_not_trusted_is_named_with_its_variable(
+    tmp_path: Path, served: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    folder, _ = served
+    (folder / JAR).write_bytes(CONTENT)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    remotes = {"test": f"https://127.0.0.1:{server.server_port}"}
+    try:
+        monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+        monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+        with pytest.raises(DownloadError, match="set REQUESTS_CA_BUNDLE to a file"):
+            resolve_jars(repository=tmp_path / "m2", remotes=remotes, lock=LOCK)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        (jar,) = resolve_jars(repository=tmp_path / "m2", remotes=remotes, lock=LOCK)
+        assert jar.read_bytes() == CONTENT
+    finally:
+        server.shutdown()
+        server.server_close()

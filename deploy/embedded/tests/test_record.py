@@ -19,6 +19,7 @@ from embedded.stack.supervisord import Supervisord
 @pytest.fixture(autouse=True)
 def _clean_shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     names = ("KAFKA_BOOTSTRAP_SERVERS", "KAFKA_TOPIC_PREFIX", "PNEUMO_KAFKA_PORT")
+    names += ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")
     for name in (*names, "PNEUMO_REGISTRY_DATABASE_URL", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PNEUMO_DATA", str(tmp_path))
@@ -104,6 +105,24 @@ def test_a_backup_of_a_registry_elsewhere_needs_the_variables_of_the_running_sta
     assert name in capsys.readouterr().err
 
 
+def test_commands_on_kafka_need_the_credentials_of_the_running_stack(
+    running: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KAFKA_SASL_USERNAME", "ward3")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "not-for-files")
+    write_record(StackSettings(data=running, external_kafka="127.0.0.1:1"))
+    assert "not-for-files" not in (running / "stack.json").read_text()
+    program_environment(StackSettings())
+    monkeypatch.delenv("KAFKA_SASL_PASSWORD")
+    assert main(["exec", "operations", "audit"]) == 1
+    assert "KAFKA_SASL_PASSWORD: set the same here" in capsys.readouterr().err
+    monkeypatch.setattr(Supervisord, "processes", lambda _: {})
+    assert main(["status"]) == 0
+    shown = capsys.readouterr().out
+    assert "unknown" in shown
+    assert "Kafka was not asked: this shell lacks KAFKA_SASL_PASSWORD." in shown
+
+
 def test_a_backup_with_a_port_that_contradicts_the_stack_is_refused(
     running: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -127,3 +146,11 @@ def test_logs_of_an_unknown_program_list_the_known_ones(
         (tmp_path / "logs" / f"{name}.log").touch()
     assert main(["logs", "worker"]) == 1
     assert "there are: gateway, inference-worker-0" in capsys.readouterr().err
+
+
+def test_a_number_of_workers_out_of_range_is_refused_with_the_range(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["scale", "0"])
+    assert capsys.readouterr().err.endswith("argument 1..64: '0' is no number from 1 to 64\n")

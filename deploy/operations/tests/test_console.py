@@ -1,8 +1,11 @@
 import json
 
+import pytest
+import typer
 from rich.console import Console
 
 from operations.adapters.console import Scope, report_json, report_table
+from operations.cli.ending import kafka_settings
 from operations.core.audit import Accepted, Report, Seen, Told, Window, audit
 
 SCOPE = Scope("127.0.0.1:9192", "10m")
@@ -35,3 +38,13 @@ def test_no_accepted_request_is_nothing_to_judge() -> None:
     text = shown(report(accepted=0))
     assert "nothing to judge" in text
     assert "was answered" not in text
+
+
+def test_settings_of_kafka_that_contradict_each_other_end_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("KAFKA_SSL_CAFILE", "/no/such/file")
+    with pytest.raises(typer.Exit):
+        kafka_settings()
+    assert "certificates cannot be read" in capsys.readouterr().err

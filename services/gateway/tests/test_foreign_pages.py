@@ -48,7 +48,8 @@ async def test_pages_of_others_reach_no_route(run_gateway):
             assert refused.json()["code"] == "host_not_allowed"
         # No setting, no CORS.
         preflight = await client.options("/predict", headers=PREFLIGHT | {"Origin": VIEWER})
-        assert preflight.status_code == 405
+        assert (preflight.status_code, preflight.json()["code"]) == (403, "cross_site_request")
+        assert "PNEUMO_GATEWAY_ALLOWED_ORIGINS" in preflight.json()["detail"]
         shown = (await client.get("/metrics")).text
     assert 'route="unmatched",status="403"' in shown
 
@@ -67,7 +68,7 @@ async def test_an_allowed_origin_may_call_read_and_show_its_key(run_gateway, tmp
         assert (asked.status_code, asked.json()["code"]) == (401, "unauthenticated")
         assert asked.headers["access-control-allow-origin"] == VIEWER
         foreign = {"Origin": "https://evil.example"}
-        assert (await client.options("/predict", headers=PREFLIGHT | foreign)).status_code == 400
+        assert (await client.options("/predict", headers=PREFLIGHT | foreign)).status_code == 403
         assert (await client.post("/retrain", headers=foreign)).status_code == 403
 
 

@@ -305,6 +305,14 @@ OTHER_TYPES = {
 }
 
 
+@pytest.mark.parametrize("path", PREDICTIONS)
+async def test_what_is_sent_as_dicom_and_is_none_is_named(posting, path):
+    packed = a_part(b"file", b"\x1f\x8b\x08\0", b"Content-Type: application/dicom")
+    response, _ = await posting(path, a_form(packed))
+    assert (response.status_code, response.json()["code"]) == (422, "undecodable")
+    assert "It is compressed with gzip." in response.json()["detail"]
+
+
 @pytest.mark.parametrize("path", [*PREDICTIONS, *UPLOADS])
 @pytest.mark.parametrize("content", OTHER_TYPES)
 async def test_what_was_sent_is_named_beside_the_types_that_are_taken(posting, path, content):

@@ -81,7 +81,7 @@ def clock():
 @pytest.fixture
 def new_answering(counts, clock):
     with closing(ComputeThread(0)) as compute:
-        service = InferenceService(compute, clock)
+        service = InferenceService(compute, compute, clock)
         service.swap(Engine())
 
         def new(broker, max_attempts=3):

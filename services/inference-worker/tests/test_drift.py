@@ -35,7 +35,9 @@ class Worker:
         self.registry = CollectorRegistry()
         self.clock = SystemClock()
         self.drift = InputDrift(self.registry, self.clock, limits=Limits(least=IMAGES))
-        self.service = InferenceService(compute, self.clock, on_seen=self.drift.images_seen)
+        self.service = InferenceService(
+            compute, compute, self.clock, on_seen=self.drift.images_seen
+        )
         self.load(bundle)
 
     def load(self, bundle):

@@ -119,7 +119,8 @@ def announce(version, at_ms=10):
 @asynccontextmanager
 async def following(world, reconcile_every_s=60.0, retry_refused_s=60.0):
     with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
-        service = InferenceService(ComputeThread(0), SystemClock())
+        thread = ComputeThread(0)
+        service = InferenceService(thread, thread, SystemClock())
         follower = ModelFollower(
             "pneumonia",
             world,
@@ -249,7 +250,7 @@ async def test_with_nothing_good_at_hand_a_worker_waits_and_does_not_download_at
     world = World(registered="2", kept="1", unloadable={"1", "2"})
     with ThreadPoolExecutor(1) as pool:
         follower = ModelFollower(
-            *("pneumonia", world, world, InferenceService(pool, SystemClock()), pool, world),
+            *("pneumonia", world, world, InferenceService(pool, pool, SystemClock()), pool, world),
             reconcile_every_s=60, retry_refused_s=60, step_back=world.step_back,
         )  # fmt: skip
         loading = asyncio.create_task(follower.load_first())

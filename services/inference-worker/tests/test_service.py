@@ -55,7 +55,7 @@ class FixedClock(SystemClock):
 @pytest.fixture
 def service():
     with closing(ComputeThread(0)) as pool:
-        yield InferenceService(pool, FixedClock())
+        yield InferenceService(pool, pool, FixedClock())
 
 
 def request(id_, image, deadline_ms=2_000, **headers):
@@ -140,13 +140,13 @@ async def test_an_engine_that_fails_on_an_image_alone_may_be_asked_again(service
 
 
 async def test_a_bug_in_decoding_stays_with_its_image():
-    def decode(image, spec):
+    def decode(image, spec, header):
         if image == b"trap":
             raise KeyError("a bug")
         return decoding.decode(image, spec)
 
     with closing(ComputeThread(0)) as pool:
-        service = InferenceService(pool, FixedClock(), decode=decode)
+        service = InferenceService(pool, pool, FixedClock(), decode=decode)
         service.swap(CountingEngine())
         failed, good = await service.answer([request("trap", b"trap"), request("b", new_jpeg())])
     assert (failed.cause, failed.error) == (Cause.INTERNAL, "KeyError: 'a bug'")

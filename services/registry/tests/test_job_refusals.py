@@ -92,6 +92,24 @@ async def test_a_job_that_is_none_is_not_found_and_a_path_is_no_id(
         assert problem_of(answer)[0] in (400, 404)
 
 
+async def test_a_mode_that_no_trainer_offers_makes_no_job(
+    registry: Registry, fill: Fill, problem_of: ProblemOf
+) -> None:
+    full = {"id": ID, "mode": "full"}
+    other = {"id": f"{ID[:-1]}0", "mode": "full"}
+    async with registry() as http:
+        await fill(http, 4)
+        # Nothing is known right after a start: the job is made.
+        assert (await http.post("/v1/jobs", json=full)).status_code == 201
+        await http.get("/v1/jobs?claimable=true&offers=fast")
+        assert (await http.post("/v1/jobs", json=full)).status_code == 200
+        refused = await http.post("/v1/jobs", json=other)
+        assert problem_of(refused) == (409, "mode_not_offered")
+        assert len((await http.get("/v1/jobs")).json()["jobs"]) == 1
+        await http.get("/v1/jobs?claimable=true&offers=fast&offers=full")
+        assert (await http.post("/v1/jobs", json=other)).status_code == 201
+
+
 DEEP = b'{"id":' + b"[" * 30_000 + b"]" * 30_000 + b"}"
 
 

@@ -1,25 +1,28 @@
 """Grey of more than 8 bits becomes levels 0..255: of its whole range, or of the part it uses.
 
 Files say 16 bits and hold 8, 10, 12 or 14 (pydicom#2122, Pillow#5403). Divided by 257, 12 bits
-leave 16 levels, and a radiograph loses its lungs without a warning.
+leave 16 levels, and a radiograph loses its lungs without a warning. Fractions and 32 bits have no
+range of their own at all: what they hold is their range.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-DEEP_MODES = ("I;16", "I;16B", "I;16L", "I")
-"""Pillow's modes of one deep sample per pixel."""
+Values = NDArray[np.uint16] | NDArray[np.int32] | NDArray[np.uint32] | NDArray[np.float32]
+Bands = Callable[[], Iterable[Values]]
+"""Gives the values of an image from the top, a band of rows at a time; called more than once."""
 
 TAIL = 0.001
 """Share of pixels at each end that may be clipped: a dead pixel or a lead letter has full scale."""
 
-_WHOLE = 65_535
-_NARROW = 1 << 14
-"""A range below this leaves fewer than 64 of 256 levels when it is divided by 257."""
+NARROW = 4
+"""A range below this part of the whole is spread: 257 would leave fewer than 64 of 256 levels."""
+
+_WHOLE, _SHORT_BYTES = 65_535, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,36 +33,55 @@ class DeepScale:
     high: float = float(_WHOLE)
     is_inverse: bool = False
 
-    def to_grey(self, image: Image.Image) -> Image.Image:
-        """Return the image, of one of DEEP_MODES, in mode L."""
-        values = np.asarray(image, dtype=np.float32) - np.float32(self.low)
-        levels = values / np.float32((self.high - self.low) / 255)
+    def to_grey(self, values: Values) -> Image.Image:
+        """Return the values [rows, columns] as an image of mode L; what is no number is black."""
+        # float32 holds 16 bits; 32 bits far from 0 would lose their lower ones.
+        kind = np.dtype(np.float32 if values.dtype.itemsize == _SHORT_BYTES else np.float64)
+        levels = values.astype(kind)
+        with np.errstate(over="ignore", invalid="ignore"):
+            levels -= self.low
+            levels /= (self.high - self.low) / 255
         if self.is_inverse:
-            levels = np.float32(255.0) - levels
-        return Image.fromarray(np.clip(levels + 0.5, 0, 255).astype(np.uint8))
+            np.subtract(255.0, levels, out=levels)
+        return Image.fromarray(np.clip(np.nan_to_num(levels) + 0.5, 0, 255).astype(np.uint8))
 
 
-def new_deep_scale(bands: Iterable[Image.Image], *, is_inverse: bool) -> DeepScale:
-    """Return the scale of an image of one of DEEP_MODES, which is given in bands.
+def new_deep_scale(bands: Bands, *, is_inverse: bool) -> DeepScale:
+    """Return the scale of an image.
 
-    The whole range, unless all pixels, or all but the tails, lie within a quarter of it.
+    The whole range, unless all pixels, or all but the tails, lie within a quarter of it. Whole are
+    16 bits where the values are whole numbers among them, else the values from least to greatest.
     """
-    counts = np.zeros(_WHOLE + 1, dtype=np.int64)
-    least, most = _WHOLE, 0
-    for band in bands:
-        values = np.asarray(band).ravel()
-        least, most = min(least, int(values.min())), max(most, int(values.max()))
-        counts += np.bincount(np.clip(values, 0, _WHOLE), minlength=_WHOLE + 1)
-    if least < 0 or most > _WHOLE or 0 < most - least < _NARROW:
+    least, most, is_whole = _find_ends(bands())
+    if not most > least:
+        return DeepScale(is_inverse=is_inverse)
+    low, high = (0.0, float(_WHOLE)) if is_whole else (least, most)
+    if most - least < (high - low) / NARROW:
         return DeepScale(least, most, is_inverse)
-    low, high = _without_tails(counts)
-    if 0 < high - low < _NARROW:
-        return DeepScale(low, high, is_inverse)
-    return DeepScale(is_inverse=is_inverse)
+    near_low, near_high = _without_tails(bands(), low, high)
+    if 0 < near_high - near_low < (high - low) / NARROW:
+        return DeepScale(near_low, near_high, is_inverse)
+    return DeepScale(low, high, is_inverse)
 
 
-def _without_tails(counts: NDArray[np.int64]) -> tuple[int, int]:
+def _find_ends(bands: Iterable[Values]) -> tuple[float, float, bool]:
+    """Return the least and the greatest value, and whether all are whole numbers of 16 bits."""
+    least, most, is_whole = np.inf, -np.inf, True
+    for band in bands:
+        values = band[np.isfinite(band)]
+        if values.size:
+            least, most = min(least, float(values.min())), max(most, float(values.max()))
+        is_whole = is_whole and values.dtype.kind in "iu"
+    return least, most, is_whole and least >= 0 and most <= _WHOLE
+
+
+def _without_tails(bands: Iterable[Values], low: float, high: float) -> tuple[float, float]:
+    step = (high - low) / _WHOLE
+    counts = np.zeros(_WHOLE + 1, dtype=np.int64)
+    for band in bands:
+        places = (band[np.isfinite(band)] - low) / step
+        counts += np.bincount(np.rint(places).astype(np.int64), minlength=_WHOLE + 1)
     below = np.cumsum(counts)
     ends = (TAIL * below[-1], (1 - TAIL) * below[-1])
-    low, high = np.searchsorted(below, ends, side="left")
-    return int(low), int(high)
+    first, last = np.searchsorted(below, ends, side="left")
+    return low + step * float(first), low + step * float(last)

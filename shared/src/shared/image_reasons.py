@@ -11,6 +11,8 @@ DECODER_ERRORS = (OSError, SyntaxError, ValueError, struct.error, EOFError, Type
 """What Pillow raises for bytes that it cannot decode. ImageError is one of them."""
 
 _CUT = (OSError, SyntaxError, struct.error, EOFError)
+_NOT_TAKEN = "nsupported"
+"""Part of Pillow's text where a whole file is of a kind that it does not read."""
 
 
 def find_reason(error: Exception) -> ImageError:
@@ -22,10 +24,10 @@ def find_reason(error: Exception) -> ImageError:
         return error
     if isinstance(error, UnidentifiedImageError):
         detail = (
-            "The image header is damaged, or describes samples that are not taken."
-            " Save it with 8 or 16 bits of grey, or 8 of each colour."
+            "The image header describes samples that are not taken, or is damaged."
+            " Save it with 8 or 16 bits of grey without alpha, or 8 of each colour."
         )
-    elif isinstance(error, _CUT):
+    elif isinstance(error, _CUT) and _NOT_TAKEN not in str(error):
         detail = "The image is damaged or cut short."
     else:
         detail = "The image cannot be decoded. Save it as an 8-bit PNG."

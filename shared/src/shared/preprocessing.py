@@ -5,18 +5,18 @@ The manifest records its name and constants; goldens in every bundle catch a dri
 
 import io
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.ImageFile import ImageFile
 
 from shared.contracts.bundle import PreprocessingSpec
 from shared.contracts.errors import ErrorCode
-from shared.deep_grey import DEEP_MODES, new_deep_scale
+from shared.deep_colour import has_deep_colour
 from shared.free_memory import return_free_memory
+from shared.grey_bands import convert_to_grey
 from shared.image_headers import (
     MAX_PIXELS,
     ImageError,
@@ -51,10 +51,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 _JPEG_END = b"\xff\xd9"
-_BAND_PIXELS = 1 << 20
-"""Pixels converted at once: what conversion adds to a decoded image's memory is a few MB."""
 _LARGE_BYTES = 16 * 1024 * 1024
 """An image that needed more is followed by a return of free memory: some milliseconds."""
 _EPSILON = 1e-6
@@ -82,16 +79,16 @@ def upright_size(data: bytes) -> tuple[int, int]:
     return (image.height, image.width) if lying and image.format != "TIFF" else image.size
 
 
-def decode_grey(data: bytes, size_px: int) -> Grey:
+def decode_grey(data: bytes, size_px: int, header: ImageHeader | None = None) -> Grey:
     """Decode an encoded image to grey and squash it to uint8 [size_px, size_px].
 
-    Orientation from EXIF is applied; of an animation the first frame counts; 16-bit images are
-    scaled to 8 bits, see `deep_grey`; an alpha channel that is 0 everywhere is ignored; large
+    Orientation from EXIF is applied; of an animation the first frame counts; more than 8
+    bits are scaled to 8, see `deep_grey`; an alpha channel that is 0 everywhere is ignored; large
     JPEGs are scaled while decoding (DCT scaling, never below size_px).
     Peak memory is that of the pixels as stored, MAX_DECODED_BYTES at most, and one byte per pixel.
-    Raises ImageError, see `read_header`.
+    header: of these bytes, if it has been read. Raises ImageError, see `read_header`.
     """
-    header = read_header(data)
+    header = header or read_header(data)
     grey = _decoded(data, header, size_px)
     if header.decoded_bytes > _LARGE_BYTES:
         # An error would keep its frames, and so the image: it is a value until here.
@@ -113,11 +110,11 @@ def _decode(data: bytes, header: ImageHeader, size_px: int) -> Grey:
     is_plain = image is None or _is_plain_jpeg(image)
     grey = _decode_jpeg(data, size_px, header) if is_plain else None
     if grey is None:
-        return _squash(_to_grey(image or _open(data, header), size_px), size_px)
+        return _squash(_to_grey(data, header, image or _open(data, header), size_px), size_px)
     return grey if grey.shape == (size_px, size_px) else _squash(Image.fromarray(grey), size_px)
 
 
-def _open(data: bytes, header: ImageHeader) -> Image.Image:
+def _open(data: bytes, header: ImageHeader) -> ImageFile:
     """Have Pillow read a header whose structure is known to be within bounds."""
     pixels = header.pixel_data(data)
     try:
@@ -133,14 +130,14 @@ def _open(data: bytes, header: ImageHeader) -> Image.Image:
     return image
 
 
-def _opened(pixels: bytes, format_: str) -> Image.Image:
+def _opened(pixels: bytes, format_: str) -> ImageFile:
     with warnings.catch_warnings():
         # Our own limit speaks before, with a code a client can act on.
         warnings.simplefilter("ignore")
         return Image.open(io.BytesIO(pixels), formats=(format_,))
 
 
-def _opened_without_exif(pixels: bytes) -> Image.Image:
+def _opened_without_exif(pixels: bytes) -> ImageFile:
     try:
         return _opened(pixels.replace(_EXIF, bytes(len(_EXIF))), "JPEG")
     except DECODER_ERRORS as error:
@@ -158,8 +155,8 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _is_plain_jpeg(image: Image.Image) -> bool:
-    upright = _orientation(image) == _UPRIGHT
-    return image.format == "JPEG" and image.mode in ("L", "RGB") and upright
+    # The orientation last: to look for it, Pillow decodes a PNG.
+    return image.format == "JPEG" and image.mode in ("L", "RGB") and _orientation(image) == _UPRIGHT
 
 
 def _decode_jpeg(data: bytes, size_px: int, header: ImageHeader) -> Grey | None:
@@ -176,60 +173,18 @@ def _decode_jpeg(data: bytes, size_px: int, header: ImageHeader) -> Grey | None:
     return decoded[:, :, 0]
 
 
-def _to_grey(image: Image.Image, size_px: int) -> Image.Image:
+def _to_grey(data: bytes, header: ImageHeader, image: ImageFile, size_px: int) -> Image.Image:
     """Convert a decoded image to grey, upright. What was decoded is released."""
     if image.format == "JPEG":
         image.draft("L", (size_px, size_px))
+    is_deep = has_deep_colour(image)
     image.load()
     turn = _TURNS.get(_orientation(image))
     if image.mode == "L" and "transparency" not in image.info:
-        grey = image
+        grey: Image.Image = image
     else:
-        grey = Image.new("L", image.size)
-        for top, band in _grey_bands(image):
-            grey.paste(band, (0, top))
-        image.close()
+        grey = convert_to_grey(image, header, lambda: _open(data, header), has_deep_colour=is_deep)
     return grey if turn is None else grey.transpose(turn)
-
-
-def _grey_bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    if image.mode in DEEP_MODES:
-        bands = (band for _, band in _bands(image))
-        scale = new_deep_scale(bands, is_inverse=_is_white_zero(image))
-        yield from ((top, scale.to_grey(band)) for top, band in _bands(image))
-        return
-    has_alpha = _has_alpha(image)
-    is_seen = has_alpha and any(_is_seen(band) for _, band in _bands(image))
-    for top, band in _bands(image):
-        coloured = band.convert("RGBA") if has_alpha else band
-        yield top, (_on_black(coloured) if is_seen else coloured).convert("L")
-
-
-def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    rows = max(1, _BAND_PIXELS // image.width)
-    for top in range(0, image.height, rows):
-        bottom = min(image.height, top + rows)
-        yield top, image.crop((0, top, image.width, bottom))
-
-
-def _is_white_zero(image: Image.Image) -> bool:
-    """Return whether a deep TIFF is stored negative: Pillow turns round only those of 8 bits."""
-    if not isinstance(image, TiffImageFile):
-        return False
-    return bool(image.tag_v2.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO)
-
-
-def _has_alpha(image: Image.Image) -> bool:
-    return image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-
-
-def _is_seen(image: Image.Image) -> bool:
-    """Return whether any pixel is not wholly transparent. Writers that have no alpha leave it 0."""
-    return image.convert("RGBA").getchannel("A").getextrema() != (0, 0)
-
-
-def _on_black(image: Image.Image) -> Image.Image:
-    return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
 
 
 def _squash(image: Image.Image, size_px: int) -> Grey:

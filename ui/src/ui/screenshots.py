@@ -12,7 +12,7 @@ from pathlib import Path
 from ui.settings import Settings
 
 _WIDTH_PX, _HEIGHT_PX = 1280, 900
-_PAGES = ("retrain", "insights", "status")
+_PAGES = ("retrain", "status")
 
 
 def main(folder: Path, sample: Path) -> None:
@@ -43,12 +43,18 @@ def main(folder: Path, sample: Path) -> None:
 
         page.goto(url)
         page.set_input_files('input[type="file"]', sample)
-        page.get_by_text("calibrated probability of").wait_for()
+        page.get_by_text("Opacity of the heat map").wait_for()
         keep("predict")
         for name in _PAGES:
             page.goto(f"{url}/{name}")
             page.get_by_role("heading", level=1).wait_for()
             keep(name)
+        page.goto(f"{url}/insights")
+        keep("insights-data")
+        page.get_by_role("button", name="A model").or_(
+            page.get_by_role("radio", name="A model")
+        ).first.click()
+        keep("insights-model")
         browser.close()
 
 

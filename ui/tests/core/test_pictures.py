@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from shared.deep_grey import new_deep_scale
 from shared.testing.images import new_jpeg, new_png
 from ui.core.pictures import SHOWN_PX, Unseen, as_jpeg, lay_over, read_picture
 
@@ -32,6 +33,31 @@ def test_sixteen_bits_and_clear_pixels_are_seen_as_the_model_sees_them():
     assert np.asarray(read_picture(encoded(deep, "PNG"))).min() == 255
     clear = Image.new("LA", (8, 8), (255, 0))
     assert np.asarray(read_picture(encoded(clear, "PNG"))).max() == 0
+
+
+def _deep(low, high, *extremes):
+    values = np.linspace(low, high, 4096).round().astype(np.uint16).reshape(64, 64)
+    values.ravel()[: len(extremes)] = extremes
+    return Image.fromarray(values)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        _deep(0, 4095),
+        _deep(100, 16_000),
+        _deep(0, 65_535),
+        _deep(1000, 3000, 65_535, 0),
+        _deep(7, 7),
+        Image.new("I", (64, 64), 70_000),
+    ],
+    ids=["12 bits", "14 bits", "16 bits", "a dead pixel", "blank", "beyond 16 bits"],
+)
+def test_deep_grey_is_spread_as_the_workers_spread_it(image):
+    wanted = new_deep_scale([image], is_inverse=False).to_grey(image)
+    shown = read_picture(encoded(image, "TIFF")).convert("L")
+    difference = np.asarray(shown, dtype=int) - np.asarray(wanted, dtype=int)
+    assert np.abs(difference).max() <= 1
 
 
 def test_a_turned_picture_stands_upright_so_that_the_map_fits():

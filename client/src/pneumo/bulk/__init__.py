@@ -1,1 +1,1 @@
-"""Many images: found, asked about with bounded means, written down so that it can go on."""
+"""Predict many images: find them, predict them concurrently, write results that can resume."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from pneumo.bulk.rows import Row, classes_of_columns, csv_columns, row_of_cells
+from pneumo.bulk.rows import ResultRow, classes_of_columns, csv_columns, row_of_cells
 from pneumo.errors import PneumoError
 
 JournalFormat = Literal["csv", "jsonl"]
@@ -76,7 +76,7 @@ class Journal:
         file.flush()
         os.fsync(file.fileno())
 
-    def known(self, sha256: str) -> Row | None:
+    def known(self, sha256: str) -> ResultRow | None:
         """Return the answer to an image that was in the file at the start, under any name."""
         place = self._places.get(sha256)
         if place is None or self._file is None:
@@ -87,7 +87,7 @@ class Journal:
         self._file.seek(0, os.SEEK_END)
         return _row(line, self.format, self._classes)
 
-    def write(self, row: Row) -> None:
+    def write(self, row: ResultRow) -> None:
         """Append a row, unless the file had it at the start."""
         if row.sha256 is None or (_one_line(row.file), row.sha256) not in self._files:
             self._append(self._line(row))
@@ -102,7 +102,7 @@ class Journal:
         self._file.write(line)
         self._file.flush()
 
-    def _note(self, row: Row, place: int) -> None:
+    def _note(self, row: ResultRow, place: int) -> None:
         assert row.sha256 is not None
         self._places[row.sha256] = place
         self._files.add((_one_line(row.file), row.sha256))
@@ -110,13 +110,13 @@ class Journal:
     def _head(self) -> bytes:
         return _MARK + _csv_line(csv_columns(self._classes)) if self.format == "csv" else b""
 
-    def _line(self, row: Row) -> bytes:
+    def _line(self, row: ResultRow) -> bytes:
         if self.format == "csv":
             return _csv_line([_one_line(cell) for cell in row.to_cells(self._classes)])
         return row.to_json().encode() + b"\n"
 
 
-def _rows(path: Path, format_: JournalFormat) -> Iterator[Row]:
+def _rows(path: Path, format_: JournalFormat) -> Iterator[ResultRow]:
     """Yield the rows of a results file, also of one that a spreadsheet saved with CRLF and quotes.
 
     Raises PneumoError naming the first line that is no row.
@@ -137,9 +137,9 @@ def _rows(path: Path, format_: JournalFormat) -> Iterator[Row]:
                 ) from error
 
 
-def _row(line: bytes, format_: JournalFormat, classes: Sequence[str]) -> Row:
+def _row(line: bytes, format_: JournalFormat, classes: Sequence[str]) -> ResultRow:
     if format_ == "jsonl":
-        return Row.model_validate_json(line)
+        return ResultRow.model_validate_json(line)
     return row_of_cells(_cells(line), classes)
 
 
@@ -154,5 +154,5 @@ def _csv_line(cells: Sequence[str]) -> bytes:
 
 
 def _one_line(cell: str) -> str:
-    # A row is a line: that is how a row that was cut short is told from a whole one.
+    # A row is one line, so that a row that was cut short can be recognised.
     return cell.replace("\r", " ").replace("\n", " ")

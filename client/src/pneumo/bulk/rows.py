@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from pneumo.answers import Prediction
 from pneumo.errors import ApiError
+from pneumo.models import Prediction
 
 _BEFORE = ("file", "sha256", "status", "label", "confidence")
 _AFTER = ("in_domain", "warnings", "model_version", "id", "code", "detail", "other_probabilities")
@@ -32,8 +32,8 @@ def classes_of_columns(columns: Sequence[str]) -> list[str]:
     return classes
 
 
-class Row(BaseModel):
-    """sha256: of the file's bytes. code, detail: why it failed. model_version: who answered."""
+class ResultRow(BaseModel):
+    """sha256: of the file's bytes. code, detail: of a failure. model_version: of the prediction."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -53,11 +53,11 @@ class Row(BaseModel):
 
     @property
     def succeeded(self) -> bool:
-        """Whether it holds an answer."""
+        """Whether it has a prediction."""
         return self.status == "succeeded"
 
     def to_json(self) -> str:
-        """Give it as one line of JSON, without what is not there."""
+        """Return one line of JSON without the fields that are None."""
         return self.model_dump_json(exclude_none=True)
 
     def to_cells(self, classes: Sequence[str]) -> list[str]:
@@ -74,7 +74,7 @@ class Row(BaseModel):
         return [_inert(_cell(cell)) for cell in cells]
 
 
-def row_of_cells(cells: Sequence[str], classes: Sequence[str]) -> Row:
+def row_of_cells(cells: Sequence[str], classes: Sequence[str]) -> ResultRow:
     """Parse the cells of `csv_columns(classes)`. Raises ValueError."""
     columns = csv_columns(classes)
     plain = map(_without_guard, cells)
@@ -82,13 +82,18 @@ def row_of_cells(cells: Sequence[str], classes: Sequence[str]) -> Row:
     shares = {name: float(values.pop(name)) for name in classes if name in values}
     shares |= json.loads(values.pop("other_probabilities", "{}"))
     warnings = tuple(values.pop("warnings", "").split())
-    return Row.model_validate(values | {"probabilities": shares or None, "warnings": warnings})
+    return ResultRow.model_validate(
+        values | {"probabilities": shares or None, "warnings": warnings}
+    )
 
 
-def answered(file: str, sha256: str | None, prediction: Prediction) -> Row:
-    """Say that a file has its answer."""
+Row = ResultRow  # its earlier name, removed in the next release
+
+
+def answered(file: str, sha256: str | None, prediction: Prediction) -> ResultRow:
+    """Return the row of a file that was predicted."""
     own = {"label", "confidence", "probabilities", "in_domain", "warnings", "id", "explanation"}
-    return Row(
+    return ResultRow(
         file=file,
         sha256=sha256,
         status="succeeded",
@@ -97,16 +102,16 @@ def answered(file: str, sha256: str | None, prediction: Prediction) -> Row:
     )
 
 
-def refused(file: str, sha256: str, error: ApiError) -> Row:
-    """Say that a file has none, and why."""
-    return Row(
+def refused(file: str, sha256: str, error: ApiError) -> ResultRow:
+    """Return the row of a file that the gateway rejected."""
+    return ResultRow(
         file=file, sha256=sha256, status="failed", code=error.code, detail=error.detail, id=error.id
     )
 
 
-def unread(file: str, code: str, detail: str) -> Row:
-    """Say that a file was never sent."""
-    return Row(file=file, status="failed", code=code, detail=detail)
+def unread(file: str, code: str, detail: str) -> ResultRow:
+    """Return the row of a file that was not sent."""
+    return ResultRow(file=file, status="failed", code=code, detail=detail)
 
 
 def _cell(value: object) -> str:

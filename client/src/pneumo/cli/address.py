@@ -1,8 +1,7 @@
-"""Which gateway a command speaks to: --url and --key, wherever on the line they stand."""
+"""The gateway of a command: --url and --key, at any position on the command line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import typer
@@ -10,54 +9,53 @@ import typer
 from pneumo.async_client import AsyncClient
 from pneumo.client import Client
 from pneumo.connection import resolve_url
-from pneumo.lanes import Lanes
-from pneumo.proxies import is_loopback
+from pneumo.proxies import proxy_of
 from pneumo.retries import RetryPolicy
+from pneumo.transport import SingleConnectionPool
 
 _EVERYWHERE = ("--url", "--key")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What the root command was told; None: the environment says."""
+    """The options of the root command; None: as in the environment."""
 
     url: str | None = None
     key: str | None = None
 
     def client(self) -> Client:
-        """Make a client that waits for its answers."""
+        """Return a synchronous client."""
         return Client(self.url, self.key)
 
     def async_client(
         self, *, connections: int, retries: RetryPolicy, timeout_s: float
     ) -> AsyncClient:
-        """Make a client for much at once; behind a proxy, with httpx's own pool."""
-        url = httpx.URL(resolve_url(self.url))
-        proxied = (
-            url.scheme in getproxies() and not proxy_bypass(url.host) and not is_loopback(url.host)
-        )
-        lanes = None if proxied else Lanes(connections, secure=url.scheme == "https")
+        """Return a client for many concurrent requests; behind a proxy it uses httpx's own pool."""
+        url = resolve_url(self.url)
+        pool = None
+        if proxy_of(url) is None:
+            pool = SingleConnectionPool(connections, secure=httpx.URL(url).scheme == "https")
         return AsyncClient(
             self.url,
             self.key,
             max_connections=connections,
             retries=retries,
             timeout_s=timeout_s,
-            transport=lanes,
+            transport=pool,
         )
 
 
 def address_of(context: typer.Context) -> Address:
-    """Give what the root command was told."""
+    """Return the options of the root command."""
     address = context.find_object(Address)
     assert address is not None
     return address
 
 
 def hoisted(arguments: Sequence[str]) -> list[str]:
-    """Move --url and --key before the command, where the root command reads them.
+    """Move --url and --key before the command, where the root command parses them.
 
-    What stands behind `--` is left alone.
+    Arguments after `--` are not moved.
     """
     end = arguments.index("--") if "--" in arguments else len(arguments)
     front: list[str] = []

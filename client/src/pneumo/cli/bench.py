@@ -1,4 +1,4 @@
-"""`bench`: a short closed load, to see what a gateway gives."""
+"""`bench`: measure a gateway's throughput and latency with a short closed-loop load."""
 
 import asyncio
 import statistics
@@ -13,9 +13,9 @@ import typer
 
 from pneumo.async_client import AsyncClient
 from pneumo.bulk.files import find_images
-from pneumo.bulk.together import together
+from pneumo.bulk.runner import run_concurrently
 from pneumo.cli.address import address_of
-from pneumo.cli.ending import Exit
+from pneumo.cli.exit_codes import ExitCode
 from pneumo.cli.output import AsJson, print_json, print_table
 from pneumo.errors import ApiError, ConnectionFailedError, PneumoError
 from pneumo.retries import RetryPolicy
@@ -24,14 +24,14 @@ _MAX_IMAGES = 200
 _ONCE = RetryPolicy(attempts=1)
 
 Files = Annotated[list[str], typer.Argument(metavar="FILES...", help="Images, folders, globs.")]
-Concurrency = Annotated[int, typer.Option(min=1, max=256, help="Requests under way at once.")]
+Concurrency = Annotated[int, typer.Option(min=1, max=256, help="Maximum requests in flight.")]
 Duration = Annotated[float, typer.Option(min=0.5, max=600, help="Seconds, after the warm-up.")]
-WarmUp = Annotated[float, typer.Option(min=0, max=60, help="Seconds that are not counted.")]
+WarmUp = Annotated[float, typer.Option(min=0, max=60, help="Seconds before the measurement.")]
 
 
 @dataclass
-class _Load:
-    """Callers that each wait for an answer before they ask again. seconds: of answers."""
+class _ClosedLoop:
+    """Callers that each wait for a response before the next request. seconds: of responses."""
 
     client: AsyncClient
     images: Sequence[bytes]
@@ -39,14 +39,15 @@ class _Load:
     failures: Counter[str] = field(default_factory=Counter)
 
     async def run(self, callers: int, for_s: float) -> float:
-        """Ask for so long; the seconds that it took until the last answer."""
+        """Send requests for so long; return the seconds until the last response."""
         started_s = time.perf_counter()
         turns = count()
-        await together(self._ask(turns, started_s + for_s) for _ in range(callers))
+        ends_s = started_s + for_s
+        await run_concurrently(self._send_requests(turns, ends_s) for _ in range(callers))
         return time.perf_counter() - started_s
 
-    async def _ask(self, turns: "count[int]", ends_s: float) -> None:
-        while (asked_s := time.perf_counter()) < ends_s:
+    async def _send_requests(self, turns: "count[int]", ends_s: float) -> None:
+        while (sent_s := time.perf_counter()) < ends_s:
             image = self.images[next(turns) % len(self.images)]
             try:
                 await self.client.predict(image, wait_s=30.0)
@@ -54,9 +55,9 @@ class _Load:
                 self.failures[error.code] += 1
             except ConnectionFailedError:
                 self.failures["connection_failed"] += 1
-                await asyncio.sleep(0.1)  # else nothing but refused connections would be counted
+                await asyncio.sleep(0.1)  # otherwise this would only count refused connections
             else:
-                self.seconds.append(time.perf_counter() - asked_s)
+                self.seconds.append(time.perf_counter() - sent_s)
 
 
 def bench(
@@ -67,37 +68,37 @@ def bench(
     warm_up: WarmUp = 2.0,
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
-    """Load a gateway for a short while: answers a second, and how long they take.
+    """Measure a gateway's throughput and latency with a short load.
 
-    The client's own work is part of it: on the gateway's machine it takes from what there is.
-    Exits with 1 if a request failed.
+    On the gateway's machine the load uses part of the CPU that it measures. Exits with 1 if a
+    request failed.
     """
     images = [path.read_bytes() for path in find_images(files).images[:_MAX_IMAGES]]
     client = address_of(context).async_client(
         connections=concurrency, retries=_ONCE, timeout_s=60.0
     )
     load, took_s = asyncio.run(_measure(client, images, concurrency, duration, warm_up))
-    told = _report(load, took_s, concurrency)
+    report = _report(load, took_s, concurrency)
     if as_json:
-        print_json(told)
+        print_json(report)
     else:
-        print_table("Load", ("", ""), ((name, _cell(value)) for name, value in told.items()))
-    raise typer.Exit(Exit.FAILED if load.failures else Exit.GOOD)
+        print_table("Load", ("", ""), ((name, _cell(value)) for name, value in report.items()))
+    raise typer.Exit(ExitCode.FAILED if load.failures else ExitCode.OK)
 
 
 async def _measure(
     client: AsyncClient, images: Sequence[bytes], callers: int, for_s: float, warm_up_s: float
-) -> tuple[_Load, float]:
+) -> tuple[_ClosedLoop, float]:
     async with client:
-        await client.status()  # a gateway that is away ends it here, in one sentence
-        await _Load(client, images).run(callers, warm_up_s)
-        load = _Load(client, images)
+        await client.status()  # fails here if the gateway is unreachable
+        await _ClosedLoop(client, images).run(callers, warm_up_s)
+        load = _ClosedLoop(client, images)
         return load, await load.run(callers, for_s)
 
 
-def _report(load: _Load, took_s: float, concurrency: int) -> dict[str, object]:
+def _report(load: _ClosedLoop, took_s: float, concurrency: int) -> dict[str, object]:
     if not load.seconds:
-        raise PneumoError(f"Nothing was answered: {dict(load.failures)}.")
+        raise PneumoError(f"No request succeeded: {dict(load.failures)}.")
     cuts = statistics.quantiles([*load.seconds, load.seconds[-1]], n=100)
     p50, p95, p99 = (round(cuts[at] * 1e3, 2) for at in (49, 94, 98))
     return {

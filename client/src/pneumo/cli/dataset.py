@@ -1,4 +1,4 @@
-"""`dataset …`: the stored images counted, listed, relabelled, deleted."""
+"""`dataset …`: count, list, relabel and delete the stored images."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from pneumo.answers import DatasetImage
 from pneumo.cli.address import address_of
-from pneumo.cli.output import AsJson, moment, print_json, print_table, say
+from pneumo.cli.output import AsJson, format_time, print_json, print_message, print_table
 from pneumo.client import Client
-from pneumo.dataset_calls import ImageFilter
+from pneumo.endpoints import ImageFilter
+from pneumo.models import DatasetImage
 
-dataset_app = typer.Typer(help="Stored images: counted, listed, relabelled, deleted.")
+dataset_app = typer.Typer(help="Count, list, relabel and delete the stored images.")
 
 Sha256 = Annotated[str, typer.Argument(help="The image's sha256.")]
 Label = Annotated[str | None, typer.Option(help="Only images of this class.")]
@@ -27,13 +27,13 @@ def count(context: typer.Context, as_json: AsJson = False) -> None:  # noqa: FBT
     if context.invoked_subcommand is not None:
         return
     with address_of(context).client() as client:
-        told = client.dataset()
+        dataset = client.dataset()
     if as_json:
-        print_json(told)
+        print_json(dataset)
         return
-    print_table(f"Dataset: {told.total} images", ("class", "images"), told.by_class.items())
-    print_table("By source", ("source", "images"), told.by_source.items())
-    print_table(f"Conflicts over labels: {told.conflicts}", (), ())
+    print_table(f"Dataset: {dataset.total} images", ("class", "images"), dataset.by_class.items())
+    print_table("By source", ("source", "images"), dataset.by_source.items())
+    print_table(f"Conflicts over labels: {dataset.conflicts}", (), ())
 
 
 @dataset_app.command("list")
@@ -58,7 +58,7 @@ def list_images(
     columns = ("sha256", "label", "disputed by", "source", "upload", "stored")
     print_table(f"Images: {len(images)}", columns, map(_row, images))
     if len(images) == limit:
-        say(f"At most {limit} images are listed; pass --limit for more.")
+        print_message(f"At most {limit} images are listed; pass --limit for more.")
 
 
 @dataset_app.command()
@@ -68,13 +68,13 @@ def relabel(
     label: Annotated[str, typer.Argument(help="The class that the image shows.")],
     as_json: AsJson = False,  # noqa: FBT002
 ) -> None:
-    """Set the label of an image; a conflict over it ends."""
+    """Set the label of an image; this resolves a conflict over it."""
     with address_of(context).client() as client:
         image = client.relabel(sha256, label)
     if as_json:
         print_json(image)
     else:
-        say(f"{image.sha256} is {image.label}.")
+        print_message(f"{image.sha256} is {image.label}.")
 
 
 @dataset_app.command()
@@ -83,25 +83,25 @@ def delete(
     sha256: Annotated[list[str] | None, typer.Argument(help="Images, by their sha256.")] = None,
     upload: Upload = None,
     source: Source = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,  # noqa: FBT002
 ) -> None:
-    """Delete images by sha256, or those of one upload or one source. Asks first."""
+    """Delete images by sha256, or those of one upload or one source. Asks before it deletes."""
     by_filter = upload is not None or source is not None
     if bool(sha256) == by_filter:
         raise typer.BadParameter("Pass images by their sha256, or --upload, --source, or both.")
     wanted = ImageFilter(source=source, upload_id=upload)
     with address_of(context).client() as client:
         if not yes:
-            _ask(client, sha256 or [], wanted)
+            _confirm(client, sha256 or [], wanted)
         if sha256:
             for each in sha256:
                 client.delete_image(each)
-            say(f"{len(sha256)} deleted.")
+            print_message(f"{len(sha256)} deleted.")
         else:
-            say(f"{_delete_matching(client, wanted)} deleted.")
+            print_message(f"{_delete_matching(client, wanted)} deleted.")
 
 
-def _ask(client: Client, sha256: list[str], wanted: ImageFilter) -> None:
+def _confirm(client: Client, sha256: list[str], wanted: ImageFilter) -> None:
     number = len(sha256) or sum(1 for _ in _images(client, wanted, _PAGE))
     images = "1 image" if number == 1 else f"{number} images"
     typer.confirm(f"Delete {images}? This cannot be undone.", abort=True, err=True)
@@ -128,5 +128,5 @@ def _images(client: Client, wanted: ImageFilter, limit: int) -> Iterator[Dataset
 
 def _row(image: DatasetImage) -> tuple[object, ...]:
     conflict = ", ".join(image.conflict)
-    stored = moment(image.created_at_ms)
+    stored = format_time(image.created_at_ms)
     return (image.sha256, image.label, conflict, image.source, image.upload_id, stored)

@@ -1,4 +1,4 @@
-"""`predict`: answers for files, a few or very many."""
+"""`predict`: predict files, one or very many."""
 
 import asyncio
 import sys
@@ -17,41 +17,41 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from pneumo.answers import DISCLAIMER
 from pneumo.async_client import AsyncClient
-from pneumo.bulk.asking import Asking, Known
 from pneumo.bulk.files import find_images
 from pneumo.bulk.journal import Journal
-from pneumo.bulk.rows import Row
-from pneumo.calls import Explain
+from pneumo.bulk.rows import ResultRow
+from pneumo.bulk.runner import BulkPredictor, KnownRows
 from pneumo.cli.address import Address, address_of
-from pneumo.cli.ending import Exit
-from pneumo.cli.output import new_console, report_skipped, say
+from pneumo.cli.exit_codes import ExitCode
+from pneumo.cli.output import new_console, print_message, report_skipped
 from pneumo.cli.results import Format, Results, new_stream
+from pneumo.endpoints import Explain
 from pneumo.errors import PneumoError
+from pneumo.model_bases import DISCLAIMER
 from pneumo.retries import RetryPolicy
 
 _PATIENT = RetryPolicy(attempts=7)
-"""A gateway may be away for as long as a restart takes; one that is busy says when to come back."""
+"""Bridges a restart of the gateway; an overloaded gateway sends Retry-After."""
 _TIMEOUT_S = 120.0
 
 Files = Annotated[
     list[str],
     typer.Argument(metavar="FILES...", help="Images, folders of images, globs; quote a glob."),
 ]
-Out = Annotated[Path | None, typer.Option(help="Write rows here as they come (CSV or JSON lines).")]
+Out = Annotated[Path | None, typer.Option(help="Write results to this file (CSV or JSON lines).")]
 InFormat = Annotated[
-    Format | None, typer.Option("--format", help="Default: what --out is called, else a table.")
+    Format | None, typer.Option("--format", help="Default: by the ending of --out, else a table.")
 ]
 Explained = Annotated[
-    bool, typer.Option("--explain", help="With a class map, in JSON: where the class was seen.")
+    bool, typer.Option("--explain", help="Add a class activation map to each JSON row.")
 ]
 Resume = Annotated[
     bool,
-    typer.Option("--resume", help="Continue --out: answers of the current model are kept."),
+    typer.Option("--resume", help="Continue --out; predictions of the current model are kept."),
 ]
-Concurrency = Annotated[int, typer.Option(min=1, max=256, help="Requests under way at once.")]
-Wait = Annotated[float, typer.Option(min=0.1, max=300, help="Seconds an answer may take.")]
+Concurrency = Annotated[int, typer.Option(min=1, max=256, help="Maximum requests in flight.")]
+Wait = Annotated[float, typer.Option(min=0.1, max=300, help="Maximum seconds per prediction.")]
 SkipOthers = Annotated[
     bool,
     typer.Option("--skip-others", help="Skipped files do not affect the exit code."),
@@ -62,21 +62,21 @@ def predict(
     context: typer.Context,
     files: Files,
     out: Out = None,
-    format: InFormat = None,  # noqa: A002  the option's own word
+    format: InFormat = None,  # noqa: A002  as the option
     explain: Explained = False,  # noqa: FBT002
     resume: Resume = False,  # noqa: FBT002
     concurrency: Concurrency = 32,
     wait: Wait = 30.0,
     skip_others: SkipOthers = False,  # noqa: FBT002
 ) -> None:
-    """Predict images; rows come in the order of the answers.
+    """Predict images; results are written in the order in which they arrive.
 
-    Exits with 0 if every image was answered, 1 if some failed or files were skipped, 3 if the
-    gateway became unreachable: the same command with --resume then continues.
+    Exits with 0 if every image was predicted, 1 if some failed or files were skipped, 3 if the
+    gateway became unreachable: the same command with --resume continues.
     """
     chosen = _format_of(format, out, explained=explain)
     if resume and out is None:
-        raise typer.BadParameter("--resume continues a file: name it with --out")
+        raise typer.BadParameter("--resume needs --out, the file to continue")
     found = find_images(files)
     bulk = _Bulk(
         address_of(context),
@@ -91,12 +91,12 @@ def predict(
     ended = bulk.run()
     report_skipped(found.skipped)
     incomplete = bool(found.skipped) and not skip_others
-    raise typer.Exit(Exit.FAILED if incomplete and ended is Exit.GOOD else ended)
+    raise typer.Exit(ExitCode.FAILED if incomplete and ended is ExitCode.OK else ended)
 
 
 @dataclass
 class _Bulk:
-    """One run over many files: what it is asked to do, and what has come of it so far."""
+    """One run over many files: its options and its counts."""
 
     address: Address
     images: Sequence[Path]
@@ -106,39 +106,41 @@ class _Bulk:
     wait_s: float
     resume: bool
     needs_model: bool
-    answered: int = 0
+    predicted: int = 0
     failed: int = 0
 
-    def run(self) -> Exit:
-        """Ask, however it ends say how far it got, and leave the results whole."""
+    def run(self) -> ExitCode:
+        """Predict all files and print a summary, also after an error; always close the results."""
         started_s = time.perf_counter()
         try:
-            asyncio.run(self._ask())
+            asyncio.run(self._predict_all())
         except (KeyboardInterrupt, PneumoError):
-            say(self._how_far())
+            print_message(self._format_stop())
             raise
         finally:
             self.results.close()
-        say(f"{self._count()} in {time.perf_counter() - started_s:.1f} s. {DISCLAIMER}")
-        return Exit.FAILED if self.failed else Exit.GOOD
+        print_message(
+            f"{self._format_counts()} in {time.perf_counter() - started_s:.1f} s. {DISCLAIMER}"
+        )
+        return ExitCode.FAILED if self.failed else ExitCode.OK
 
-    async def _ask(self) -> None:
+    async def _predict_all(self) -> None:
         client = self.address.async_client(
             connections=self.concurrency, retries=_PATIENT, timeout_s=_TIMEOUT_S
         )
         async with client:
-            known = await self._begin(client)
-            asking = Asking(client, self.concurrency, self.explain, self.wait_s, known)
+            known = await self._start_results(client)
+            predictor = BulkPredictor(client, self.concurrency, self.explain, self.wait_s, known)
             with self._progress() as progress:
                 bar = progress.add_task("", total=len(self.images), failed=0)
 
-                def take(row: Row) -> None:
-                    self._take(row)
+                def on_row(row: ResultRow) -> None:
+                    self._write(row)
                     progress.update(bar, advance=1, failed=self.failed)
 
-                await asking.ask(self.images, take)
+                await predictor.predict_files(self.images, on_row)
 
-    async def _begin(self, client: AsyncClient) -> Known:
+    async def _start_results(self, client: AsyncClient) -> KnownRows:
         current = await client.current_model() if self.needs_model else None
         classes = (current.classes if current else None) or ()
         if not isinstance(self.results, Journal):
@@ -151,25 +153,25 @@ class _Bulk:
             self.results.start(classes)
         return self.results.known
 
-    def _take(self, row: Row) -> None:
+    def _write(self, row: ResultRow) -> None:
         self.results.write(row)
         if row.succeeded:
-            self.answered += 1
+            self.predicted += 1
         else:
             self.failed += 1
             if isinstance(self.results, Journal):
-                say(f"{row.file}: {row.detail} ({row.code})")
+                print_message(f"{row.file}: {row.detail} ({row.code})")
 
-    def _count(self) -> str:
+    def _format_counts(self) -> str:
         kept = self.results.kept if isinstance(self.results, Journal) else 0
-        before = f", {kept} of them from before" if kept else ""
-        return f"{self.answered} answered{before}, {self.failed} failed"
+        reused = f" ({kept} of them before)" if kept else ""
+        return f"{self.predicted} predicted{reused}, {self.failed} failed"
 
-    def _how_far(self) -> str:
-        left = len(self.images) - self.answered - self.failed
+    def _format_stop(self) -> str:
+        left = len(self.images) - self.predicted - self.failed
         can_resume = isinstance(self.results, Journal)
         hint = " Run the same command with --resume to continue." if can_resume else ""
-        return f"Stopped: {self._count()}, {left} not requested.{hint}"
+        return f"Stopped: {self._format_counts()}, {left} remaining.{hint}"
 
     def _progress(self) -> Progress:
         return Progress(

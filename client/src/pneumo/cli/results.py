@@ -4,7 +4,7 @@ import csv
 from collections.abc import Sequence
 from typing import Literal, Protocol, TextIO
 
-from pneumo.bulk.rows import Row, csv_columns
+from pneumo.bulk.rows import ResultRow, csv_columns
 from pneumo.warning_texts import describe_warning
 
 Format = Literal["table", "csv", "json", "jsonl"]
@@ -13,23 +13,23 @@ _FILE_CHARS = 44
 
 
 class Results(Protocol):
-    """Writes rows as they come; what it wrote is well-formed whenever it is closed."""
+    """Writes rows as they arrive; the output is well-formed whenever it is closed."""
 
     def start(self, classes: Sequence[str]) -> None:
-        """Begin; classes: of the current model, for formats with a column per class."""
+        """Write the header. classes: of the current model, for formats with a column per class."""
         ...
 
-    def write(self, row: Row) -> None:
-        """Take one."""
+    def write(self, row: ResultRow) -> None:
+        """Write one row."""
         ...
 
     def close(self) -> None:
-        """End."""
+        """Finish the output."""
         ...
 
 
 class TableResults:
-    """Lines of fixed width: nothing is kept until the end."""
+    """Lines of fixed width, none of which is held back."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -39,7 +39,7 @@ class TableResults:
         del classes
         self._print("file", "label", "p", "model", "remarks")
 
-    def write(self, row: Row) -> None:
+    def write(self, row: ResultRow) -> None:
         """Print a line."""
         remarks = [describe_warning(code).rstrip(".") for code in row.warnings]
         if row.in_domain is False:
@@ -56,7 +56,7 @@ class TableResults:
         self._out.write(line.rstrip() + "\n")
 
     def close(self) -> None:
-        """Let go of what is written."""
+        """Flush."""
         self._out.flush()
 
 
@@ -70,7 +70,7 @@ class JsonResults:
     def start(self, classes: Sequence[str]) -> None:
         """Do nothing: the list has no header."""
 
-    def write(self, row: Row) -> None:
+    def write(self, row: ResultRow) -> None:
         """Append one."""
         self._out.write(f"{self._before}\n{row.to_json()}")
         self._before = ","
@@ -95,7 +95,7 @@ class LineResults:
         if self._csv is not None:
             self._csv.writerow(csv_columns(self._classes))
 
-    def write(self, row: Row) -> None:
+    def write(self, row: ResultRow) -> None:
         """Append one."""
         if self._csv is None:
             self._out.write(row.to_json() + "\n")
@@ -103,12 +103,12 @@ class LineResults:
             self._csv.writerow(row.to_cells(self._classes))
 
     def close(self) -> None:
-        """Let go of what is written."""
+        """Flush."""
         self._out.flush()
 
 
 def new_stream(format_: Format, out: TextIO) -> Results:
-    """Make what prints rows."""
+    """Return the writer of a format."""
     match format_:
         case "table":
             return TableResults(out)

@@ -1,32 +1,31 @@
-"""`upload`: labelled images, from files, folders or a ZIP."""
+"""`upload`: send labelled images from files, folders or ZIPs."""
 
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemainingColumn
 
-from pneumo.answers import UploadReport
-from pneumo.bodies import Progress as Told
+from pneumo.bodies import ProgressCallback, UploadMetadata
 from pneumo.bulk.files import find_images, is_litter, printable_path
 from pneumo.bulk.folder_labels import choose_label, find_folder_problem, find_outer_folders
 from pneumo.cli.address import address_of
-from pneumo.cli.ending import Exit, in_option_names
+from pneumo.cli.exit_codes import ExitCode, in_option_names
 from pneumo.cli.output import (
     AsJson,
     new_console,
     print_json,
+    print_message,
     print_table,
     report_skipped,
-    say,
 )
 from pneumo.client import Client
 from pneumo.errors import InvalidInputError, NotFoundError, PneumoError
-from pneumo.uploads import Labelling
+from pneumo.models import UploadReport
 
 Paths = Annotated[
     list[str],
@@ -36,11 +35,13 @@ Paths = Annotated[
     ),
 ]
 Label = Annotated[str | None, typer.Option(help="The class of every image.")]
-Patient = Annotated[str | None, typer.Option("--patient-id", help="A pseudonym.")]
+Patient = Annotated[str | None, typer.Option("--patient-id", help="Pseudonym of the patient.")]
 Classes = Callable[[], Sequence[str]]
-"""Asks for the known classes; only folders without --label need them."""
-Source = Annotated[str | None, typer.Option(help="Where they come from: a pseudonym.")]
-NewClass = Annotated[bool, typer.Option("--new-class", help="The label is meant to be new.")]
+"""Requests the known classes; only folders without --label need them."""
+Source = Annotated[str | None, typer.Option(help="Pseudonym of the origin.")]
+NewClass = Annotated[
+    bool, typer.Option("--new-class", help="Allow a label that is not a known class.")
+]
 
 
 def upload(
@@ -58,46 +59,36 @@ def upload(
     the folder that it lies in, as in a ZIP.
     Exits with 1 if some files were rejected or skipped, 4 if all were rejected.
     """
-    said = Labelling(patient_id, source, new_class=new_class)
+    metadata = UploadMetadata(patient_id, source, new_class=new_class)
     with address_of(context).client() as client:
-        # Everything is found before anything is sent: a mistake costs no half of an upload.
+        # All paths are checked before the first request, so that a mistake sends nothing.
         plan = _plan(paths, label, lambda: _known_classes(client, new_class=new_class))
-        report = _send(client, plan, said)
+        report = _send(client, plan, metadata)
     if as_json:
         print_json(report)
     else:
         _print(report)
     report_skipped(plan.skipped)
-    ended = _exit_of(report)
-    raise typer.Exit(Exit.FAILED if plan.skipped and ended is Exit.GOOD else ended)
+    code = _exit_code_of(report)
+    raise typer.Exit(ExitCode.FAILED if plan.skipped and code is ExitCode.OK else code)
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What goes in one call: a ZIP, whose label is None, or images of one label."""
+    """One call of the client: a ZIP, whose label is None, or images of one label."""
 
     label: str | None
     files: list[Path]
 
-    def send(self, client: Client, said: Labelling, progress: Told) -> UploadReport:
-        """Send it; that nothing of it was taken is a report, too."""
+    def send(
+        self, client: Client, metadata: UploadMetadata, on_progress: ProgressCallback
+    ) -> UploadReport:
+        """Send it. If all of it was rejected, return this as a report."""
+        options = asdict(metadata)
         try:
             if self.label is None:
-                return client.upload_zip(
-                    self.files[0],
-                    patient_id=said.patient_id,
-                    source=said.source,
-                    new_class=said.new_class,
-                    progress=progress,
-                )
-            return client.upload(
-                self.files,
-                self.label,
-                patient_id=said.patient_id,
-                source=said.source,
-                new_class=said.new_class,
-                progress=progress,
-            )
+                return client.upload_zip(self.files[0], **options, progress=on_progress)
+            return client.upload(self.files, self.label, **options, progress=on_progress)
         except InvalidInputError as error:
             if not error.rejected:
                 raise
@@ -112,18 +103,18 @@ class _Plan:
     skipped: tuple[Path, ...]
 
 
-def _send(client: Client, plan: _Plan, said: Labelling) -> UploadReport:
+def _send(client: Client, plan: _Plan, metadata: UploadMetadata) -> UploadReport:
     report = UploadReport()
     columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=new_console()) as bars:
         for part in plan.parts:
             bar = bars.add_task("", total=None)
 
-            def told(sent: int, total: int, bar: TaskID = bar) -> None:
+            def on_progress(sent: int, total: int, bar: TaskID = bar) -> None:
                 bars.update(bar, completed=sent, total=total)
 
             try:
-                report = _joined(report, part.send(client, said, told))
+                report = _merge(report, part.send(client, metadata, on_progress))
             except (PneumoError, KeyboardInterrupt):
                 _print_sent_so_far(report)
                 raise
@@ -140,7 +131,7 @@ def _known_classes(client: Client, *, new_class: bool) -> Sequence[str]:
 
 
 def _plan(paths: list[str], label: str | None, classes: Classes) -> _Plan:
-    """Find what is to be sent. Raises PneumoError before anything is sent."""
+    """Find the files to send. Raises PneumoError before anything is sent."""
     if label is not None:
         found = find_images(paths)
         return _Plan((_Part(label, list(found.images)),), found.skipped)
@@ -185,16 +176,16 @@ def _report_empty_classes(folder: Path, images: Sequence[Path]) -> None:
     filled = {parent for image in images for parent in image.parents}
     for below in sorted(folder.iterdir()):
         if below.is_dir() and below not in filled and not is_litter(below.name):
-            say(f"{printable_path(below)}: the folder contains no image.")
+            print_message(f"{printable_path(below)}: the folder contains no image.")
 
 
 def _print_sent_so_far(report: UploadReport) -> None:
     if report.accepted or report.rejected:
-        say("The upload stopped early. Until then:")
+        print_message("The upload stopped early. Sent before:")
         _print(report)
 
 
-def _joined(one: UploadReport, other: UploadReport) -> UploadReport:
+def _merge(one: UploadReport, other: UploadReport) -> UploadReport:
     return UploadReport(
         accepted=one.accepted + other.accepted, rejected=one.rejected + other.rejected
     )
@@ -207,10 +198,10 @@ def _print(report: UploadReport) -> None:
         rows = (
             (file.filename, in_option_names(file.detail), file.code) for file in report.rejected
         )
-        print_table(f"Rejected: {len(report.rejected)}", ("file", "why", "code"), rows)
+        print_table(f"Rejected: {len(report.rejected)}", ("file", "reason", "code"), rows)
 
 
-def _exit_of(report: UploadReport) -> Exit:
+def _exit_code_of(report: UploadReport) -> ExitCode:
     if not report.rejected:
-        return Exit.GOOD
-    return Exit.FAILED if report.accepted else Exit.REFUSED
+        return ExitCode.OK
+    return ExitCode.FAILED if report.accepted else ExitCode.REFUSED

@@ -19,6 +19,7 @@ from embedded.stack.up import up
 
 FAILED = 1
 MISUSED = 2
+MAX_WORKERS = 64
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,13 +88,19 @@ def _parser() -> argparse.ArgumentParser:
     restart = commands.add_parser("restart", help="restart one program")
     restart.add_argument("name")
     scale = commands.add_parser("scale", help="change the number of inference workers")
-    scale.add_argument("workers", type=int, choices=range(1, 65), metavar="1..64")
+    scale.add_argument("workers", type=_worker_count, metavar="1..64")
     delete = commands.add_parser("forget", help="delete all that the stack keeps")
     delete.add_argument("--yes", action="store_true", help="do not ask")
     execute = commands.add_parser("exec", help="run a module with the running stack's variables")
     execute.add_argument("module")
     execute.add_argument("arguments", nargs=argparse.REMAINDER)
     return parser
+
+
+def _worker_count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MAX_WORKERS}")
+    return int(text)
 
 
 def _sentence(error: ValidationError) -> str:

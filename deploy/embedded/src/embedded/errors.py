@@ -80,10 +80,10 @@ class SettingsDifferError(EmbeddedError):
 class VariableMissingError(EmbeddedError):
     """The running stack was started with variables that this shell does not have."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], reason: str) -> None:
         super().__init__(
             f"The running stack was started with {', '.join(names)}: set the same here, "
-            "because the registry keeps its database or files there."
+            f"because {reason}."
         )
 
 

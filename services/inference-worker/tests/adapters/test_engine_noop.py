@@ -18,7 +18,7 @@ from shared.testing.bundles import write_bundle
 
 async def answers(loader, bundle, *images):
     with closing(ComputeThread(0)) as pool:
-        service = InferenceService(pool, SystemClock(), decode=leave_encoded)
+        service = InferenceService(pool, pool, SystemClock(), decode=leave_encoded)
         service.swap(loader.load(bundle))
         deadline = SystemClock().now_ms() + 60_000
         return await service.answer(

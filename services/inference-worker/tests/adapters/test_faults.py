@@ -39,7 +39,7 @@ class SureLoader:
 
 async def answers(faults, *images):
     with closing(ComputeThread(0)) as pool:
-        service = InferenceService(pool, SystemClock(), decode=faults.decode)
+        service = InferenceService(pool, pool, SystemClock(), decode=faults.decode)
         service.swap(faults.wrap(SureLoader()).load(None))
         deadline = SystemClock().now_ms() + 60_000
         requests = [

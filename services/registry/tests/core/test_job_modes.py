@@ -1,6 +1,7 @@
 """Offers of modes: from any trainer, for a while."""
 
-from registry.core.job_modes import OFFERED_MS, note_offer, offered_modes
+from registry.core.job_modes import OFFERED_MS, note_offer, offered_modes, refuse_unoffered
+from registry.core.refusals import RegistryCode
 
 
 def test_modes_on_offer_are_those_that_any_trainer_announced_lately():
@@ -10,3 +11,13 @@ def test_modes_on_offer_are_those_that_any_trainer_announced_lately():
     assert offered_modes(offers, OFFERED_MS) == ("fast",)
     assert offered_modes(offers, OFFERED_MS + 1000) is None
     assert offered_modes(note_offer({}, (), 0), 0) is None
+
+
+def test_a_mode_that_no_trainer_offers_is_refused_with_what_it_needs():
+    assert refuse_unoffered("full", None) is None
+    assert refuse_unoffered("full", ("fast", "full")) is None
+    refusal = refuse_unoffered("full", ("fast",))
+    assert refusal is not None
+    assert refusal.code == RegistryCode.MODE_NOT_OFFERED
+    for word in ("offered: fast.", "PNEUMO_TRAINER_DATA", "PNEUMO_TRAINER_WEIGHTS", "mode fast"):
+        assert word in refusal.detail

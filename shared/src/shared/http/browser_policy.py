@@ -13,7 +13,8 @@ from ipaddress import ip_address
 
 from shared.contracts.errors import ErrorCode
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+"""OPTIONS is not among them: it is a preflight, whose answer has to name the reason."""
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::(?P<port>[0-9]{1,5}))?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -65,8 +66,8 @@ def find_browser_refusal(
     if method in SAFE_METHODS or not _is_cross_site(policy, source):
         return None
     detail = (
-        "A page of another origin may not change anything here. The gateway takes requests of"
-        " origins that PNEUMO_GATEWAY_ALLOWED_ORIGINS names."
+        "A page of another origin may not change anything here (CORS is off for it). The gateway"
+        " takes requests of origins that PNEUMO_GATEWAY_ALLOWED_ORIGINS names."
     )
     return BrowserRefusal(ErrorCode.CROSS_SITE_REQUEST, detail)
 

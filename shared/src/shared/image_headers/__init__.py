@@ -10,13 +10,14 @@ import struct
 from shared.contracts.errors import ErrorCode
 from shared.image_headers.jpeg import read_jpeg
 from shared.image_headers.model import (
+    FORMATS,
     MAX_DECODED_BYTES,
     MAX_PIXELS,
     ImageError,
     ImageHeader,
     damaged,
 )
-from shared.image_headers.other_types import find_other_type
+from shared.image_headers.other_types import new_unknown_type_error
 from shared.image_headers.others import read_bmp, read_gif, read_webp
 from shared.image_headers.png import read_png
 from shared.image_headers.tiff import read_tiff
@@ -33,8 +34,6 @@ _READERS = (
     (b"GIF87a", read_gif),
     (b"GIF89a", read_gif),
 )
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-_SIGNATURES = tuple(signature[:4] for signature, _ in _READERS)
 _MIB = 1024 * 1024
 
 
@@ -44,7 +43,7 @@ def read_header(data: bytes) -> ImageHeader:
     Raises ImageError: EMPTY_FILE, UNSUPPORTED_MEDIA_TYPE, UNDECODABLE, TOO_MANY_PIXELS.
     """
     header = _read(data)
-    if header.width * header.height > MAX_PIXELS:
+    if header.pixels > MAX_PIXELS:
         detail = f"The image has more than {MAX_PIXELS // 1_000_000} megapixels."
         raise ImageError(ErrorCode.TOO_MANY_PIXELS, detail)
     if header.decoded_bytes > MAX_DECODED_BYTES:
@@ -65,8 +64,4 @@ def _read(data: bytes) -> ImageHeader:
                 raise damaged() from error
     if not data:
         raise ImageError(ErrorCode.EMPTY_FILE, "The file is empty.")
-    if data.startswith(_SIGNATURES):
-        raise damaged()
-    other = find_other_type(data) or "of no known image type"
-    detail = f"The file is {other}. Send {', '.join(FORMATS)} or DICOM."
-    raise ImageError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail)
+    raise new_unknown_type_error(data)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from shared.contracts.errors import ErrorCode
 
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+"""The image types that are taken, by Pillow's names."""
+
 MAX_PIXELS = 40_000_000
 """Largest image decoded, pixels; a radiograph has 4 to 12 million."""
 
@@ -40,6 +43,10 @@ class ImageHeader:
     is_plain: whether it is a grey or colour JPEG without EXIF or XMP, which may turn it.
     is_progressive: whether it is a JPEG whose scans refine one another.
     spans: the parts of the file that say something of its pixels; empty: all of it.
+    is_negative: whether 0 is white, in more than 8 bits: Pillow turns round only 8.
+    has_split_grey: whether Pillow is shown 16 bits of grey and of alpha as four samples of 8.
+    is_on_black: whether the colours are multiplied by their alpha already, in 16 bits.
+    replacement: where the header says something else to Pillow, and what.
     """
 
     format: str
@@ -49,16 +56,28 @@ class ImageHeader:
     is_plain: bool = False
     is_progressive: bool = False
     spans: tuple[Span, ...] = ()
+    is_negative: bool = False
+    has_split_grey: bool = False
+    is_on_black: bool = False
+    replacement: tuple[int, bytes] | None = None
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels as stored."""
+        return self.width * self.height
 
     def pixel_data(self, data: bytes) -> bytes:
-        """Return the file without the metadata that have no part in its pixels."""
+        """Return the file for Pillow, without the metadata that have no part in its pixels."""
+        if self.replacement is not None:
+            at, new = self.replacement
+            data = data[:at] + new + data[at + len(new) :]
         if not self.spans:
             return data
         return b"".join([data[start:end] for start, end in self.spans])
 
 
 def damaged() -> ImageError:
-    """Return the error for a header that no decoder reads."""
+    """Return the error for a header that no decoder reads; never for one that is only unusual."""
     return ImageError(ErrorCode.UNDECODABLE, "The image header is damaged.")
 
 

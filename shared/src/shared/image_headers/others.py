@@ -10,6 +10,7 @@ from shared.image_headers.model import (
     refused,
     too_much_metadata,
 )
+from shared.image_headers.other_types import new_unknown_type_error
 
 MAX_SUB_BLOCKS = 8_192
 """Maximum blocks of a GIF's comments and extensions before its first frame: 2 MiB if full."""
@@ -21,9 +22,10 @@ _WEBP_BYTES_PER_PIXEL = {b"VP8 ": 12, b"VP8L": 16, b"VP8X": 16}
 """Two canvases of libwebp, its answer, and the argb values of lossless pixels or of alpha."""
 _WEBP_FIRST = 12
 _WEBP_METADATA = (b"EXIF", b"XMP ")
-_BMP_CORE = 12
+_BMP_CORE, _BMP_SHORT = 12, 16
 _BMP_HEADERS = (40, 52, 56, 64, 108, 124)
 _BMP_PLAIN, _BMP_RUNS, _BMP_MASKS = 0, (1, 2), 3
+_BMP_DEPTHS = (1, 4, 8, 16, 24, 32)
 
 
 def read_gif(data: bytes) -> ImageHeader:
@@ -62,9 +64,14 @@ def _behind_sub_blocks(data: bytes, at: int, most: int) -> tuple[int, int]:
 
 
 def read_webp(data: bytes) -> ImageHeader:
-    """Read the first chunk, and the sizes of the others. Raises ImageError: UNDECODABLE."""
+    """Read the first chunk, and the sizes of the others.
+
+    Raises ImageError: UNDECODABLE; UNSUPPORTED_MEDIA_TYPE for sound or video in RIFF.
+    """
     kind = data[12:16]
-    if data[8:12] != b"WEBP" or kind not in _WEBP_BYTES_PER_PIXEL:
+    if data[8:12] != b"WEBP":
+        raise new_unknown_type_error(data)
+    if kind not in _WEBP_BYTES_PER_PIXEL:
         raise damaged()
     width, height = _webp_size(data, kind)
     if kind == b"VP8X":
@@ -105,7 +112,10 @@ def _check_webp_chunks(data: bytes) -> None:
 
 
 def read_bmp(data: bytes) -> ImageHeader:
-    """Read the header. Raises ImageError: UNDECODABLE."""
+    """Read the header.
+
+    Raises ImageError: UNDECODABLE; UNSUPPORTED_MEDIA_TYPE for text that begins with "BM".
+    """
     (size,) = struct.unpack_from("<I", data, 14)
     if size == _BMP_CORE:
         width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
@@ -113,11 +123,17 @@ def read_bmp(data: bytes) -> ImageHeader:
     elif size in _BMP_HEADERS:
         width, height, _, bits, compression = struct.unpack_from("<iiHHI", data, 18)
         height = abs(height)
+    elif size == _BMP_SHORT:
+        raise refused("The BMP has a short header of OS/2. Save it anew, or as a PNG.")
     else:
-        raise damaged()
+        raise new_unknown_type_error(data)
     if compression in _BMP_RUNS:
         raise refused("The BMP is run-length coded. Save it without compression.")
-    if compression not in (_BMP_PLAIN, _BMP_MASKS) or width <= 0 or not height:
+    if compression not in (_BMP_PLAIN, _BMP_MASKS):
+        raise refused(f"The BMP's compression, {compression}, is not taken. Save it without.")
+    if width <= 0 or not height:
         raise damaged()
+    if bits not in _BMP_DEPTHS:
+        raise refused(f"The BMP has {bits} bits per pixel. Save it with 8 or 24.")
     shown_bytes = 1 if bits <= 8 else 4  # noqa: PLR2004  a palette's index, or colours
     return ImageHeader("BMP", width, height, width * height * shown_bytes)

@@ -1,6 +1,7 @@
 """The header and the chunks of a PNG. ISO/IEC 15948."""
 
 import struct
+import zlib
 from dataclasses import dataclass, field
 
 from shared.image_headers.model import (
@@ -22,7 +23,7 @@ _FRAME_BYTES = 12
 _HEADER_BYTES = 13
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-_GREY = 0
+_GREY, _GREY_ALPHA, _COLOUR_ALPHA = 0, 4, 6
 _DEEP = 16
 _PIXELS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
 _TEXTS = frozenset((b"tEXt", b"zTXt", b"iTXt"))
@@ -43,6 +44,8 @@ class _Walk:
 def read_png(data: bytes) -> ImageHeader:
     """Read header and chunks. Raises ImageError: UNDECODABLE."""
     length, kind = struct.unpack_from(">I4s", data, _START)
+    if kind == b"CgBI":
+        raise refused("The PNG was made for iPhones (CgBI). Save it anew.")
     if kind != b"IHDR" or length != _HEADER_BYTES:
         raise damaged()
     width, height, depth, colour = struct.unpack_from(">IIBB", data, _START + 8)
@@ -53,7 +56,27 @@ def read_png(data: bytes) -> ImageHeader:
     _walk_chunks(walk)
     spans = () if walk.spans == [(0, len(data))] else tuple(walk.spans)
     decoded = _decoded_bytes(width, height, depth, colour)
-    return ImageHeader("PNG", width, height, decoded, spans=spans)
+    is_split = depth == _DEEP and colour == _GREY_ALPHA
+    return ImageHeader(
+        "PNG",
+        width,
+        height,
+        decoded,
+        spans=spans,
+        has_split_grey=is_split,
+        replacement=(_START, _split_header(data)) if is_split else None,
+    )
+
+
+def _split_header(data: bytes) -> bytes:
+    """Return the IHDR chunk of the same pixels as 8 bits of red, green, blue and alpha.
+
+    Pillow drops the lower byte of grey beside alpha, and has no raw mode for the lower ones alone.
+    A pixel has four bytes either way, so filters and passes are the same.
+    """
+    size = data[_START + 8 : _START + 16]
+    body = b"IHDR" + size + bytes((8, _COLOUR_ALPHA)) + data[_START + 18 : _START + 21]
+    return struct.pack(">I", _HEADER_BYTES) + body + struct.pack(">I", zlib.crc32(body))
 
 
 def _decoded_bytes(width: int, height: int, depth: int, colour: int) -> int:

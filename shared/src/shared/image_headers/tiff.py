@@ -18,12 +18,13 @@ MAX_STRIPS = 16_384
 _MAX_RATIONALS = 4_096
 """Maximum fractions in one directory: Pillow makes an object of each."""
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_SHORT, _LONG = 3, 4
+_WHOLE_KINDS = {1: "B", 3: "H", 4: "I"}
 _RATIONALS = (5, 10)
 _IN_PLACE_BYTES = 4
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIPS, _ORIENTATION, _SAMPLES, _ROWS_PER_STRIP, _STRIP_BYTES = 273, 274, 277, 278, 279
-_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _SAMPLE_FORMAT = 322, 323, 324, 325, 339
+_PLANAR, _EXTRA, _SAMPLE_FORMAT = 284, 338, 339
+_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 322, 323, 324, 325
 _STRIP_LISTS = (_STRIPS, _STRIP_BYTES, _TILES, _TILE_BYTES)
 _DIRECTORIES = (34665, 34853, 40965)  # EXIF, GPS and interoperability
 _MAX_SAMPLES = 6
@@ -32,7 +33,11 @@ _UNCOMPRESSED = 1
 _COMPRESSIONS = {1, 2, 3, 4, 5, 8, 32773, 32946}
 """None, the three of CCITT, LZW, Deflate, PackBits, and Deflate's old number. What is left out
 needs memory or time that the header does not show (LZMA, Zstandard, WebP, JPEG), or is obsolete."""
-_YCBCR = 6
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _YCBCR = 0, 1, 6
+_SEPARATE = 2
+_UNSIGNED, _SIGNED = 1, 2
+_MULTIPLIED, _SEPARATE_ALPHA = 1, 2
+_BYTE_BITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,16 @@ class _Directory:
             if default is None:
                 raise damaged()
             return default
-        if entry.kind not in (_SHORT, _LONG) or not entry.count:
+        if entry.kind not in _WHOLE_KINDS or not entry.count:
             raise damaged()
-        kind = "H" if entry.kind == _SHORT else "I"
-        (value,) = struct.unpack_from(self.order + kind, self.data, entry.at)
+        kind = self.order + _WHOLE_KINDS[entry.kind]
+        (value,) = struct.unpack_from(kind, self.data, entry.at)
         return int(value)
+
+    def replaced(self, tag: int, value: int) -> tuple[int, bytes]:
+        """Return where the first value of a tag stands, and the bytes of another."""
+        entry = self.entries[tag]
+        return entry.at, struct.pack(self.order + _WHOLE_KINDS[entry.kind], value)
 
 
 def read_tiff(data: bytes) -> ImageHeader:
@@ -74,7 +84,50 @@ def read_tiff(data: bytes) -> ImageHeader:
     if not width or not height:
         raise damaged()
     decoded_bytes = _decoded_bytes(directory, width, height)
-    return ImageHeader("TIFF", width, height, decoded_bytes)
+    _refuse_misread_samples(directory)
+    is_negative = _is_negative(directory)
+    is_on_black = _is_multiplied(directory)
+    replacement = None
+    if is_negative:
+        # Pillow reads deep grey with BlackIsZero in every byte order and sample format.
+        replacement = directory.replaced(_PHOTOMETRIC, _BLACK_IS_ZERO)
+    elif is_on_black:
+        # Pillow would divide by the alpha, and its lower bytes say nothing by themselves.
+        replacement = directory.replaced(_EXTRA, _SEPARATE_ALPHA)
+    return ImageHeader(
+        "TIFF",
+        width,
+        height,
+        decoded_bytes,
+        is_negative=is_negative,
+        is_on_black=is_on_black,
+        replacement=replacement,
+    )
+
+
+def _refuse_misread_samples(directory: _Directory) -> None:
+    """Raise ImageError for samples that Pillow reads, and reads wrong."""
+    samples, bits = directory.number(_SAMPLES, 1), directory.number(_BITS, 1)
+    if _PHOTOMETRIC not in directory.entries:
+        raise refused(
+            "The TIFF has no PhotometricInterpretation, so it may be a negative. Save it anew."
+        )
+    if samples > 1 and bits > _BYTE_BITS and directory.number(_PLANAR, 1) == _SEPARATE:
+        raise refused(
+            f"The TIFF has its colours in separate planes of {bits} bits. Save it as grey."
+        )
+    if bits == _BYTE_BITS and directory.number(_SAMPLE_FORMAT, _UNSIGNED) == _SIGNED:
+        raise refused("The TIFF has signed samples of 8 bits. Save it with unsigned ones.")
+
+
+def _is_negative(directory: _Directory) -> bool:
+    is_deep = directory.number(_BITS, 1) > _BYTE_BITS and directory.number(_SAMPLES, 1) == 1
+    return is_deep and directory.number(_PHOTOMETRIC) == _WHITE_IS_ZERO
+
+
+def _is_multiplied(directory: _Directory) -> bool:
+    is_deep = directory.number(_BITS, 1) > _BYTE_BITS
+    return is_deep and directory.number(_EXTRA, 0) == _MULTIPLIED
 
 
 def _read_directory(data: bytes, order: str, at: int) -> _Directory:
@@ -107,7 +160,9 @@ def _decoded_bytes(directory: _Directory, width: int, height: int) -> int:
             f"The TIFF's compression, {compression}, is not taken. Save it with LZW or Deflate."
         )
     samples, bits = directory.number(_SAMPLES, 1), directory.number(_BITS, 1)
-    if not 1 <= samples <= _MAX_SAMPLES or not bits:
+    if samples > _MAX_SAMPLES:
+        raise refused(f"The TIFF has {samples} samples per pixel. Save it as grey.")
+    if not samples or not bits:
         raise damaged()
     sample_bytes = -(-bits // 8)
     pixel_bytes = samples * sample_bytes
@@ -123,10 +178,12 @@ def _decoded_bytes(directory: _Directory, width: int, height: int) -> int:
 
 
 def _shown_bytes(directory: _Directory, samples: int, sample_bytes: int) -> int:
-    """Return the bytes of one pixel in Pillow's memory."""
+    """Return the bytes of one pixel in Pillow's memory, and in that of `deep_colour`."""
+    if samples > 1 and sample_bytes > 1:
+        return 4 + 2 + int(samples > 3)  # noqa: PLR2004  colours, their grey, and alpha
     if samples > 1 or directory.number(_PHOTOMETRIC, 0) == _YCBCR:
         return 4
-    is_unsigned = directory.number(_SAMPLE_FORMAT, 1) == 1
+    is_unsigned = directory.number(_SAMPLE_FORMAT, _UNSIGNED) == _UNSIGNED
     return 1 if sample_bytes == 1 else sample_bytes if is_unsigned else 4
 
 

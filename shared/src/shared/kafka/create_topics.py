@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] = (), settings: KafkaSettings | None = None) -
         report = asyncio.run(_create(settings or KafkaSettings(), wait_s))
     except ValidationError as error:
         wrong = "; ".join(
-            f"KAFKA_{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()
+            "".join(f"KAFKA_{at}: ".upper() for at in e["loc"]) + e["msg"] for e in error.errors()
         )
         return _fail(f"wrong settings: {wrong}")
     except TimeoutError as error:

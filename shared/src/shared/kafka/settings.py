@@ -41,6 +41,17 @@ class KafkaSettings(BaseSettings):
             raise ValueError(f"the certificates cannot be read: {error.strerror}") from error
         return self
 
+    @model_validator(mode="after")
+    def _refuse_missing_credentials(self) -> Self:
+        if self.security_protocol.startswith("SASL") and not (
+            self.sasl_username and self.sasl_password
+        ):
+            raise ValueError(
+                f"KAFKA_SECURITY_PROTOCOL={self.security_protocol} needs KAFKA_SASL_USERNAME and "
+                "KAFKA_SASL_PASSWORD"
+            )
+        return self
+
     def client_options(self) -> dict[str, Any]:
         """Give the keyword arguments that every aiokafka client takes."""
         options: dict[str, Any] = {

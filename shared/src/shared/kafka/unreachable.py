@@ -17,6 +17,7 @@ from aiokafka.errors import (
     SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
 )
+from aiokafka.protocol.metadata import MetadataRequest
 
 _MAX_TRY_S = 5.0
 
@@ -61,9 +62,13 @@ async def _try(client: AIOKafkaClient, host: str, port: int) -> str:
                 sasl_plain_username=client._sasl_plain_username,  # noqa: SLF001
                 sasl_plain_password=client._sasl_plain_password,  # noqa: SLF001
             )
+            try:
+                # A listener that wants SASL or TLS ends a plain connection at its first request.
+                await connection.send(MetadataRequest([]))
+            finally:
+                connection.close()
     except (OSError, KafkaError) as error:
         return f"{host}:{port} {reason_of(error)}"
-    connection.close()
     return f"{host}:{port} answers now"
 
 

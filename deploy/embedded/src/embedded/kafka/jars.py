@@ -17,6 +17,7 @@ from jgo.constants import MAVEN_CENTRAL_URL
 from jgo.env import LockedDependency, LockFile
 from jgo.env._lockfile import compute_sha256
 from jgo.maven import Artifact, MavenContext, PythonResolver
+from requests.exceptions import SSLError
 
 from embedded.errors import DownloadError
 
@@ -109,6 +110,13 @@ def _fetch(target: tuple[Path, LockedDependency], *, context: MavenContext) -> N
         try:
             _artifact(dep, context).resolve()
         # jgo raises RuntimeError for "in no repository"; its network errors are OSErrors.
+        except SSLError:
+            raise DownloadError(
+                f"The download of Apache Kafka {KAFKA_VERSION} failed: the certificate of the "
+                "repository is not trusted. Where a company's proxy inspects TLS, set "
+                "REQUESTS_CA_BUNDLE to a file with its CA certificate (pip: PIP_CERT), then run "
+                "the same command again."
+            ) from None
         except (OSError, RuntimeError) as error:
             reason = f"{type(error).__name__} while fetching {name}"
             continue

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from embedded.errors import BackgroundError
+from embedded.stack.lock import already_running, hold_lock
 from embedded.stack.ready_notice import READY, VARIABLE
 from embedded.stack.reporter import Reporter
 from embedded.stack.settings import StackSettings
+from embedded.stack.supervisord import Supervisord
 from embedded.stack.up import close_data_folder
 
 UP = (sys.executable, "-m", "embedded", "up")
@@ -26,9 +28,13 @@ def up_in_background(
 ) -> None:
     """Start the stack, report as `up` does until it is ready, and leave it running.
 
-    Raises BackgroundError after what `up` reported, if it ended before it was ready.
+    Raises BackgroundError after what `up` reported, if it ended before it was ready, and
+    AlreadyRunningError, without a child, if a stack has the data folder.
     """
     close_data_folder(settings, reporter)
+    with hold_lock(settings.data):
+        if Supervisord(settings.data).is_running():
+            raise already_running(settings.data)
     settings.logs.mkdir(parents=True, exist_ok=True)
     path = settings.logs / LOG
     with path.open("ab") as log, path.open("rb") as printed, _notices() as (notices, address):

@@ -15,7 +15,7 @@ from embedded.stack.lock import stop_holder
 from embedded.stack.observing import PROMETHEUS, observing_programs, write_targets
 from embedded.stack.programs import KAFKA, WORKER, Program, service_programs, worker_program
 from embedded.stack.readiness import is_ready
-from embedded.stack.record import remove_record
+from embedded.stack.record import missing_kafka_variables, remove_record
 from embedded.stack.reporter import Reporter
 from embedded.stack.settings import StackSettings
 from embedded.stack.supervisord import ProcessState, Supervisord
@@ -54,6 +54,8 @@ def status(settings: StackSettings, reporter: Reporter) -> None:
         ]
     rows.insert(0, _kafka_row(settings, processes.get(KAFKA)))
     reporter.table(("program", "state", "pid", "age", "address", "ready"), rows)
+    if missing := missing_kafka_variables(settings.data):
+        reporter.say(f"Kafka was not asked: this shell lacks {', '.join(missing)}.")
     if waiting := [row[0] for row in rows if row[_READY] == "no"]:
         raise NotAllReadyError(waiting)
 
@@ -133,7 +135,10 @@ def _programs(settings: StackSettings, running: dict[str, ProcessState]) -> list
 
 def _kafka_row(settings: StackSettings, state: ProcessState | None) -> tuple[str, ...]:
     address = settings.bootstrap_servers
-    ready = "yes" if _kafka_answers(address) else "no"
+    if missing_kafka_variables(settings.data):
+        ready = "unknown"
+    else:
+        ready = "yes" if _kafka_answers(address) else "no"
     if state is None:
         return (KAFKA, "external", "", "", address, ready)
     return (*_columns(state), address, ready)

@@ -1,6 +1,7 @@
 """What a running stack was started with: `stack.json` in its data folder, without secrets."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -19,6 +20,16 @@ _REGISTRY_VARIABLES = (
     "AWS_ENDPOINT_URL_S3",
 )
 """They say where the registry keeps what is not in its folder. Values may hold passwords."""
+_KAFKA_VARIABLES = (
+    "KAFKA_SECURITY_PROTOCOL",
+    "KAFKA_SASL_MECHANISM",
+    "KAFKA_SASL_USERNAME",
+    "KAFKA_SASL_PASSWORD",
+    "KAFKA_SSL_CAFILE",
+    "KAFKA_SSL_CERTFILE",
+    "KAFKA_SSL_KEYFILE",
+)
+"""What the clients of a cluster of the user's own need to connect. Values may be passwords."""
 _VARIABLES = {"external_kafka": "KAFKA_BOOTSTRAP_SERVERS", "ui": "UI", "observe": "OBSERVE"}
 
 
@@ -46,6 +57,8 @@ class StackRecord(BaseModel):
     topic_prefix: str
     registry_variables: tuple[str, ...] = ()
     """Names of the variables that placed the registry's database or files elsewhere."""
+    kafka_variables: tuple[str, ...] = ()
+    """Names of the variables that its Kafka clients connect with."""
 
 
 def write_record(settings: StackSettings) -> None:
@@ -55,7 +68,8 @@ def write_record(settings: StackSettings) -> None:
         **own,
         bootstrap_servers=settings.bootstrap_servers,
         topic_prefix=os.environ.get(TOPIC_PREFIX, ""),
-        registry_variables=_named(),
+        registry_variables=_named(_REGISTRY_VARIABLES),
+        kafka_variables=_named(_KAFKA_VARIABLES),
     )
     path = settings.data / _NAME
     partial = path.with_suffix(".partial")
@@ -101,7 +115,8 @@ def running_settings(given: StackSettings) -> StackSettings:
 def program_environment(given: StackSettings) -> dict[str, str]:
     """Return this process's environment, with the broker of the stack.
 
-    Raises SettingsDifferError, and NotRunningError if no stack runs and no variable names a broker.
+    Raises NotRunningError if no stack runs and no variable names a broker, and what
+    broker_variables raises.
     """
     broker = broker_variables(given)
     names_broker = given.model_fields_set & {"external_kafka", "kafka_port"}
@@ -113,11 +128,20 @@ def program_environment(given: StackSettings) -> dict[str, str]:
 def broker_variables(given: StackSettings) -> dict[str, str]:
     """Return the variables that name the running stack's broker and topics.
 
-    Raises SettingsDifferError.
+    Raises SettingsDifferError, and VariableMissingError if this shell has no access to the broker.
     """
+    if missing := missing_kafka_variables(given.data):
+        raise VariableMissingError(missing, "its Kafka requires them")
     record = read_record(given.data)
     prefix = {TOPIC_PREFIX: record.topic_prefix} if record and record.topic_prefix else {}
     return {"KAFKA_BOOTSTRAP_SERVERS": running_settings(given).bootstrap_servers, **prefix}
+
+
+def missing_kafka_variables(data: Path) -> tuple[str, ...]:
+    """Return the names of the running stack's Kafka variables that this shell does not have."""
+    record = read_record(data)
+    had = record.kafka_variables if record else ()
+    return tuple(name for name in had if not os.environ.get(name))
 
 
 def registry_environment(given: StackSettings) -> dict[str, str]:
@@ -128,9 +152,10 @@ def registry_environment(given: StackSettings) -> dict[str, str]:
     """
     settings = running_settings(given)
     record = read_record(given.data)
-    missing = sorted({*(record.registry_variables if record else ())} - {*_named()})
+    had = record.registry_variables if record else ()
+    missing = sorted({*had} - {*_named(_REGISTRY_VARIABLES)})
     if missing:
-        raise VariableMissingError(missing)
+        raise VariableMissingError(missing, "the registry keeps its database or files there")
     return {
         **os.environ,
         "PNEUMO_REGISTRY_DATA_DIR": str(settings.data / "registry"),
@@ -138,8 +163,8 @@ def registry_environment(given: StackSettings) -> dict[str, str]:
     }
 
 
-def _named() -> tuple[str, ...]:
-    return tuple(name for name in _REGISTRY_VARIABLES if os.environ.get(name))
+def _named(variables: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in variables if os.environ.get(name))
 
 
 def _ensure_same(given: StackSettings, record: StackRecord, name: str) -> None:

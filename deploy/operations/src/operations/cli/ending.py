@@ -34,7 +34,9 @@ def kafka_settings() -> KafkaSettings:
     try:
         return KafkaSettings()
     except ValidationError as error:
-        wrong = "; ".join(f"KAFKA_{e['loc'][0]}: {e['msg']}".upper() for e in error.errors())
+        # A rule over several settings has no place; its text names them.
+        names = (("".join(f"KAFKA_{at}: ".upper() for at in e["loc"]), e) for e in error.errors())
+        wrong = "; ".join(name + e["msg"] for name, e in names)
         raise fail(f"wrong settings: {wrong}") from error
 
 

@@ -38,7 +38,7 @@ def complete(dataset: pydicom.Dataset) -> None:
     default for PhotometricInterpretation: a wrong one shows the negative.
     """
     for name in _REQUIRED:
-        if dataset.get_item(_tag(name)) is None:
+        if dataset.get_item(_tag(name)) is None or dataset.get(name) in (None, ""):
             raise undecodable(f"The DICOM file has no {name}.")
     rows, columns = read_whole(dataset, "Rows"), read_whole(dataset, "Columns")
     allocated = read_whole(dataset, "BitsAllocated")
@@ -46,12 +46,22 @@ def complete(dataset: pydicom.Dataset) -> None:
         raise undecodable("The DICOM file has no pixels: Rows or Columns is 0.")
     stored = read_whole(dataset, "BitsStored", allocated)
     defaults = {"BitsStored": stored, "HighBit": stored - 1}
+    _name_polarity(dataset)
     for name in _WHOLE:
         default = defaults.get(name, int(name in ("SamplesPerPixel", "NumberOfFrames")))
         value = read_whole(dataset, name, default)
         if name != "NumberOfFrames":
             setattr(dataset, name, value)
+    if dataset.PixelRepresentation not in (0, 1):
+        raise undecodable(f"PixelRepresentation {dataset.PixelRepresentation} is neither 0 nor 1.")
     _name_transfer_syntax(dataset, rows * columns * -(-allocated // 8))
+
+
+def _name_polarity(dataset: pydicom.Dataset) -> None:
+    """Let a word in small letters count as the one that it is."""
+    word = _word(dataset.PhotometricInterpretation)
+    if word != dataset.PhotometricInterpretation:
+        dataset.PhotometricInterpretation = word
 
 
 def _name_transfer_syntax(dataset: pydicom.Dataset, frame_bytes: int) -> None:

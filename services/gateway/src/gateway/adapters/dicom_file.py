@@ -17,25 +17,14 @@ from pydicom.uid import UID, ExplicitVRBigEndian, JPEGExtended12Bit, RLELossless
 from gateway.adapters.dicom_elements import (
     complete,
     read_about,
-    read_number,
-    read_number_or_nan,
-    read_padding,
     read_whole,
     undecodable,
 )
+from gateway.adapters.dicom_grey_scale import read_grey_scale, read_windows
 from gateway.adapters.dicom_jpeg import decode_jpeg_12_bit
 from gateway.core.dicom import Rendered, find_warnings
 from gateway.core.faults import Fault
-from gateway.core.grey_scale import (
-    GreyScale,
-    Lookup,
-    Rescale,
-    Shape,
-    Window,
-    choose_window,
-    is_usable,
-    level_table,
-)
+from gateway.core.grey_scale import TAIL, choose_window, level_table
 from gateway.ports import FaultError
 from shared.contracts.errors import ErrorCode
 
@@ -44,13 +33,18 @@ SHORTER_PX = 1_024
 model to come."""
 MOST_PIXELS = 4_000_000
 """Of that picture, whatever its shape: as noise it is a PNG of 4 MB, and Kafka takes 8 MiB."""
-_MAX_LUT_ENTRIES = 65_536
 _QUICK = 1
 _TOGETHER = 1 << 20
 """Pixels counted or looked up at once; NumPy makes 8 bytes of each."""
 _GREY = ("MONOCHROME1", "MONOCHROME2")
+_COLOURS = (
+    *("PALETTE COLOR", "RGB", "HSV", "ARGB", "CMYK", "YBR_FULL", "YBR_FULL_422"),
+    *("YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"),
+)
 _BITS = (8, 16)
 _MIN_BITS_STORED = 8
+_FIRST_OVERLAY, _LAST_OVERLAY, _OVERLAY_BIT = 0x6000, 0x601E, 0x0102
+_MISFIT = "Its pixel data do not fit its dimensions."
 
 Stored = NDArray[np.unsignedinteger[Any]]
 
@@ -68,13 +62,16 @@ def render(content: bytes, *, max_pixels: int) -> Rendered:
         _refuse_others(dataset, max_pixels)
         is_signed = dataset.PixelRepresentation == 1
         pixels = _decode(dataset)
-        scale = _grey_scale(dataset, is_signed=is_signed)
-        windows = _windows(dataset)
+        scale = read_grey_scale(dataset, is_signed=is_signed)
+        windows = read_windows(dataset)
         about = read_about(dataset)
+        has_more_bits = _has_bits_above(dataset)
     stored, counts = _counted(pixels, is_signed=is_signed)
     scale = choose_window(windows, stored, counts, scale)
     levels = _levels(pixels, level_table(stored, counts, scale))
-    return Rendered(_png(levels), find_warnings(about, has_window=scale.window is not None))
+    has_window = scale.window is not None
+    found = find_warnings(about, has_window=has_window, has_bits_above=has_more_bits)
+    return Rendered(_png(levels), found)
 
 
 def _read(content: bytes) -> pydicom.Dataset:
@@ -86,10 +83,12 @@ def _read(content: bytes) -> pydicom.Dataset:
 
 def _refuse_others(dataset: pydicom.Dataset, max_pixels: int) -> None:
     """Return if it is one grey picture of a kind that is decoded here. Raises FaultError."""
-    if "PixelData" not in dataset:
+    if not dataset.get("PixelData"):
         raise _without_pixels(dataset)
     complete(dataset)
     syntax = dataset.file_meta.TransferSyntaxUID
+    if not syntax.is_transfer_syntax:
+        raise _unsupported(f"Its transfer syntax is not taken: {_named(syntax)}.")
     bits, pixels = dataset.BitsAllocated, dataset.Rows * dataset.Columns
     if pixels > max_pixels:
         limit = f"The image has more than {max_pixels // 1_000_000} megapixels."
@@ -97,14 +96,14 @@ def _refuse_others(dataset: pydicom.Dataset, max_pixels: int) -> None:
     is_grey = dataset.PhotometricInterpretation in _GREY and dataset.SamplesPerPixel == 1
     for holds, detail in (
         (
-            _frame_count(dataset) == 1,
-            "It has more than one frame; send a single radiograph.",
-        ),
-        (is_grey, "Its pixels are in colour; a radiograph is MONOCHROME1 or MONOCHROME2."),
-        (
             bits in _BITS and _MIN_BITS_STORED <= dataset.BitsStored <= bits,
             "A pixel has 8 to 16 bits stored, in 8 or 16 allocated.",
         ),
+        (
+            _frame_count(dataset) == 1,
+            "It has more than one frame; send a single radiograph.",
+        ),
+        (is_grey, f"{_not_grey(dataset)}; a radiograph is MONOCHROME1 or MONOCHROME2."),
         (
             syntax.is_encapsulated or dataset.HighBit < dataset.BitsStored,
             f"HighBit {dataset.HighBit} does not fit BitsStored {dataset.BitsStored}.",
@@ -113,6 +112,27 @@ def _refuse_others(dataset: pydicom.Dataset, max_pixels: int) -> None:
     ):
         if not holds:
             raise _unsupported(detail)
+    _refuse_missing_bytes(dataset)
+
+
+def _not_grey(dataset: pydicom.Dataset) -> str:
+    if dataset.SamplesPerPixel > 1 or dataset.PhotometricInterpretation in _COLOURS:
+        return "Its pixels are in colour"
+    # What it says instead is not quoted: it may be anything.
+    return "Its PhotometricInterpretation is none that is known"
+
+
+def _refuse_missing_bytes(dataset: pydicom.Dataset) -> None:
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        return
+    present, needed = len(dataset.PixelData), _frame_bytes(dataset)
+    if present < needed:
+        raise undecodable(f"Its pixel data are cut short: {present} of {needed} bytes.")
+
+
+def _frame_bytes(dataset: pydicom.Dataset) -> int:
+    pixels = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel
+    return int(pixels * -(-dataset.BitsAllocated // 8))
 
 
 def _frame_count(dataset: pydicom.Dataset) -> int:
@@ -120,13 +140,15 @@ def _frame_count(dataset: pydicom.Dataset) -> int:
     named = read_whole(dataset, "NumberOfFrames")
     if named or dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         return named or 1
-    frame_bytes = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel
-    frame_bytes *= -(-dataset.BitsAllocated // 8)
-    return max(1, len(dataset.PixelData) // int(frame_bytes))
+    return max(1, len(dataset.PixelData) // _frame_bytes(dataset))
 
 
 def _without_pixels(dataset: pydicom.Dataset) -> FaultError:
-    if "Rows" in dataset:
+    if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
+        return _unsupported("Its pixels are fractions; a radiograph has whole numbers.")
+    # A file that is cut inside of its pixels has no dataset left, but for its file meta.
+    is_cut = "SOPClassUID" not in dataset and "DirectoryRecordSequence" not in dataset
+    if is_cut or "Rows" in dataset:
         return undecodable("Its pixel data are missing, or cut short.")
     return _unsupported(f"It holds no picture: {_named(dataset.get('SOPClassUID'))}.")
 
@@ -150,17 +172,47 @@ def _decode(dataset: pydicom.Dataset) -> Stored:
     """Give the stored values by their bits, uint8 or uint16 [rows, columns], signed or not."""
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax == JPEGExtended12Bit and dataset.BitsStored > _BITS[0]:
-        return decode_jpeg_12_bit(dataset)
+        return _decode_jpeg_12_bit(dataset)
     # By name: which other libraries happen to be installed must not decide what a picture is.
     plugin = "gdcm" if syntax.is_encapsulated and syntax != RLELossless else ""
     kind = "pydicom" if syntax == RLELossless else plugin
     stored = pixel_array(dataset, raw=True, decoding_plugin=kind)
     if stored.shape != (dataset.Rows, dataset.Columns) or stored.dtype.itemsize * 8 not in _BITS:
-        raise undecodable("Its pixel data do not fit its dimensions.")
+        raise undecodable(_MISFIT)
     # Big endian values stay so in pydicom: taken by their bits, they would be other values.
     stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     unsigned = np.dtype(f"u{stored.dtype.itemsize}")
     return np.ascontiguousarray(stored).view(unsigned)
+
+
+def _has_bits_above(dataset: pydicom.Dataset) -> bool:
+    """Return whether more than the tails of uncompressed pixels have values above BitsStored.
+
+    They are cut off, as the standard has it, which is right for overlays in these bits.
+    """
+    bits, allocated = dataset.BitsStored, dataset.BitsAllocated
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if bits == allocated or syntax.is_encapsulated or _has_overlay_in_pixels(dataset):
+        return False
+    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    is_signed = dataset.PixelRepresentation == 1
+    kind = f"{order}{'i' if is_signed else 'u'}{allocated // 8}"
+    values = np.frombuffer(dataset.PixelData, kind, dataset.Rows * dataset.Columns)
+    low, high = (-1 << bits - 1, (1 << bits - 1) - 1) if is_signed else (0, (1 << bits) - 1)
+    beyond = np.count_nonzero(values > high) + np.count_nonzero(values < low)
+    return bool(beyond > TAIL * len(values))
+
+
+def _has_overlay_in_pixels(dataset: pydicom.Dataset) -> bool:
+    groups = range(_FIRST_OVERLAY, _LAST_OVERLAY + 1, 2)
+    return any(dataset.get((group, _OVERLAY_BIT)) is not None for group in groups)
+
+
+def _decode_jpeg_12_bit(dataset: pydicom.Dataset) -> Stored:
+    try:
+        return decode_jpeg_12_bit(dataset)
+    except ValueError as error:
+        raise undecodable(_MISFIT) from error
 
 
 def _counted(pixels: Stored, *, is_signed: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -194,54 +246,6 @@ def _png(levels: NDArray[np.uint8]) -> bytes:
     encoded = io.BytesIO()
     picture.save(encoded, "PNG", compress_level=_QUICK)
     return encoded.getvalue()
-
-
-def _grey_scale(dataset: pydicom.Dataset, *, is_signed: bool) -> GreyScale:
-    shape = dataset.get("PresentationLUTShape")
-    # Files with MONOCHROME1 say INVERSE as well (PS3.3, C.8.11.1): it is one inversion, not two.
-    is_inverse = dataset.PhotometricInterpretation == "MONOCHROME1" or shape == "INVERSE"
-    return GreyScale(
-        modality=_modality(dataset, is_signed=is_signed),
-        is_inverse=is_inverse,
-        padding=read_padding(dataset, is_signed=is_signed),
-    )
-
-
-def _modality(dataset: pydicom.Dataset, *, is_signed: bool) -> Rescale | Lookup:
-    if table := dataset.get("ModalityLUTSequence"):
-        return _lookup(table[0], is_signed=is_signed)
-    slope = read_number(dataset, "RescaleSlope", 1.0)
-    if not slope:
-        raise undecodable("RescaleSlope is 0.")
-    return Rescale(slope, read_number(dataset, "RescaleIntercept", 0.0))
-
-
-def _windows(dataset: pydicom.Dataset) -> tuple[Window | Lookup, ...]:
-    """Give what can be a window, in the order of preference."""
-    found: list[Window | Lookup] = []
-    if table := dataset.get("VOILUTSequence"):
-        # What goes in is signed where the modality's values are (C.11.2.1.1): they may be.
-        found.append(_lookup(table[0], is_signed=dataset.PixelRepresentation == 1))
-    said = dataset.get("VOILUTFunction") or Shape.LINEAR.value
-    shape = Shape(said) if said in tuple(Shape) else Shape.LINEAR
-    # Of several, the first: the one that the maker of the file shows first.
-    centre = read_number_or_nan(dataset, "WindowCenter")
-    window = Window(centre, read_number_or_nan(dataset, "WindowWidth"), shape)
-    return (*found, window) if is_usable(window) else tuple(found)
-
-
-def _lookup(table: pydicom.Dataset, *, is_signed: bool) -> Lookup:
-    entries, first, _ = (int(word) for word in table.LUTDescriptor)
-    count = entries or _MAX_LUT_ENTRIES
-    data = table.LUTData
-    if isinstance(data, bytes):
-        kind = "<u2" if len(data) >= 2 * count else "u1"
-        values = np.frombuffer(data, kind, count)
-    else:
-        values = np.asarray(data, dtype=np.int64)[:count] & 0xFFFF
-    if is_signed and first >= 1 << 15:
-        first -= 1 << 16
-    return Lookup(float(first), values.astype(np.float64))
 
 
 def _unsupported(detail: str) -> FaultError:

@@ -9,8 +9,10 @@ from gateway.core.faults import Fault
 from gateway.ports import FaultError
 from shared.contracts.errors import ErrorCode
 
-_CUT = (EOFError, OSError, struct.error, ValueError, IndexError, RuntimeError)
-"""What pydicom and GDCM raise for pixels that end too early or that no decoder can read."""
+_CUT = (EOFError, OSError, struct.error)
+"""What pydicom raises for a file that ends too early."""
+_UNREADABLE = (RuntimeError, IndexError)
+"""What pydicom and GDCM raise for encoded pixels that no decoder can read."""
 
 
 def find_fault(error: Exception) -> Fault:
@@ -24,6 +26,11 @@ def find_fault(error: Exception) -> Fault:
             detail = "The DICOM file is encoded in a way that is not taken."
         case _ if isinstance(error, _CUT):
             detail = "The DICOM file is damaged or cut short."
+        case _ if isinstance(error, _UNREADABLE):
+            detail = (
+                "Its pixel data are damaged, cut short, or not of the transfer syntax that the "
+                "file names."
+            )
         case _:
             detail = "The DICOM file cannot be decoded: it lacks an element, or one is malformed."
     return Fault(ErrorCode.UNDECODABLE, detail)

@@ -17,6 +17,9 @@ _DIRECTORY_BYTES_A_FILE = 1024
 _MIN_DIRECTORY_BYTES = 256 * 1024
 _CHUNK_BYTES = 64 * 1024
 _MAX_NAME_CHARS = 255
+_NOT_TAKEN = Fault(
+    ErrorCode.UNSUPPORTED_ENTRY, "It is packed in a way that is not taken. Pack the ZIP anew."
+)
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -42,6 +45,8 @@ class ZipArchives:
         max_read = max(self.max_files * _DIRECTORY_BYTES_A_FILE, _MIN_DIRECTORY_BYTES)
         try:
             archive = zipfile.ZipFile(_Window(spool, part, max_read))
+        except NotImplementedError as error:
+            raise FaultError(_NOT_TAKEN) from error
         except _BROKEN as error:
             detail = "The archive is no ZIP, damaged or cut short."
             raise FaultError(Fault(ErrorCode.UNDECODABLE, detail)) from error
@@ -117,6 +122,8 @@ def _unpack(archive: zipfile.ZipFile, line: zipfile.ZipInfo) -> bytes:
         with archive.open(line) as entry:
             while chunk := entry.read(_CHUNK_BYTES):
                 content += chunk
+    except NotImplementedError as error:
+        raise FaultError(_NOT_TAKEN) from error
     except _BROKEN as error:
         raise FaultError(Fault(ErrorCode.UNDECODABLE, "The entry is damaged.")) from error
     return bytes(content)

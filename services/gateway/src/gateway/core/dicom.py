@@ -20,6 +20,7 @@ class Warned(StrEnum):
     BURNED_IN_ANNOTATION = "burned_in_annotation"
     NO_WINDOW = "no_window"
     FOR_PROCESSING = "for_processing"
+    BITS_ABOVE_STORED = "bits_above_stored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,9 @@ def is_dicom(head: bytes) -> bool:
     return head[MAGIC_AT:HEAD_BYTES] == MAGIC
 
 
-def find_warnings(about: About, *, has_window: bool) -> tuple[str, ...]:
+def find_warnings(
+    about: About, *, has_window: bool, has_bits_above: bool = False
+) -> tuple[str, ...]:
     """Name what the model was not made for, or what a person should know before believing it."""
     found = (
         (Warned.MODALITY_NOT_RADIOGRAPHY, about.modality not in _RADIOGRAPHY),
@@ -64,5 +67,6 @@ def find_warnings(about: About, *, has_window: bool) -> tuple[str, ...]:
         (Warned.BURNED_IN_ANNOTATION, about.burned_in == "YES"),
         (Warned.NO_WINDOW, not has_window),
         (Warned.FOR_PROCESSING, about.is_for_processing),
+        (Warned.BITS_ABOVE_STORED, has_bits_above),
     )
     return tuple(code.value for code, holds in found if holds)

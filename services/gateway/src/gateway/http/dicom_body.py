@@ -9,6 +9,7 @@ from gateway.http.limits import HttpLimits
 from gateway.http.problems import ProblemError
 from gateway.ports import DecoderBusyError, DicomRenderer
 from shared.contracts.errors import ErrorCode
+from shared.image_headers.other_types import find_other_type
 from shared.preprocessing import ImageError, check_header
 
 _PNG = "image/png"
@@ -25,7 +26,10 @@ async def read_picture(
     if not upload.is_dicom:
         return upload
     if not is_dicom(upload.data):
-        raise ProblemError(ErrorCode.UNDECODABLE, "The file does not begin as DICOM does.")
+        other = find_other_type(upload.data)
+        named = "" if other is None else f" It is {other}."
+        detail = f"The file does not begin as DICOM does.{named}"
+        raise ProblemError(ErrorCode.UNDECODABLE, detail)
     try:
         rendered = await renderer.render(upload.data, wait_s=wait_s)
     except DecoderBusyError as error:

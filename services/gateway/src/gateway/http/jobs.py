@@ -42,6 +42,7 @@ _KEY = {
     "description": "The same key is the same job, from any gateway and for ever: use a UUID. "
     "With another body it is a conflict.",
 }
+_CONFLICT = problem_responses(ErrorCode.CONFLICT)[409]
 _CREATE: dict[str, Any] = {
     "status_code": 202,
     "responses": problem_responses(
@@ -53,6 +54,8 @@ _CREATE: dict[str, Any] = {
     )
     | {
         202: {"model": Job, "description": "The job waits for a trainer; it is at `Location`."},
+        409: _CONFLICT
+        | {"description": "Problem: conflict, too_many_jobs, or mode_not_offered with its needs."},
         422: {"description": "Problem: too_few_data, with what is missing."},
     },
     "openapi_extra": {

@@ -49,11 +49,15 @@ class ComputeThread:
     not wait for its threads.
     """
 
-    def __init__(self, bound_s: float) -> None:
+    def __init__(
+        self, bound_s: float, stuck: asyncio.Event | None = None, *, name: str = "compute"
+    ) -> None:
+        """stuck: set once the thread is; shared by all threads of a process."""
         self._bound_s = bound_s
-        self._executor = _new_executor()
+        self._name = name
+        self._executor = self._new_executor()
         self._running: _Job | None = None
-        self.stuck = asyncio.Event()
+        self.stuck = stuck or asyncio.Event()
 
     async def run(self, work: Callable[[BeginStep], T]) -> T:
         """See ports.Compute."""
@@ -120,18 +124,23 @@ class ComputeThread:
         )
         with suppress(ValueError, OSError):  # stderr without a file
             faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
-        stuck, self._executor = self._executor, _new_executor()
+        stuck, self._executor = self._executor, self._new_executor()
         self._running, job.overdue = None, True
         self.stuck.set()
         stuck.shutdown(wait=False, cancel_futures=True)
         if job.future is not None:
             job.future.cancel()
 
+    def _new_executor(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, thread_name_prefix=self._name)
+
 
 @asynccontextmanager
-async def watched_compute(bound_s: float) -> AsyncIterator[ComputeThread]:
+async def watched_compute(
+    bound_s: float, stuck: asyncio.Event | None = None, *, name: str = "compute"
+) -> AsyncIterator[ComputeThread]:
     """Have a thread for the block, one step of which may take `bound_s`; 0: any time."""
-    compute = ComputeThread(bound_s)
+    compute = ComputeThread(bound_s, stuck, name=name)
     watching = asyncio.create_task(compute.watch())
     try:
         yield compute
@@ -140,10 +149,6 @@ async def watched_compute(bound_s: float) -> AsyncIterator[ComputeThread]:
         with suppress(asyncio.CancelledError):
             await watching
         compute.close()
-
-
-def _new_executor() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix="compute")
 
 
 def _cpu_s(job: _Job | None) -> float:

@@ -13,14 +13,17 @@ from inference_worker.ports import Engine, ModelRefusedError, Pixels, Scores
 from shared.bundle_files import BundleError, verify_bundle
 from shared.contracts.bundle import Manifest, PreprocessingSpec
 from shared.contracts.models import RefusalCode
+from shared.image_headers import ImageHeader
 
 _log = structlog.get_logger(__name__)
 WARNING = "no_engine"
 
 
-def leave_encoded(image: bytes, spec: PreprocessingSpec) -> Decoded:
-    """Give one black pixel, float32 [1, 1, 1], whatever the image; no byte of it is read."""
-    del image, spec
+def leave_encoded(
+    image: bytes, spec: PreprocessingSpec, header: ImageHeader | None = None
+) -> Decoded:
+    """Return one black pixel, float32 [1, 1, 1], whatever the image, which is not decoded."""
+    del image, spec, header
     return np.zeros((1, 1, 1), np.float32), None
 
 

@@ -18,6 +18,7 @@ import structlog
 from inference_worker.core.decoding import Decoded, decode
 from inference_worker.ports import Engine, EngineLoader, Pixels, Scores
 from shared.contracts.bundle import Manifest, PreprocessingSpec
+from shared.image_headers import ImageHeader
 
 _log = structlog.get_logger(__name__)
 _QUOTED_BYTES = 200
@@ -38,11 +39,13 @@ class Faults:
 
     loop: asyncio.AbstractEventLoop
 
-    def decode(self, image: bytes, spec: PreprocessingSpec) -> Decoded:
+    def decode(
+        self, image: bytes, spec: PreprocessingSpec, header: ImageHeader | None = None
+    ) -> Decoded:
         """Do what the image asks for, then what decoding does. Raises ImageError, KeyError."""
         marker = _MARKER.search(image)
         if marker is None:
-            return decode(image, spec)
+            return decode(image, spec, header)
         fault, slow, seconds = marker.groups()
         if fault == b"crash":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -52,7 +55,7 @@ class Faults:
             _spin(float(seconds))
         if slow == b"block":
             self.loop.call_soon_threadsafe(time.sleep, float(seconds))
-        decoded = decode(image, spec)
+        decoded = decode(image, spec, header)
         if fault == b"raise":
             decoded[0][0, 0, 0] = np.nan  # no image decodes to this: the engine knows it by it
         return decoded

@@ -89,6 +89,10 @@ class OffsetLedger(Generic[P]):
         """Give the offset to read next, as last noted; None: the partition is not owned."""
         return self._next.get(partition)
 
+    def count_uncommitted(self, partition: P) -> int:
+        """Return how many offsets lie between the next one to read, as last noted, and the last."""
+        return self._expected.get(partition, 0) - self._next.get(partition, 0)
+
     def forget(self) -> None:
         """Drop every partition: each may now belong to another worker."""
         self._pending.clear()

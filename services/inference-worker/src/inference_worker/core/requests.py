@@ -6,19 +6,29 @@ from dataclasses import dataclass
 from shared.contracts.dead_letters import Attempt
 from shared.contracts.headers import RequestHeaders
 from shared.contracts.predict import Expired, Timings
+from shared.image_headers import ImageHeader
+
+LARGE_PIXELS = 4_000_000
+"""Above this, an image is decoded beside the batches: it may take 20 ms for each megapixel."""
 
 
 @dataclass(frozen=True, slots=True)
 class PredictRequest:
     """headers and the encoded image; enqueued_ms: when the broker's record was made, unix ms.
 
-    attempts: those that failed before.
+    header: of the image; None if it cannot be read. attempts: those that failed before.
     """
 
     headers: RequestHeaders
     image: bytes
     enqueued_ms: int
     attempts: tuple[Attempt, ...] = ()
+    header: ImageHeader | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Return whether decoding the image would hold up a batch."""
+        return self.header is not None and self.header.pixels > LARGE_PIXELS
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,9 @@ async def build(
             open_tracing(settings.tracing, service="inference-worker", instance=settings.id)
         )
         compute = await stack.enter_async_context(watched_compute(settings.attempt_timeout_s))
+        large_decoding = await stack.enter_async_context(
+            watched_compute(settings.attempt_timeout_s, compute.stuck, name="decode-large")
+        )
         loading = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
         registry = await stack.enter_async_context(new_registry_client(settings.registry_url))
         producer = new_producer(
@@ -105,7 +108,9 @@ async def build(
         drift = InputDrift(metrics_registry, clock)
         status = _new_status(settings, publisher, clock)
         decode, loader = _new_decoding(settings, loader or _new_loader(settings))
-        service = InferenceService(compute, clock, decode=decode, on_seen=drift.images_seen)
+        service = InferenceService(
+            compute, large_decoding, clock, decode=decode, on_seen=drift.images_seen
+        )
         models = ModelFollower(
             settings.model_name,
             bundles or CachedBundles(registry, settings.cache_dir),

@@ -8,6 +8,7 @@ import structlog
 from aiokafka import ConsumerRecord
 from structlog.contextvars import bound_contextvars
 
+from inference_worker.core.decoding import find_header
 from inference_worker.core.requests import PredictRequest
 from inference_worker.core.retries import (
     FailedAttempt,
@@ -103,9 +104,23 @@ class Answering:
         """See InferenceService.is_free."""
         return await self._service.is_free(within_s)
 
-    def read(self, records: Sequence[Record]) -> list[PredictRequest]:
-        """Give the requests among these records; the others are logged and counted."""
-        return [request for request in map(self._read, records) if request is not None]
+    def read_request(self, record: Record) -> PredictRequest | None:
+        """Return the request that a record is; None: it is none, which is logged and counted."""
+        try:
+            headers = parse_request_headers(record.headers)
+            attempts = parse_attempts(record.headers) if headers.attempt > 1 else ()
+        except HeaderError as error:
+            _log.error(
+                "record is no request",
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                error=str(error),
+            )
+            self._counts.record_unreadable()
+            return None
+        image = record.value or b""
+        return PredictRequest(headers, image, record.timestamp, attempts, find_header(image))
 
     async def answer(
         self,
@@ -164,22 +179,6 @@ class Answering:
             crash = FailedAttempt(request, Cause.WORKER_CRASHED, _CRASH)
             _log.error("an image ended its worker", request_id=request.headers.id, worker=tried_by)
             await self._decide(crash, tried_by or "unknown", ownership)
-
-    def _read(self, record: Record) -> PredictRequest | None:
-        try:
-            headers = parse_request_headers(record.headers)
-            attempts = parse_attempts(record.headers) if headers.attempt > 1 else ()
-        except HeaderError as error:
-            _log.error(
-                "record is no request",
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                error=str(error),
-            )
-            self._counts.record_unreadable()
-            return None
-        return PredictRequest(headers, record.value or b"", record.timestamp, attempts)
 
     async def _decide(self, failed: FailedAttempt, worker: str, ownership: _Ownership) -> None:
         with bound_contextvars(request_id=failed.request.headers.id):

@@ -122,16 +122,20 @@ class CarefulLane:
                 # Polled under the lock: one image is in memory, and not one for each zone.
                 record = await self._next(partition)
                 if record is not None:
-                    await self._try(partition, record, self._answering.read([record]))
+                    await self._try(partition, record, self._read(record))
 
     async def _try_when_due(self, partition: TopicPartition, waiting: Waiting) -> None:
         record = await self._next(partition)
         if record is None:
             return
-        requests = self._answering.read([record])
+        requests = self._read(record)
         if await waiting.until_all_due(requests):
             async with self._alone:
                 await self._try(partition, record, requests)
+
+    def _read(self, record: Record) -> list[PredictRequest]:
+        request = self._answering.read_request(record)
+        return [] if request is None else [request]
 
     async def _next(self, partition: TopicPartition) -> Record | None:
         try:
@@ -169,7 +173,7 @@ class CarefulLane:
             return
         # The word that stands there already: if we die, the next owner condemns it again.
         word = {partition: (record.offset, trying(zone.tried_mark))}
-        requests = self._answering.read([record])
+        requests = self._read(record)
         try:
             await self._answering.condemn(
                 requests, zone.tried_by, lambda: is_heard(self._consumer, word)

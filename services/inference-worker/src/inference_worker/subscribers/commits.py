@@ -58,6 +58,10 @@ class Commits:
         """Give the offset of the record to come; None: the partition is not owned."""
         return self._ledger.expected(partition)
 
+    def count_uncommitted(self, partition: TopicPartition) -> int:
+        """Return how many records were taken since the last commit."""
+        return self._ledger.count_uncommitted(partition)
+
     def skip(self, partition: TopicPartition, offset: int) -> None:
         """Note that the records before `offset` were deleted, and made up for."""
         self._ledger.skip(partition, offset)

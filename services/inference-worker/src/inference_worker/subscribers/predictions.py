@@ -19,18 +19,18 @@ from inference_worker.subscribers.care import CarefulLane
 from inference_worker.subscribers.commits import Commits
 from inference_worker.subscribers.deletions import Deletions
 from inference_worker.subscribers.gaps import GapWatch
+from inference_worker.subscribers.large_images import LargeImageQueue
 from inference_worker.subscribers.progress import SelfCheck
-from inference_worker.subscribers.takeover import Takeover, survey
+from inference_worker.subscribers.takeover import Takeover, insist, survey
 from inference_worker.subscribers.waiting import Waiting
 from shared.clock import Clock
 from shared.kafka.clients import started_unless
-from shared.kafka.publisher import BrokerUnavailableError
 
 _log = structlog.get_logger(__name__)
 _POLL_MS = 250
 _DRAIN_S = 6.0
 _AGAIN_S = 0.5
-_ZONES_ONLY_S = 0.05
+_NONE_TO_POLL_S = 0.05
 _GROW_S = 0.005
 
 
@@ -85,6 +85,9 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             consumer, answering, counts, alone, self._leaving, self._deletions, mark=mark
         )
         self._waiting = Waiting(clock, counts, self._leaving) if pace.waits else None
+        self._large = LargeImageQueue(
+            answering, self._commits, self._leaving, max_batch=pace.max_batch
+        )
         self._fast: set[TopicPartition] = set()
         self._gaps = GapWatch(consumer, self._commits, self._deletions, self._finish)
         self._work: set[asyncio.Task[None]] = set()
@@ -136,7 +139,7 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._offsets,
             every_s=self._pace.stuck_after_s,
             polls=lambda: self._polls + self._lane.polls,
-            is_free=lambda: self._polling and not self._lane.busy and not self._gaps.held,
+            is_free=self._polls_all,
         )
         forever = (self._take_batches(), check.run(), self._until_broken(), stop.wait())
         tasks = [asyncio.ensure_future(coroutine) for coroutine in forever]
@@ -148,6 +151,10 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _polls_all(self) -> bool:
+        held_back = self._lane.busy or self._gaps.held or self._large.blocked(self._fast)
+        return self._polling and not held_back
 
     async def _until_broken(self) -> None:
         await self._broken.wait()
@@ -161,7 +168,7 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             found[:] = [await survey(self._offsets, partitions, self._mark)]
             await self._commits.own(found[0].starts)
 
-        if not await self._insist(mark):
+        if not await insist(mark, self._leaving):
             return
         (takeover,) = found
         self._lane.expect(takeover.zones)
@@ -173,28 +180,17 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._lane.clear(takeover.zones, self._waiting, self._cleared)
 
     async def _cleared(self, partition: TopicPartition, offset: int) -> bool:
-        marked = await self._insist(lambda: self._commits.own({partition: offset}))
+        marked = await insist(lambda: self._commits.own({partition: offset}), self._leaving)
         if marked:
             self._fast.add(partition)
         return marked
-
-    async def _insist(self, ask: Callable[[], Awaitable[None]]) -> bool:
-        """Ask the broker until it answers; False if we leave before: then we know nothing."""
-        while not self._leaving.is_set():
-            try:
-                await ask()
-            except (KafkaError, BrokerUnavailableError) as error:
-                _log.warning("partitions not taken over yet", error=repr(error))
-                await asyncio.sleep(_AGAIN_S)
-            else:
-                return not self._leaving.is_set()
-        return False
 
     async def _take_batches(self) -> None:
         while True:
             await self._slots.acquire()
             if self._waiting is not None:
                 await self._waiting.until_room()
+            await self._large.until_room()
             records: list[Record] = []
             self._polling = True
             try:
@@ -211,14 +207,15 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._begin(self._answer(records)).add_done_callback(self._free_slot)
 
     async def _poll(self, timeout_ms: int, at_most: int) -> list[Record]:
-        if not self._lane.unfinished:
+        blocked = self._large.blocked(self._fast)
+        if not (self._lane.unfinished or blocked):
             polled = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=at_most)
-        elif self._fast:
+        elif partitions := self._fast - blocked:
             polled = await self._consumer.getmany(
-                *self._fast, timeout_ms=timeout_ms, max_records=at_most
+                *partitions, timeout_ms=timeout_ms, max_records=at_most
             )
         else:
-            await asyncio.sleep(_ZONES_ONLY_S)
+            await asyncio.sleep(_NONE_TO_POLL_S)
             return []
         for partition in self._lane.unfinished.keys() & polled.keys():
             # This poll began before the partition was found to need care.
@@ -256,7 +253,11 @@ class PredictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _answer(self, records: Sequence[Record]) -> None:
         if self._waiting is None:
             records = await self._grown(records)
-        requests = self._answering.read(records)
+        batch = [(record, self._answering.read_request(record)) for record in records]
+        if self._waiting is None:
+            batch = self._large.set_aside(batch, self._begin)
+        records = [record for record, _ in batch]
+        requests = [request for _, request in batch if request is not None]
         if self._waiting is not None and not await self._waiting.until_all_due(requests):
             self._commits.drop(records)
             return

@@ -1,12 +1,19 @@
 """What a worker learns of the partitions that it is given, before it takes anything from them."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+import structlog
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from inference_worker.core.handovers import Zone, decide_zone, first_offset, is_orderly
 from inference_worker.ports import OffsetSource
+from shared.kafka.publisher import BrokerUnavailableError
+
+_log = structlog.get_logger(__name__)
+_AGAIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +43,16 @@ async def survey(
         else:
             zones[partition] = zone
     return Takeover(starts, zones)
+
+
+async def insist(ask: Callable[[], Awaitable[None]], leaving: asyncio.Event) -> bool:
+    """Ask the broker until it answers; False if we leave before: then nothing is known."""
+    while not leaving.is_set():
+        try:
+            await ask()
+        except (KafkaError, BrokerUnavailableError) as error:
+            _log.warning("partitions not taken over yet", error=repr(error))
+            await asyncio.sleep(_AGAIN_S)
+        else:
+            return not leaving.is_set()
+    return False

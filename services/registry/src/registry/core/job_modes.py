@@ -2,10 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
+from registry.core.refusals import Refuse, RegistryCode
 from shared.contracts.train import Mode
 
 OFFERED_MS = 60_000
 """How long an offer holds. Idle trainers repeat theirs every `PNEUMO_TRAINER_POLL_S` (5 s)."""
+
+_NEEDS: Mapping[Mode, str] = {
+    "full": "It needs a trainer with PNEUMO_TRAINER_DATA (a folder of labelled images) and "
+    "PNEUMO_TRAINER_WEIGHTS (the backbone's weights file): set both and restart the trainer. "
+}
 
 Offers = Mapping[Mode, int]
 """The last moment at which a trainer offered a mode, in unix milliseconds."""
@@ -24,3 +30,17 @@ def offered_modes(offers: Offers, now_ms: int) -> tuple[Mode, ...] | None:
     """
     held = tuple(mode for mode, at_ms in sorted(offers.items()) if now_ms - at_ms < OFFERED_MS)
     return held or None
+
+
+def refuse_unoffered(mode: Mode, offered: Sequence[Mode] | None) -> Refuse | None:
+    """Refuse a mode that no trainer offers, where the offers are known.
+
+    Any trainer takes the oldest job, so one of another mode would only end as failed.
+    """
+    if offered is None or mode in offered:
+        return None
+    return Refuse(
+        RegistryCode.MODE_NOT_OFFERED,
+        f"No trainer offers mode {mode}; offered: {', '.join(offered)}. {_NEEDS.get(mode, '')}"
+        f"Or ask for mode {offered[0]}.",
+    )

@@ -15,6 +15,7 @@ class RegistryCode(StrEnum):
     LEASE_HELD = "lease_held"
     LEASE_LOST = "lease_lost"
     MISSING_ARTIFACTS = "missing_artifacts"
+    MODE_NOT_OFFERED = "mode_not_offered"
     MODEL_IN_USE = "model_in_use"
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
     STORAGE_UNAVAILABLE = "storage_unavailable"

@@ -45,6 +45,7 @@ def new_requests_router(service: JobService, problems: ProblemWriter) -> APIRout
                 ErrorCode.CONFLICT,
                 ErrorCode.TOO_LARGE,
                 ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+                RegistryCode.MODE_NOT_OFFERED,
                 RegistryCode.TOO_FEW_DATA,
                 RegistryCode.TOO_MANY_JOBS,
             ),

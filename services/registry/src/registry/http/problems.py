@@ -28,6 +28,7 @@ STATUS: Mapping[Code, HTTPStatus] = {
     RegistryCode.LEASE_HELD: HTTPStatus.CONFLICT,
     RegistryCode.LEASE_LOST: HTTPStatus.CONFLICT,
     RegistryCode.MISSING_ARTIFACTS: HTTPStatus.CONFLICT,
+    RegistryCode.MODE_NOT_OFFERED: HTTPStatus.CONFLICT,
     RegistryCode.MODEL_IN_USE: HTTPStatus.CONFLICT,
     RegistryCode.TOO_MANY_JOBS: HTTPStatus.CONFLICT,
     RegistryCode.RANGE_NOT_SATISFIABLE: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from registry.core.dataset import refuse_too_few
-from registry.core.job_modes import Offers, note_offer, offered_modes
+from registry.core.job_modes import Offers, note_offer, offered_modes, refuse_unoffered
 from registry.core.jobs import (
     KeptJob,
     Ruling,
@@ -96,8 +96,8 @@ class JobService:
         unfit = refuse_unfit(new)
         if unfit is not None:
             return unfit
-        now_ms, limits = self._clock.now_ms(), self._limits
-        outcome = await self._store.write(lambda tx: _request(tx, new, limits, now_ms))
+        now_ms, limits, offered = self._clock.now_ms(), self._limits, self.modes()
+        outcome = await self._store.write(lambda tx: _request(tx, new, limits, offered, now_ms))
         self._announce()
         return outcome
 
@@ -141,17 +141,19 @@ def _no_job(id_: str) -> Refuse:
     return Refuse(ErrorCode.NOT_FOUND, f"There is no job {id_}.")
 
 
-def _request(tx: Transaction, new: NewJob, limits: JobLimits, now_ms: int) -> Requested | Refuse:
+def _request(
+    tx: Transaction, new: NewJob, limits: JobLimits, offered: Sequence[Mode] | None, now_ms: int
+) -> Requested | Refuse:
     existing = tx.job(new.id)
     if existing is not None:
         same = decide_repetition(new, existing.job)
         return same if isinstance(same, Refuse) else Requested(same, created=False)
-    full = refuse_too_many(new.mode, tx.count_open_jobs(new.mode), limits.max_open_jobs)
-    if full is not None:
-        return full
-    counts = tx.upload_counts(tx.last_success(new.mode))
-    lacks = refuse_too_few(counts, limits.min_new_images)
-    return lacks or Requested(_add(tx, new, now_ms), created=True)
+    refusal = (
+        refuse_unoffered(new.mode, offered)
+        or refuse_too_many(new.mode, tx.count_open_jobs(new.mode), limits.max_open_jobs)
+        or refuse_too_few(tx.upload_counts(tx.last_success(new.mode)), limits.min_new_images)
+    )
+    return refusal or Requested(_add(tx, new, now_ms), created=True)
 
 
 def _add(tx: Transaction, new: NewJob, now_ms: int) -> Job:
