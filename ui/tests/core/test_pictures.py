@@ -54,7 +54,8 @@ def _deep(low, high, *extremes):
     ids=["12 bits", "14 bits", "16 bits", "a dead pixel", "blank", "beyond 16 bits"],
 )
 def test_deep_grey_is_spread_as_the_workers_spread_it(image):
-    wanted = new_deep_scale([image], is_inverse=False).to_grey(image)
+    values = np.asarray(image)
+    wanted = new_deep_scale(lambda: [values], is_inverse=False).to_grey(values)
     shown = read_picture(encoded(image, "TIFF")).convert("L")
     difference = np.asarray(shown, dtype=int) - np.asarray(wanted, dtype=int)
     assert np.abs(difference).max() <= 1
