@@ -21,14 +21,18 @@ _OTHER_ORDER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "
 _WEIGHTS = {"R": 19_595, "G": 38_470, "B": 7_471}
 """Pillow's share of each colour in grey, in 65,536ths (ITU-R 601)."""
 _LEVELS = 256
+MAX_PIXELS = 12_000_000
+"""Largest image that is decoded twice, which takes up to .1 s of CPU per megapixel. Radiographs of
+more do not come in 16-bit colour."""
 
 Band = tuple[int, Image.Image]
 
 
 def has_deep_colour(image: ImageFile) -> bool:
-    """Return whether an image that is not loaded yet has 16 bits per colour."""
+    """Return whether an image not loaded yet has 16 bits per colour, and MAX_PIXELS at most."""
     kind, split, order = _raw_mode(image).partition(_SPLIT)
-    return bool(split) and kind in _KINDS and order in _OTHER_ORDER
+    is_deep = bool(split) and kind in _KINDS and order in _OTHER_ORDER
+    return is_deep and image.width * image.height <= MAX_PIXELS
 
 
 def keep_lower_bytes(image: ImageFile) -> None:

@@ -233,7 +233,7 @@ def new_blank_webp(side_px: int, *, lossless: bool = True, alpha: bool = False) 
     return buffer.getvalue()
 
 
-_COLOUR_PX, _DEEP_PX, _DEEPEST_PX = 5_792, 4_728, 4_096
+_COLOUR_PX, _DEEP_PX, _DEEPEST_PX, _TWICE_PX = 5_792, 4_728, 4_096, 3_464
 
 WORST_ADMITTED: dict[str, Callable[[], bytes]] = {
     "png, 16 bits of grey": partial(new_blank_png, "I;16", filter_type=4),
@@ -245,6 +245,9 @@ WORST_ADMITTED: dict[str, Callable[[], bytes]] = {
     "png, colour and alpha": partial(new_blank_png, "RGBA", _COLOUR_PX, filter_type=4),
     "png, interlaced": partial(new_blank_png, "RGBA", _COLOUR_PX, interlaced=True),
     "png, 16 bits of colour": partial(new_blank_png, "RGB;16", _DEEP_PX, filter_type=4),
+    "png, 16 bits of colour, decoded twice": partial(
+        new_blank_png, "RGB;16", _TWICE_PX, filter_type=4
+    ),
     "png, 16 bits and alpha": partial(new_blank_png, "RGBA;16", _DEEPEST_PX, filter_type=4),
     "png, transparent palette": with_transparent_palette,
     "gif": new_blank_gif,
