@@ -19,7 +19,7 @@ _MONTHLY_SLOW = 0.01
 _HEALTH = (
     stat(
         "Does a gateway answer?",
-        "Gateways that Prometheus reaches. With none, nobody can ask for a prediction.",
+        "Gateways that Prometheus reaches. With none, no request is answered.",
         {"gateways": or_zero('count(up{job="gateway"} == 1)')},
         at_least("gateway-down", 1),
     ),
@@ -75,7 +75,7 @@ _PROMISES = (
     timeseries(
         "How fast does the budget for errors burn?",
         "1 uses up exactly a month's budget in a month; 14.4 for an hour and 6 for six "
-        "hours call somebody.",
+        "hours page the operator on call.",
         {
             f"last {window}": f"pneumo:prediction_errors:ratio_rate{window} / {_MONTHLY_ERRORS}"
             for window in ("5m", "1h", "6h")

@@ -206,7 +206,7 @@ _DATASET = (
     ),
     timeseries(
         "How many images await a decision on their label?",
-        "Uploaded under two labels; no training sees them before somebody decides.",
+        "Uploaded under two labels; left out of training until the conflict is resolved.",
         {"conflicts": largest("pneumo_registry_dataset_conflicts")},
         above("uploads-waiting", warn=1, bad=20),
     ),

@@ -191,10 +191,10 @@ def _cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
         if ":" in line
     )
     stripped = {key.strip(): value.strip() for key, value in fields.items()}
-    told = [stripped.get("model name", platform.machine())]
+    parts = [stripped.get("model name", platform.machine())]
     flags = stripped.get("flags", "").split()
-    told += [flag for flag in ("avx512_vnni", "amx_int8") if flag in flags]
-    return ", ".join(told)
+    parts += [flag for flag in ("avx512_vnni", "amx_int8") if flag in flags]
+    return ", ".join(parts)
 
 
 def _versions() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Generated files are fresh, and the generator keeps what readers of responses rely on."""
 
-import importlib.util
+import importlib
 import json
 import subprocess
 import sys
@@ -17,13 +17,9 @@ GENERATED = ("client.py", "base_client.py", "models.py")
 
 
 @pytest.fixture
-def response_models():
-    spec = importlib.util.spec_from_file_location("_response_models", CLIENT / "response_models.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def response_models(monkeypatch):
+    monkeypatch.syspath_prepend(CLIENT)
+    return importlib.import_module("response_models")
 
 
 def test_generated_files_are_fresh_and_say_so():

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from shared.deep_colour import MAX_PIXELS, has_deep_colour
+from shared.deep_colour import MAX_TWICE_DECODED_PIXELS, has_deep_colour
 from shared.testing.hostile_images import new_blank_png
 
 
@@ -21,5 +21,5 @@ from shared.testing.hostile_images import new_blank_png
     ],
 )
 def test_only_images_whose_second_decoding_is_affordable_are_deep(mode, side_px, expected):
-    assert 3_464**2 <= MAX_PIXELS < 3_465**2
+    assert 3_464**2 <= MAX_TWICE_DECODED_PIXELS < 3_465**2
     assert has_deep_colour(Image.open(io.BytesIO(new_blank_png(mode, side_px)))) is expected

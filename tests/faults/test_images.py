@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 
+from shared.testing.hostile_images import chunk, new_blank_png
 from shared.testing.images import new_jpeg, new_marked_jpeg
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
@@ -75,3 +76,19 @@ async def test_a_worker_whose_event_loop_stands_still_costs_no_accepted_request(
     assert set(load.said) <= SCARCE
     assert load.answers[-1].said == "200"
     await judge.demand(system, said=load.said, restarts=system.restarts)
+
+
+@pytest.mark.faults
+async def test_a_worker_killed_while_large_images_are_queued_costs_no_answer(
+    system, serving, new_load, judge
+):
+    large = new_blank_png("L", 2001, extra=chunk(b"prVt", b"pneumo-fault:spin=1"))
+    await asyncio.to_thread(serving, system)
+    async with new_load(system).running() as load:
+        asking = [asyncio.create_task(ask(system, large)) for _ in range(12)]
+        await asyncio.sleep(3)
+        system.workers["worker-0"].kill()
+        answers = await asyncio.gather(*asking)
+    assert [answer.status_code for answer in answers] == [200] * len(asking)
+    assert set(load.said) == {"200"}
+    await judge.demand(system, said=load.said)

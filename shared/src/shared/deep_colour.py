@@ -21,7 +21,7 @@ _OTHER_ORDER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "
 _WEIGHTS = {"R": 19_595, "G": 38_470, "B": 7_471}
 """Pillow's share of each colour in grey, in 65,536ths (ITU-R 601)."""
 _LEVELS = 256
-MAX_PIXELS = 12_000_000
+MAX_TWICE_DECODED_PIXELS = 12_000_000
 """Largest image that is decoded twice, which takes up to .1 s of CPU per megapixel. Radiographs of
 more do not come in 16-bit colour."""
 
@@ -29,10 +29,10 @@ Band = tuple[int, Image.Image]
 
 
 def has_deep_colour(image: ImageFile) -> bool:
-    """Return whether an image not loaded yet has 16 bits per colour, and MAX_PIXELS at most."""
+    """Return whether an image not loaded yet has 16 bits per colour, and is not too large."""
     kind, split, order = _raw_mode(image).partition(_SPLIT)
     is_deep = bool(split) and kind in _KINDS and order in _OTHER_ORDER
-    return is_deep and image.width * image.height <= MAX_PIXELS
+    return is_deep and image.width * image.height <= MAX_TWICE_DECODED_PIXELS
 
 
 def keep_lower_bytes(image: ImageFile) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from inference_worker.adapters.bundles import CachedBundles
-from inference_worker.adapters.compute import watched_compute
+from inference_worker.adapters.compute import ComputeThread, watched_compute
 from inference_worker.adapters.cpus import available_cpus
 from inference_worker.adapters.engine_noop import NoOpLoader, leave_encoded
 from inference_worker.adapters.faults import Faults
@@ -92,10 +92,7 @@ async def build(
         tracer = await stack.enter_async_context(
             open_tracing(settings.tracing, service="inference-worker", instance=settings.id)
         )
-        compute = await stack.enter_async_context(watched_compute(settings.attempt_timeout_s))
-        large_decoding = await stack.enter_async_context(
-            watched_compute(settings.attempt_timeout_s, compute.stuck, name="decode-large")
-        )
+        compute, large_decoding = await _open_compute(settings, stack)
         loading = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="load"))
         registry = await stack.enter_async_context(new_registry_client(settings.registry_url))
         producer = new_producer(
@@ -130,6 +127,17 @@ async def build(
         yield Worker(
             producer, service, intake, models, reader, status, metrics_registry, compute.stuck
         )
+
+
+async def _open_compute(
+    settings: Settings, stack: AsyncExitStack
+) -> tuple[ComputeThread, ComputeThread]:
+    """Start the thread that decodes and infers, and the one that decodes large images."""
+    bound_s, stuck = settings.attempt_timeout_s, asyncio.Event()
+    return (
+        await stack.enter_async_context(watched_compute(bound_s, stuck)),
+        await stack.enter_async_context(watched_compute(bound_s, stuck, name="decode-large")),
+    )
 
 
 def _new_decoding(settings: Settings, loader: EngineLoader) -> tuple[Decode, EngineLoader]:

@@ -1,4 +1,4 @@
-"""The story of a batch: who is still waiting, what the engine says, what they are told."""
+"""Attempts on a batch of requests: expired ones left out, the others decoded and classified."""
 
 import asyncio
 from collections.abc import Callable, Sequence

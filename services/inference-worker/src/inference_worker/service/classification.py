@@ -149,7 +149,7 @@ def _infer(
         return [*outputs]
     if len(images) == 1:
         return [outputs]
-    # Which one was it? Each alone: the others still get their answer.
+    # One image may have caused it: each alone, so that the others are classified.
     return [row for image in images for row in _infer(engine, [image], begin_step)]
 
 
@@ -162,7 +162,7 @@ def _outputs(
 
 
 def _caught(work: Callable[[], T]) -> T | Exception:
-    """Do it, or give the error: a bug met in one message must not touch its neighbours."""
+    """Return the result or the error: a bug that one request causes must not affect others."""
     try:
         return work()
     except Exception as error:  # noqa: BLE001  the one boundary around a single message
@@ -209,15 +209,14 @@ def _conclude(
     if explanation is None:
         warnings = (*answer.warnings, EXPLANATION_UNAVAILABLE)
         return answer.model_copy(update={"warnings": warnings})
-    explain_ms = round((clock.monotonic_s() - started_s) * 1e3, 3)
-    timings = timings.model_copy(update={"explain_ms": explain_ms})
+    timings = timings.model_copy(update={"explain_ms": _since_ms(started_s, clock)})
     return answer.model_copy(update={"explanation": explanation, "timings": timings})
 
 
 def _explanation(
     request: PredictRequest, maps: Pixels | None, label: str, manifest: Manifest
 ) -> Explanation | None:
-    """Explain an answer; None if it cannot be, which costs nobody the answer."""
+    """Return the explanation of an answer; None if there is none, and the answer stands."""
     if request.headers.explain != CAM or maps is None:
         return None
     given = _caught(lambda: explain(maps, label, upright_size(request.image), manifest))

@@ -1,4 +1,4 @@
-"""Requests whose images take long to decode: answered one at a time, beside the batches."""
+"""Requests whose images take long to decode: decoded one at a time, beside the batches."""
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine
