@@ -21,7 +21,7 @@ _OTHER_ORDER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "
 _WEIGHTS = {"R": 19_595, "G": 38_470, "B": 7_471}
 """Pillow's share of each colour in grey, in 65,536ths (ITU-R 601)."""
 _LEVELS = 256
-MAX_TWICE_DECODED_PIXELS = 12_000_000
+MAX_TWICE_DECODED_PIXELS = 8_000_000
 """Largest image that is decoded twice, which takes up to .1 s of CPU per megapixel. Radiographs of
 more do not come in 16-bit colour."""
 

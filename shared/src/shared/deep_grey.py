@@ -43,7 +43,10 @@ class DeepScale:
             levels /= (self.high - self.low) / 255
         if self.is_inverse:
             np.subtract(255.0, levels, out=levels)
-        return Image.fromarray(np.clip(np.nan_to_num(levels) + 0.5, 0, 255).astype(np.uint8))
+        if values.dtype.kind == "f":
+            np.nan_to_num(levels, copy=False)
+        levels += 0.5
+        return Image.fromarray(np.clip(levels, 0, 255, out=levels).astype(np.uint8))
 
 
 def new_deep_scale(bands: Bands, *, is_inverse: bool) -> DeepScale:
@@ -68,7 +71,7 @@ def _find_ends(bands: Iterable[Values]) -> tuple[float, float, bool]:
     """Return the least and the greatest value, and whether all are whole numbers of 16 bits."""
     least, most, is_whole = np.inf, -np.inf, True
     for band in bands:
-        values = band[np.isfinite(band)]
+        values = _finite(band)
         if values.size:
             least, most = min(least, float(values.min())), max(most, float(values.max()))
         is_whole = is_whole and values.dtype.kind in "iu"
@@ -79,9 +82,20 @@ def _without_tails(bands: Iterable[Values], low: float, high: float) -> tuple[fl
     step = (high - low) / _WHOLE
     counts = np.zeros(_WHOLE + 1, dtype=np.int64)
     for band in bands:
-        places = (band[np.isfinite(band)] - low) / step
-        counts += np.bincount(np.rint(places).astype(np.int64), minlength=_WHOLE + 1)
+        counts += np.bincount(_places(_finite(band), low, step), minlength=_WHOLE + 1)
     below = np.cumsum(counts)
     ends = (TAIL * below[-1], (1 - TAIL) * below[-1])
     first, last = np.searchsorted(below, ends, side="left")
     return low + step * float(first), low + step * float(last)
+
+
+def _finite(values: Values) -> Values:
+    """Return the finite values, flat."""
+    return values[np.isfinite(values)] if values.dtype.kind == "f" else values.ravel()
+
+
+def _places(values: Values, low: float, step: float) -> NDArray[np.uint16]:
+    """Return the nearest of 65,536 places, `step` apart from `low` on, for each value."""
+    # The range of 16 bits is whole: low is 0 and step 1.
+    is_place = values.dtype == np.uint16
+    return (values if is_place else np.rint((values - low) / step)).astype(np.uint16, copy=False)

@@ -120,9 +120,11 @@ def _has_alpha(image: Image.Image) -> bool:
 
 def _is_seen_anywhere(image: Image.Image) -> bool:
     """Return whether any pixel is not wholly transparent. Writers that have no alpha leave it 0."""
-    return any(
-        band.convert("RGBA").getchannel("A").getextrema() != (0, 0) for _, band in _bands(image)
-    )
+    return any(_alpha(band).getextrema() != (0, 0) for _, band in _bands(image))
+
+
+def _alpha(image: Image.Image) -> Image.Image:
+    return (image if image.mode in ("RGBA", "LA") else image.convert("RGBA")).getchannel("A")
 
 
 def _on_black(image: Image.Image) -> Image.Image:

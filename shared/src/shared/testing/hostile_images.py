@@ -233,7 +233,7 @@ def new_blank_webp(side_px: int, *, lossless: bool = True, alpha: bool = False) 
     return buffer.getvalue()
 
 
-_COLOUR_PX, _DEEP_PX, _DEEPEST_PX, _TWICE_PX = 5_792, 4_728, 4_096, 3_464
+_COLOUR_PX, _DEEP_PX, _DEEPEST_PX, _TWICE_PX = 5_792, 4_728, 4_096, 2_828
 
 WORST_ADMITTED: dict[str, Callable[[], bytes]] = {
     "png, 16 bits of grey": partial(new_blank_png, "I;16", filter_type=4),
