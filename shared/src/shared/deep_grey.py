@@ -23,6 +23,8 @@ NARROW = 4
 """A range below this part of the whole is spread: 257 would leave fewer than 64 of 256 levels."""
 
 _WHOLE, _SHORT_BYTES = 65_535, 2
+_SAMPLE = 1 << 20
+"""Pixels at most, more or less, that the tails of fractions are judged by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,9 @@ def new_deep_scale(bands: Bands, *, is_inverse: bool) -> DeepScale:
     low, high = (0.0, float(_WHOLE)) if is_whole else (least, most)
     if most - least < (high - low) / NARROW:
         return DeepScale(least, most, is_inverse)
-    near_low, near_high = _without_tails(bands(), low, high)
+    near_low, near_high = (
+        _whole_without_tails(bands()) if is_whole else _without_tails(bands(), _stride(bands()))
+    )
     if 0 < near_high - near_low < (high - low) / NARROW:
         return DeepScale(near_low, near_high, is_inverse)
     return DeepScale(low, high, is_inverse)
@@ -78,24 +82,31 @@ def _find_ends(bands: Iterable[Values]) -> tuple[float, float, bool]:
     return least, most, is_whole and least >= 0 and most <= _WHOLE
 
 
-def _without_tails(bands: Iterable[Values], low: float, high: float) -> tuple[float, float]:
-    step = (high - low) / _WHOLE
+def _whole_without_tails(bands: Iterable[Values]) -> tuple[float, float]:
+    """Return the ends of whole numbers of 16 bits, without the tails."""
     counts = np.zeros(_WHOLE + 1, dtype=np.int64)
     for band in bands:
-        counts += np.bincount(_places(_finite(band), low, step), minlength=_WHOLE + 1)
+        counts += np.bincount(_finite(band).astype(np.uint16, copy=False), minlength=_WHOLE + 1)
     below = np.cumsum(counts)
     ends = (TAIL * below[-1], (1 - TAIL) * below[-1])
     first, last = np.searchsorted(below, ends, side="left")
-    return low + step * float(first), low + step * float(last)
+    return float(first), float(last)
+
+
+def _without_tails(bands: Iterable[Values], stride: int) -> tuple[float, float]:
+    """Return the ends of any numbers, without the tails, judged by every stride-th of them.
+
+    One filler of 1e38 would leave all others in one bin of a histogram.
+    """
+    sample = np.concatenate([_finite(band)[::stride] for band in bands])
+    low, high = np.quantile(sample, (TAIL, 1 - TAIL), method="inverted_cdf")
+    return float(low), float(high)
+
+
+def _stride(bands: Iterable[Values]) -> int:
+    return max(1, sum(band.size for band in bands) // _SAMPLE)
 
 
 def _finite(values: Values) -> Values:
     """Return the finite values, flat."""
     return values[np.isfinite(values)] if values.dtype.kind == "f" else values.ravel()
-
-
-def _places(values: Values, low: float, step: float) -> NDArray[np.uint16]:
-    """Return the nearest of 65,536 places, `step` apart from `low` on, for each value."""
-    # The range of 16 bits is whole: low is 0 and step 1.
-    is_place = values.dtype == np.uint16
-    return (values if is_place else np.rint((values - low) / step)).astype(np.uint16, copy=False)

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from shared.deep_grey import new_deep_scale
+from shared.testing.deep_images import new_deep_png
 from shared.testing.images import new_jpeg, new_png
 from ui.core.pictures import SHOWN_PX, Unseen, as_jpeg, lay_over, read_picture
 
@@ -41,6 +42,12 @@ def _deep(low, high, *extremes):
     return Image.fromarray(values)
 
 
+def _fractions(low, high, *extremes):
+    values = np.linspace(low, high, 4096, dtype=np.float32).reshape(64, 64)
+    values.ravel()[: len(extremes)] = extremes
+    return Image.fromarray(values)
+
+
 @pytest.mark.parametrize(
     "image",
     [
@@ -50,8 +57,15 @@ def _deep(low, high, *extremes):
         _deep(1000, 3000, 65_535, 0),
         _deep(7, 7),
         Image.new("I", (64, 64), 70_000),
+        _fractions(0, 1),
+        _fractions(-1000, 500),
+        _fractions(0, 1, 1e6),
+        _fractions(0, 1, np.nan),
     ],
-    ids=["12 bits", "14 bits", "16 bits", "a dead pixel", "blank", "beyond 16 bits"],
+    ids=[
+        *("12 bits", "14 bits", "16 bits", "a dead pixel", "blank", "beyond 16 bits"),
+        *("fractions", "below 0", "a dead fraction", "not a number"),
+    ],
 )
 def test_deep_grey_is_spread_as_the_workers_spread_it(image):
     values = np.asarray(image)
@@ -59,6 +73,16 @@ def test_deep_grey_is_spread_as_the_workers_spread_it(image):
     shown = read_picture(encoded(image, "TIFF")).convert("L")
     difference = np.asarray(shown, dtype=int) - np.asarray(wanted, dtype=int)
     assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize("factor", [16, 257])
+def test_colour_of_sixteen_bits_is_spread_in_the_levels_that_pillow_keeps(factor):
+    ramp = np.tile(np.arange(256, dtype=np.uint16)[:, None] * 4096 // 256 * factor, 64)
+    wanted = new_deep_scale(lambda: [ramp], is_inverse=False).to_grey(ramp)
+    body = new_deep_png(np.stack([ramp] * 3, axis=-1))
+    shown = read_picture(body).convert("L")
+    difference = np.asarray(shown, dtype=int) - np.asarray(wanted, dtype=int)
+    assert np.abs(difference).max() <= 256 // 16
 
 
 def test_a_turned_picture_stands_upright_so_that_the_map_fits():

@@ -5,14 +5,17 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from PIL.ImageFile import ImageFile
 
 SHOWN_PX = 900
 """Longest side of a picture on a page."""
 MAX_PIXELS = 40_000_000
 """More are not decoded; the gateway takes no more either."""
-_SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I")
-_WHOLE, _NARROW, _TAIL = 65_535, 1 << 14, 0.001
+_DEEP_MODES = ("I;16", "I;16B", "I;16L", "I", "F")
+_DEEP_COLOUR = ";16"
+_WHOLE, _NARROW, _TAIL, _SAMPLE = 65_535, 4, 0.001, 1 << 20
 """The workers' rule for images of more than 8 bits, which a test compares with theirs."""
 _GROUND = (24, 28, 34)
 """Behind a heat map that has no picture."""
@@ -84,29 +87,46 @@ def as_jpeg(picture: Image.Image) -> bytes:
     return body.getvalue()
 
 
-def _grey(image: Image.Image) -> Image.Image:
-    if image.format == "JPEG":
-        image.draft("L", (SHOWN_PX, SHOWN_PX))
-    if image.mode in _SIXTEEN_BIT_MODES:
-        image = _eight_bits(image)
+def _grey(opened: ImageFile) -> Image.Image:
+    if opened.format == "JPEG":
+        opened.draft("L", (SHOWN_PX, SHOWN_PX))
+    has_deep_colour = any(_DEEP_COLOUR in str(tile.args) for tile in opened.tile)
+    image: Image.Image = opened
+    if image.mode in _DEEP_MODES:
+        # float32 holds 16 bits, in half the memory.
+        kind = np.float64 if image.mode == "I" else np.float32
+        image = _eight_bits(np.asarray(image, dtype=kind), is_whole=image.mode != "F")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, rgba)
     upright = ImageOps.exif_transpose(image).convert("L")
     upright.thumbnail((SHOWN_PX, SHOWN_PX))
+    if has_deep_colour:
+        # Pillow keeps the upper byte of each sample: 12 bits in 16 leave 16 levels, all dark.
+        upright = _eight_bits(np.asarray(upright, dtype=np.float32) * 257, is_whole=True)
     return upright.convert("RGB")
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return the levels 0..255: of the part that the image uses if it is narrow, else of all."""
-    values = np.asarray(image, dtype=np.float32)
-    low, high = float(values.min()), float(values.max())
-    if low >= 0 and high <= _WHOLE and high - low >= _NARROW:
-        low, high = np.quantile(values, (_TAIL, 1 - _TAIL), method="inverted_cdf").tolist()
-        if high - low >= _NARROW:
-            low, high = 0.0, float(_WHOLE)
+def _eight_bits(values: NDArray[np.floating], *, is_whole: bool) -> Image.Image:
+    """Return the levels 0..255: of the part that the image uses if it is narrow, else of all.
+
+    values: [rows, columns]. is_whole: whether they are whole numbers, whose range is 16 bits where
+    that holds them; the range of all others is from the least to the greatest.
+    """
+    finite = values[np.isfinite(values)]
+    least, most = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    low, high = least, most
+    if is_whole and least >= 0 and most <= _WHOLE:
+        low, high = 0.0, float(_WHOLE)
+    narrow = (high - low) / _NARROW
+    ends = (least, most)
+    if most - least >= narrow:
+        sample = finite[:: max(1, finite.size // _SAMPLE)]
+        ends = tuple(np.quantile(sample, (_TAIL, 1 - _TAIL), method="inverted_cdf").tolist())
+    if 0 < ends[1] - ends[0] < narrow:
+        low, high = ends
     if high == low:
         low, high = 0.0, float(_WHOLE)
-    levels = (values - low) / ((high - low) / 255)
+    levels = np.nan_to_num((values - low) / ((high - low) / 255))
     return Image.fromarray(np.clip(levels + 0.5, 0, 255).astype(np.uint8))
