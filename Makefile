@@ -1,10 +1,12 @@
-# Every command there is. `make up` needs GNU make and Python 3.11 to 3.13, nothing else.
+# Every command there is. `make up` needs GNU make and Python 3.11 to 3.14, nothing else.
 # Settings are variables: make up WORKERS=4 SAMPLE=my.jpeg PNEUMO_GATEWAY_PORT=8080
 
-# The first one that runs and is supported; TensorFlow has no wheels for 3.14. Name one: make up PYTHON=python3.12
-SUPPORTED_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+# The first one that runs and is supported. Name one: make up PYTHON=python3.12
+SUPPORTED_PYTHON := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
+# TensorFlow has no wheels for 3.14.
+FULL_PYTHON := import sys; sys.exit(sys.version_info >= (3, 14))
 ifeq ($(origin PYTHON),undefined)
-PYTHON = $(or $(shell for each in python3 python3.13 python3.12 python3.11; do \
+PYTHON = $(or $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$each -c '$(SUPPORTED_PYTHON)' 2>/dev/null && echo $$each && break; done),python3)
 endif
 VENV := .venv
@@ -18,11 +20,13 @@ CHECKED ?= .
 JOBS ?= 3
 
 RUNTIME := $(VENV)/.installed
+FULL := $(VENV)/.installed-full
 TOOLS := $(VENV)/.installed-dev
 # Holds the folder that .venv was installed in: a moved clone has its own packages and scripts mended.
 FOLDER := $(VENV)/.folder
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
-PIP_FAILED := "The packages were not installed: pip says why above. Where it speaks of a certificate, set PIP_CERT and REQUESTS_CA_BUNDLE to a file with your company's CA certificate."
+INSTALL := $(BIN)/python deploy/install.py
+INSTALL_FAILED := "The packages were not installed: the reason is above. Where it speaks of a certificate, set PIP_CERT and REQUESTS_CA_BUNDLE to a file with your company's CA certificate."
 EDITABLE := $(addprefix -e ,$(patsubst %/pyproject.toml,%,$(PROJECTS)))
 
 # Editable packages are made again; scripts of others start with the interpreter's path, which is replaced.
@@ -33,7 +37,7 @@ MEND = { echo "Mending $(VENV) for this folder ..."; \
 	echo "$(CURDIR)" > $(FOLDER); }
 
 .DEFAULT_GOAL := help
-.PHONY: help compose-build compose-up compose-down compose-check sbom install install-dev up down status logs restart scale audit dlq backup restore soak train bench bench-report test test-faults lint format-check types imports unit rules promtool format dashboards reference client-code docs docs-serve lock lock-jars pin-images audit-dependencies release clean k8s-check k8s-trial
+.PHONY: help compose-build compose-up compose-down compose-check sbom install install-full install-dev up down status logs restart scale audit dlq backup restore soak train bench bench-report test test-faults lint format-check types imports unit rules promtool format dashboards reference client-code docs docs-serve lock lock-jars pin-images audit-dependencies release clean k8s-check k8s-trial
 
 help: ## show this list
 	@awk -F ':.*## ' '/^# --- / {gsub(/^# --- | -+$$/, ""); group = "\n" $$0 "\n"} \
@@ -47,9 +51,11 @@ OPERATIONS = $(BIN)/python -m embedded exec operations
 install: $(RUNTIME) ## install what running needs into .venv (instant when nothing changed)
 	@test "$$(cat $(FOLDER) 2>/dev/null)" = "$(CURDIR)" || $(MEND)
 
+install-full: install $(FULL) ## install what full training and the evaluation of models need as well (TensorFlow)
+
 install-dev: install $(TOOLS) ## install what developing needs as well
 
-up: install ## start everything, show one answer, stay until Ctrl-C (WORKERS=n SAMPLE=file OBSERVE=1 UI=0; BACKGROUND=1 returns when ready)
+up: install $(if $(PNEUMO_TRAINER_WEIGHTS),install-full) ## start everything, show one answer, stay until Ctrl-C (WORKERS=n SAMPLE=file OBSERVE=1 UI=0; BACKGROUND=1 returns when ready)
 	@$(BIN)/python -m embedded up $(if $(filter-out 0,$(BACKGROUND)),--background)
 
 down: install ## stop everything, even if `make up` was killed
@@ -90,14 +96,14 @@ soak: install-dev ## load the running stack and judge it (MINUTES=30 SHARE=0.6 S
 	@$(BIN)/python -m load.soak --minutes $(or $(MINUTES),30) --share $(or $(SHARE),0.6) --shape $(or $(SHAPE),soak) \
 		$(if $(CLIENTS),--clients $(CLIENTS)) $(if $(KILL),--kill-worker) $(if $(NO_RETRAIN),--no-retrain)
 
-train: install ## make models/baseline anew (DATA=folder of labelled pictures WEIGHTS=MobileNetV2 .h5, SEED=0)
+train: install-full ## make models/baseline anew (DATA=folder of labelled pictures WEIGHTS=MobileNetV2 .h5, SEED=0)
 	@$(BIN)/python -m trainer train $(or $(DATA),$(error name the pictures with DATA=)) --seed $(or $(SEED),0) \
 		--weights $(or $(WEIGHTS),$(error name the backbone with WEIGHTS=))
 
-bench: install ## measure this system beside its peers, 20 minutes on a quiet machine (DATA=folder ARGS=--quick)
+bench: install-full ## measure this system beside its peers, 20 minutes on a quiet machine (DATA=folder ARGS=--quick)
 	@$(BIN)/python -m bench.compare run $(if $(DATA),--images $(DATA)) $(ARGS)
 
-bench-report: install ## write bench/RESULTS.md and its plots anew from bench/results.json
+bench-report: install-full ## write bench/RESULTS.md and its plots anew from bench/results.json
 	@$(BIN)/python -m bench.compare report $(ARGS)
 
 # --- run on Docker --------------------------------------------------------------------------
@@ -195,11 +201,14 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 	--no-header --no-annotate --no-emit-package pneumostream-shared --no-emit-package pneumostream-client --quiet
 
 lock: ## write the requirement files anew (needs uv)
+	$(COMPILE) requirements-installer.in -o requirements-installer.txt
 	$(COMPILE) $(PROJECTS) requirements.in -o requirements.txt
-	$(COMPILE) $(PROJECTS) requirements.in requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) --extra full $(PROJECTS) requirements.in -c requirements.txt -o requirements-full.txt
+	$(COMPILE) --extra full $(PROJECTS) requirements.in requirements-dev.in -c requirements-full.txt -o requirements-dev.txt
 	for service in gateway inference-worker registry trainer; do \
-		$(COMPILE) shared/pyproject.toml services/$$service/pyproject.toml requirements.in \
-			-c requirements.txt -o services/$$service/requirements.txt || exit 1; done
+		$(COMPILE) $$(test $$service = trainer && echo --extra full) \
+			shared/pyproject.toml services/$$service/pyproject.toml requirements.in \
+			-c requirements-full.txt -o services/$$service/requirements.txt || exit 1; done
 	$(COMPILE) client/pyproject.toml ui/pyproject.toml requirements.in -c requirements.txt -o ui/requirements.txt
 	$(COMPILE) shared/pyproject.toml deploy/operations/pyproject.toml requirements.in -c requirements.txt -o deploy/operations/requirements.txt
 	$(COMPILE) load/requirements.in -c requirements-dev.txt -o load/requirements.txt
@@ -245,22 +254,29 @@ release: install-dev ## build the wheels of VERSION into dist/, and the images w
 
 $(BIN)/python:
 	@$(PYTHON) -c '$(SUPPORTED_PYTHON)' 2>/dev/null \
-		|| { echo "PneumoStream needs Python 3.11 to 3.13; $(PYTHON) is not. Name one: make PYTHON=python3.12 ..."; exit 1; }
+		|| { echo "PneumoStream needs Python 3.11 to 3.14; $(PYTHON) is not. Name one: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 		|| { echo "This Python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Making $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 
-$(RUNTIME): requirements.txt $(PROJECTS) | $(BIN)/python
-	@echo "Installing (once; TensorFlow and OpenVINO are large) ..."
-	@$(PIP_INSTALL) --require-hashes -r requirements.txt || { echo $(PIP_FAILED); exit 1; }
+$(RUNTIME): requirements.txt requirements-installer.txt $(PROJECTS) | $(BIN)/python
+	@echo "Installing packages (once, 1.1 GB) ..."
+	@$(INSTALL) requirements.txt || { echo $(INSTALL_FAILED); exit 1; }
 	@$(PIP_INSTALL) --quiet --no-deps --no-build-isolation $(EDITABLE)
 	@echo "$(CURDIR)" > $(FOLDER)
 	@touch $@
 
-$(TOOLS): requirements-dev.txt $(RUNTIME) | $(BIN)/python
+$(FULL): requirements-full.txt $(RUNTIME) | $(BIN)/python
+	@$(BIN)/python -c '$(FULL_PYTHON)' \
+		|| { echo "Full training needs Python 3.11 to 3.13: TensorFlow has no wheels for 3.14. Make .venv with one of them: rm -r $(VENV); make install-full PYTHON=python3.13"; exit 1; }
+	@echo "Installing what full training needs (once; TensorFlow, 1.5 GB) ..."
+	@$(INSTALL) requirements-full.txt || { echo $(INSTALL_FAILED); exit 1; }
+	@touch $@
+
+$(TOOLS): requirements-dev.txt $(FULL) | $(BIN)/python
 	@echo "Installing the developer's tools (once) ..."
-	@$(PIP_INSTALL) --require-hashes -r requirements-dev.txt || { echo $(PIP_FAILED); exit 1; }
+	@$(INSTALL) requirements-dev.txt || { echo $(INSTALL_FAILED); exit 1; }
 	@touch $@
 
 $(BIN)/promtool: deploy/prometheus/promtool/go.mod deploy/prometheus/promtool/go.sum | $(BIN)/python

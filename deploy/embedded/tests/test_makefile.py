@@ -49,22 +49,61 @@ def make_environment(clone: Path, *variables: str) -> str:
 
 
 def test_a_newer_python3_is_passed_over_for_a_supported_one(clone: Path) -> None:
-    stand_in(clone, "python3", 14)
+    stand_in(clone, "python3", 15)
     stand_in(clone, "python3.13", 13)
     assert "python3.13 -m venv .venv" in make_environment(clone)
 
 
-def test_python_3_14_is_refused_in_one_sentence(clone: Path) -> None:
-    stand_in(clone, "mine", 14)
-    said = make_environment(clone, "PYTHON=mine")
-    assert "PneumoStream needs Python 3.11 to 3.13; mine is not." in said
-    assert "Making .venv" not in said
+def test_python_3_14_is_enough_to_serve(clone: Path) -> None:
+    stand_in(clone, "python3", 14)
+    assert "python3 -m venv .venv" in make_environment(clone)
+
+
+def test_python_3_15_is_refused_in_one_sentence(clone: Path) -> None:
+    stand_in(clone, "mine", 15)
+    output = make_environment(clone, "PYTHON=mine")
+    assert "PneumoStream needs Python 3.11 to 3.14; mine is not." in output
+    assert "Making .venv" not in output
+
+
+@pytest.mark.parametrize(("minor", "is_installed"), [(13, True), (14, False)])
+def test_full_training_is_installed_where_tensorflow_can_be(
+    clone: Path, minor: int, *, is_installed: bool
+) -> None:
+    binaries = clone / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    for name in ("requirements.txt", "requirements-installer.txt", "requirements-full.txt"):
+        (clone / name).touch()
+    change = f"import sys; sys.version_info = (3, {minor}, 0, 'final', 0);"
+    (binaries / "python").write_text(
+        f'#!/bin/sh\n[ "$1" = -c ] && exec {sys.executable} -c "{change} $2"\necho "$*" >> calls\n'
+    )
+    (binaries / "python").chmod(0o755)
+    (clone / ".venv" / ".installed").touch()
+    (clone / ".venv" / ".folder").write_text(f"{clone}\n")
+    done = subprocess.run(
+        ["make", "install-full"],
+        cwd=clone,
+        env=shell(),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode == 0) is is_installed
+    assert (clone / "calls").exists() is is_installed
+    assert ("TensorFlow has no wheels for 3.14" in done.stdout) is not is_installed
+
+
+def test_up_installs_full_training_where_it_is_configured() -> None:
+    assert "requirements-full.txt" in "".join(planned("up", "-B", "PNEUMO_TRAINER_WEIGHTS=a.h5"))
+    assert "requirements-full.txt" not in "".join(planned("up", "-B"))
 
 
 def test_a_moved_clone_has_its_packages_and_scripts_mended_once(clone: Path) -> None:
     binaries = clone / ".venv" / "bin"
     binaries.mkdir(parents=True)
-    (clone / "requirements.txt").touch()
+    for name in ("requirements.txt", "requirements-installer.txt"):
+        (clone / name).touch()
     (binaries / "python").write_text('#!/bin/sh\necho "$*" >> calls\n')
     (binaries / "python").chmod(0o755)
     (binaries / "ruff").write_text("#!/old/clone/.venv/bin/python\nimport ruff\n")

@@ -10,7 +10,8 @@ OFFERED_MS = 60_000
 
 _NEEDS: Mapping[Mode, str] = {
     "full": "It needs a trainer with PNEUMO_TRAINER_DATA (a folder of labelled images) and "
-    "PNEUMO_TRAINER_WEIGHTS (the backbone's weights file): set both and restart the trainer. "
+    "PNEUMO_TRAINER_WEIGHTS (the backbone's weights file), and the packages of "
+    "make install-full: set both and restart the trainer. "
 }
 
 Offers = Mapping[Mode, int]

@@ -19,6 +19,7 @@ from trainer.core.catalogue import CatalogueError
 from trainer.core.dataset import TooFewError
 from trainer.core.labelling import UnlabelledError
 from trainer.core.replay import ReplayError
+from trainer.main.full_packages import find_missing_packages
 from trainer.main.source import Beside
 
 _STDERR = 2
@@ -49,8 +50,19 @@ Patients = Annotated[
 Out = Annotated[Path, typer.Option(help="The folder to write; replaced as a whole.")]
 
 
+def require_full_packages() -> None:
+    """Raise SystemExit with one sentence if packages of full training are missing."""
+    missing = find_missing_packages()
+    if missing is not None:
+        raise SystemExit(missing)
+
+
 def import_quietly() -> None:
-    """Load TensorFlow without its greetings, which no log level of its own silences."""
+    """Load TensorFlow without its greetings, which no log level of its own silences.
+
+    Raises SystemExit with one sentence if it is not installed.
+    """
+    require_full_packages()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
     stderr = os.dup(_STDERR)

@@ -15,6 +15,7 @@ from trainer.cli.common import (
     Share,
     beside_of,
     one_sentence,
+    require_full_packages,
 )
 
 data_app = typer.Typer(help="Look at folders of labelled pictures, and part them.")
@@ -84,6 +85,7 @@ def insights(
     """Draw what a folder looks like, class by class, and say what it means."""
     console = Console()
     with one_sentence():
+        require_full_packages()
         from trainer.main.insights import write_insights  # noqa: PLC0415
 
         with rich_progress(console) as progress:

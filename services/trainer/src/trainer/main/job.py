@@ -11,6 +11,7 @@ from trainer.core.dataset import TooFewError
 from trainer.core.labelling import UnlabelledError
 from trainer.core.orders import ORDER_FILE, RESULT_FILE, JobError, JobOrder, JobResult
 from trainer.core.replay import ReplayError
+from trainer.main.full_packages import find_missing_packages
 
 _DAMAGED = "The bundle of the current model is damaged."
 _UNCONFIGURED = (
@@ -36,6 +37,9 @@ def _result(order: JobOrder, folder: Path, progress: LineProgress) -> JobResult:
         if order.job.mode == "full":
             if order.data is None or order.weights is None:
                 return JobResult(error=_UNCONFIGURED)
+            missing = find_missing_packages()
+            if missing is not None:
+                return JobResult(error=missing)
             # Only here is TensorFlow loaded.
             from trainer.main.full import run_full  # noqa: PLC0415
 

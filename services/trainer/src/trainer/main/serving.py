@@ -34,6 +34,7 @@ from trainer.adapters.job_metrics import PrometheusJobMetrics
 from trainer.adapters.job_process import JobProcesses
 from trainer.adapters.supplies import RegistrySupplies
 from trainer.http.app import new_app
+from trainer.main.full_packages import find_missing_packages
 from trainer.ports import JobEvents, Processes
 from trainer.service.jobs import CommandService
 from trainer.service.running import JobRunner
@@ -128,14 +129,18 @@ async def build(
 
 
 def _terms(settings: Settings, cache: Path) -> Terms:
+    is_full = settings.data is not None and settings.weights is not None
+    missing = find_missing_packages() if is_full else None
+    if missing is not None:
+        _log.warning("full training is not offered", reason=missing)
     return Terms(
         holder=settings.id,
         ttl_s=settings.lease_s,
         poll_s=settings.poll_s,
         cache=cache,
         code_version=version("pneumostream-trainer"),
-        data=settings.data and settings.data.absolute(),
-        weights=settings.weights and settings.weights.absolute(),
+        data=None if missing else settings.data and settings.data.absolute(),
+        weights=None if missing else settings.weights and settings.weights.absolute(),
     )
 
 
