@@ -1,12 +1,15 @@
 """Decoders that die, hang and lie, and files that want too much; each in a real process."""
 
 import asyncio
+import os
+import signal
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import uvloop
 
 from gateway.adapters.dicom_processes import PROGRAM, DecoderLimits, DicomProcesses
 from gateway.core.dicom import Rendered
@@ -75,6 +78,24 @@ async def test_a_decoder_that_dies_hangs_or_lies_is_replaced_and_the_file_blamed
             _, after = await said(made, "good")
             assert after != before, what
             before = after
+
+
+async def test_a_file_is_not_blamed_for_a_decoder_that_was_dead_before_it_came():
+    async with decoders() as made:
+        _, before = await said(made, "good")
+        os.kill(int(before), signal.SIGKILL)
+        what, after = await said(made, "good")
+        assert (what, after != before) == ("good", True)
+
+
+def test_a_closed_pipe_is_a_dead_decoder_on_the_loop_that_gateways_run_on():
+    async def render_after_close():
+        async with decoders() as made:
+            await said(made, "good")
+            made._idle[0].stdin.transport.close()
+            return await said(made, "good")
+
+    assert uvloop.run(render_after_close())[0] == "good"
 
 
 async def test_what_fails_inside_a_decoder_stays_there():

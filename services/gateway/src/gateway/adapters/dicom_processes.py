@@ -1,6 +1,7 @@
 """DICOM files to pictures, in processes of their own: few, bounded, and replaced when they die."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -91,30 +92,39 @@ class DicomProcesses:
             self._waiting -= 1
 
     async def _render(self, content: bytes) -> Reply:
-        process = await self._take_process()
+        try:
+            process = await self._take_idle()
+            if process is not None:
+                with contextlib.suppress(_EndedError):
+                    return await self._render_in(process, content)
+                # It may have been dead before it had the file, which then is not to blame.
+                _log.warning("decoder ended, trying the file in a new one")
+            return await self._render_in(await self._start(), content)
+        except (_EndedError, TimeoutError) as error:
+            _log.warning("decoder ended", reason=type(error).__name__)
+            return _ENDED
+
+    async def _render_in(self, process: Process, content: bytes) -> Reply:
         is_well = False
         try:
             async with asyncio.timeout(self._limits.timeout_s):
                 reply = await self._ask(process, content)
             is_well = True
-        except (_EndedError, TimeoutError) as error:
-            _log.warning("decoder ended", reason=type(error).__name__)
-            return _ENDED
         finally:
-            # Also of a request that nobody waits for any more: half a reply is in its pipe.
+            # Also after a cancelled request: half a reply is in its pipe.
             if is_well:
                 self._idle.append(process)
             else:
                 await _end(process)
         return reply
 
-    async def _take_process(self) -> Process:
+    async def _take_idle(self) -> Process | None:
         while self._idle:
             process = self._idle.pop()
             if process.returncode is None:
                 return process
             await _end(process)
-        return await self._start()
+        return None
 
     async def _start(self) -> Process:
         handed_on = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
@@ -156,7 +166,8 @@ async def _send(process: Process, content: bytes) -> None:
         for start in range(0, len(content), _CHUNK_BYTES):
             process.stdin.write(content[start : start + _CHUNK_BYTES])
             await process.stdin.drain()
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+        # uvloop raises RuntimeError where the pipe is closed, and the exit is not noticed yet.
         raise _EndedError from error
 
 
@@ -170,7 +181,8 @@ async def _read(process: Process, size_bytes: int) -> bytes:
 
 async def _end(process: Process) -> None:
     if process.returncode is None:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
     # Closes its pipes too.
     await process.communicate()
 

@@ -1,6 +1,7 @@
 """Pictures measured by a process of their own; see `measuring`."""
 
 import asyncio
+import contextlib
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Sequence
@@ -49,7 +50,8 @@ class MeasuringProcess:
             raise MeasuringError("the measuring process took too long") from error
         finally:
             if process.returncode is None:
-                process.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
                 await process.wait()
         try:
             return Measures.model_validate_json(told)
@@ -82,7 +84,8 @@ async def _show(
             stdin.writelines(frame_of(picture.label.encode()))
             stdin.writelines(frame_of(picture.content))
             await stdin.drain()
-    except (BrokenPipeError, ConnectionResetError):
-        return  # it has seen enough
+    except (OSError, RuntimeError):
+        # It has ended; uvloop raises RuntimeError where the exit is not noticed yet.
+        return
     finally:
         stdin.close()
