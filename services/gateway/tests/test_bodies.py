@@ -3,8 +3,8 @@
 import pytest
 from starlette.requests import Request
 
-from gateway.http.bodies import bounded
-from gateway.http.problems import ProblemError
+from gateway.http.formats.problems import ProblemError
+from gateway.http.formats.request_bodies import bounded_chunks
 from shared.contracts.errors import ErrorCode
 
 MIB = 1024 * 1024
@@ -31,6 +31,6 @@ async def test_what_is_past_the_limit_is_heard_and_not_kept_and_not_for_ever():
     request, taken = a_request(b"x" * MIB)
     kept = []
     with pytest.raises(ProblemError):
-        await keep(bounded(request, 3 * MIB, TOO_LARGE), kept)
+        await keep(bounded_chunks(request, 3 * MIB, TOO_LARGE), kept)
     assert len(kept) == 3
     assert 3 < len(taken) < 100

@@ -14,23 +14,23 @@ from prometheus_client import CollectorRegistry
 
 from gateway.cli.arguments import main
 from gateway.core.keys import ApiKey, KeyRing, digest_of
-from gateway.core.permissions import Public, Scope, find_route
+from gateway.core.permissions import KeyScope, Public, find_route
 from gateway.core.recent_problems import RecentProblems
+from gateway.edge.api_keys import ApiKeyMiddleware
+from gateway.edge.request_metrics import RequestMetricsMiddleware
+from gateway.http.answer_timing import AnswerTimer
 from gateway.http.app import new_app
-from gateway.http.keys import KeyGate
-from gateway.http.measuring import MeasuringMiddleware
-from gateway.http.timing import AnswerTimer
-from gateway.main.gate import refuse_unsafe_start
-from gateway.main.http_side import new_routes
+from gateway.main.asgi import new_api
+from gateway.main.edge import refuse_unsafe_start
 from gateway.settings import Settings
 from shared.clock import SystemClock, new_id
 
 NOW_MS = 1_000
-SECRETS = {scope: f"pneumo_{scope.value}-secret" for scope in Scope}
+SECRETS = {scope: f"pneumo_{scope.value}-secret" for scope in KeyScope}
 RING = KeyRing(
     (
-        *(ApiKey(s.value, digest_of(SECRETS[s]), frozenset({s}), 0) for s in Scope),
-        ApiKey("old", digest_of("pneumo_old"), frozenset(Scope), 0, expires_at_ms=NOW_MS),
+        *(ApiKey(s.value, digest_of(SECRETS[s]), frozenset({s}), 0) for s in KeyScope),
+        ApiKey("old", digest_of("pneumo_old"), frozenset(KeyScope), 0, expires_at_ms=NOW_MS),
     )
 )
 
@@ -54,8 +54,10 @@ async def gated():
     async def forgotten():
         seen.append("forgotten")
 
-    gate = KeyGate(new_app(router), lambda: RING, lambda: NOW_MS)
-    app = MeasuringMiddleware(gate, lambda *what: counted.append(what[:3]), lambda: 0.0, new_id)
+    gate = ApiKeyMiddleware(new_app(router), lambda: RING, lambda: NOW_MS)
+    app = RequestMetricsMiddleware(
+        gate, lambda *what: counted.append(what[:3]), lambda: 0.0, new_id
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://g") as client:
         client.seen, client.counted = seen, counted
         yield client
@@ -88,7 +90,7 @@ async def test_a_key_that_is_none_is_no_better_than_none(gated, secret):
 
 
 async def test_a_key_without_the_scope_is_told_which_one_is_missing(gated):
-    refused = await gated.post("/predict", headers=bearer(SECRETS[Scope.ADMIN]))
+    refused = await gated.post("/predict", headers=bearer(SECRETS[KeyScope.ADMIN]))
     assert refused.status_code == 403
     assert refused.json()["code"] == "forbidden"
     assert "'predict'" in refused.json()["detail"]
@@ -96,7 +98,7 @@ async def test_a_key_without_the_scope_is_told_which_one_is_missing(gated):
 
 
 @pytest.mark.parametrize(
-    "headers", [bearer(SECRETS[Scope.PREDICT]), {"X-API-Key": SECRETS[Scope.PREDICT]}]
+    "headers", [bearer(SECRETS[KeyScope.PREDICT]), {"X-API-Key": SECRETS[KeyScope.PREDICT]}]
 )
 async def test_a_good_key_opens_its_route_and_goes_no_further(gated, headers):
     taken = await gated.post("/predict", headers=headers, content=b"123")
@@ -106,7 +108,7 @@ async def test_a_good_key_opens_its_route_and_goes_no_further(gated, headers):
 
 
 async def test_what_the_table_does_not_name_does_not_exist(gated):
-    key = bearer(SECRETS[Scope.ADMIN])
+    key = bearer(SECRETS[KeyScope.ADMIN])
     assert (await gated.get("/forgotten", headers=key)).status_code == 404
     wrong = await gated.delete("/predict", headers=key)
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
@@ -116,7 +118,7 @@ async def test_what_the_table_does_not_name_does_not_exist(gated):
 async def test_no_key_reaches_a_log(gated, caplog):
     structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
     with caplog.at_level(logging.DEBUG):
-        for secret in (SECRETS[Scope.PREDICT], SECRETS[Scope.ADMIN], "pneumo_nobody"):
+        for secret in (SECRETS[KeyScope.PREDICT], SECRETS[KeyScope.ADMIN], "pneumo_nobody"):
             answer = await gated.post("/predict", headers=bearer(secret))
             assert secret not in answer.text
     structlog.reset_defaults()
@@ -137,9 +139,9 @@ def routes_of(router):
 @pytest.mark.kafka
 async def test_every_route_of_the_gateway_is_in_the_table(run_gateway):
     async with run_gateway() as client:
-        parts = client.gateway.parts
+        parts = client.gateway.components
         timer = AnswerTimer(lambda: 0.0, lambda *_: None)
-        app = new_routes(
+        app = new_api(
             Settings(), parts, SystemClock(), CollectorRegistry(), timer, RecentProblems()
         )
     served = set(routes_of(app))

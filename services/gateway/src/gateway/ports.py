@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from gateway.core.backlog import Mark
 from gateway.core.dicom import Rendered
 from gateway.core.faults import Fault
-from gateway.core.owners import PartitionLag
-from gateway.core.uploads import Candidate, Part, Rejected
+from gateway.core.lag_by_owner import PartitionLag
+from gateway.core.load_estimator import CountSnapshot
+from gateway.core.uploads import Candidate, RejectedImage, UploadPart
 from shared.contracts.accepted import AcceptedRequest
 from shared.contracts.dataset import UploadHeaders
 from shared.contracts.headers import RequestHeaders
@@ -21,14 +21,14 @@ Outcome = Succeeded | Failed | Expired
 
 
 @dataclass(frozen=True, slots=True)
-class InFlight:
+class InFlightRequest:
     """A request that was accepted and has no outcome yet. deadline_ms: unix ms."""
 
     id: str
     deadline_ms: int
 
 
-Found: TypeAlias = Outcome | InFlight | None
+Found: TypeAlias = Outcome | InFlightRequest | None
 """What the topics hold of an id."""
 
 
@@ -102,14 +102,14 @@ class BrokerProbe(Protocol):
         ...
 
 
-class LagWatcher(Protocol):
+class LagObserver(Protocol):
     """Wants to know how far the workers are behind."""
 
-    def mark(self) -> Mark:
+    def snapshot(self) -> CountSnapshot:
         """Begin a look at their lag."""
         ...
 
-    def looked(self, partitions: Sequence[PartitionLag], since: Mark) -> None:
+    def update_lag(self, partitions: Sequence[PartitionLag], since: CountSnapshot) -> None:
         """Take in what the look that began at `since` has found of every partition."""
         ...
 
@@ -133,7 +133,7 @@ class Spool(Protocol):
 class Archives(Protocol):
     """Opens archives of labelled images. Blocking."""
 
-    def list_images(self, spool: Spool, part: Part) -> list[Candidate | Rejected]:
+    def list_images(self, spool: Spool, part: UploadPart) -> list[Candidate | RejectedImage]:
         """Judge every entry; nothing is unpacked yet. Raises FaultError."""
         ...
 
@@ -165,7 +165,7 @@ class ModelRegistry(Protocol):
         ...
 
 
-class StoredImages(Protocol):
+class ImageStore(Protocol):
     """Keeps labelled images. Raises ControlRefusedError and RegistryUnavailableError."""
 
     async def image_bytes(self, sha256: str) -> bytes:

@@ -8,12 +8,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
-from gateway.core.owners import PartitionLag
-from gateway.ports import LagWatcher
+from gateway.core.lag_by_owner import PartitionLag
+from gateway.ports import LagObserver
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class GroupSubscription:
     """A topic, and the group that consumes it.
 
     former: the group's name before, under which workers of an earlier release still commit.
@@ -27,7 +27,7 @@ class Followed:
 class KafkaGroupLag:
     """Looks every `interval_s`; a look that takes too long, or finds no broker, tells nothing.
 
-    `main` is what `watcher` is told of; the others are for people to see.
+    `main` is what `observer` is told of; the others are for people to see.
     """
 
     def __init__(
@@ -35,24 +35,24 @@ class KafkaGroupLag:
         producer: AIOKafkaProducer,
         consumer: AIOKafkaConsumer,
         admin: AIOKafkaAdminClient,
-        watcher: LagWatcher,
-        main: Followed,
-        *others: Followed,
+        observer: LagObserver,
+        main: GroupSubscription,
+        *others: GroupSubscription,
         interval_s: float = 0.5,
         timeout_s: float = 2.0,
     ) -> None:
         self._producer = producer
         self._consumer = consumer
         self._admin = admin
-        self._watcher = watcher
+        self._observer = observer
         self._main = main
         self._others = others
         self._interval_s = interval_s
         self._timeout_s = timeout_s
-        self._lags: dict[Followed, int] = {}
+        self._lags: dict[GroupSubscription, int] = {}
 
     @property
-    def lags(self) -> Mapping[Followed, int]:
+    def lags(self) -> Mapping[GroupSubscription, int]:
         """Records behind, as last seen; empty before the first look."""
         return self._lags
 
@@ -70,13 +70,13 @@ class KafkaGroupLag:
 
     async def _look(self) -> None:
         for followed in (self._main, *self._others):
-            since = self._watcher.mark()
+            since = self._observer.snapshot()
             found = await self._partitions_of(followed)
             self._lags[followed] = sum(partition.behind for partition in found)
             if followed == self._main:
-                self._watcher.looked(found, since)
+                self._observer.update_lag(found, since)
 
-    async def _partitions_of(self, followed: Followed) -> list[PartitionLag]:
+    async def _partitions_of(self, followed: GroupSubscription) -> list[PartitionLag]:
         numbers = await self._producer.partitions_for(followed.topic)
         partitions = [TopicPartition(followed.topic, n) for n in numbers]
         ends = await self._consumer.end_offsets(partitions)

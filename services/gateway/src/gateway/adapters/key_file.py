@@ -10,7 +10,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gateway.core.keys import MAX_KEYS, ApiKey, KeyRing
-from gateway.core.permissions import Scope
+from gateway.core.permissions import KeyScope
 
 MAX_FILE_BYTES = 1024 * 1024
 _LOOK_EVERY_S = 1.0
@@ -30,7 +30,7 @@ class _Entry(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    scopes: tuple[Scope, ...]
+    scopes: tuple[KeyScope, ...]
     created_at_ms: int
     expires_at_ms: int | None = None
     rate_per_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None

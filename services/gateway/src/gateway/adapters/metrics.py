@@ -6,9 +6,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from gateway.adapters.group_lag import Followed
-from gateway.core.admission import Reason
-from gateway.core.workload import LoadReport
+from gateway.adapters.group_lag import GroupSubscription
+from gateway.core.admission import RefusalReason
+from gateway.core.load_estimator import LoadReport
 from shared.observability.stages import StageSeconds, exemplar_of
 
 _BUCKETS = (
@@ -71,7 +71,9 @@ class LoadCollector(Collector):
     """What is held and what is before the workers, asked for when somebody scrapes."""
 
     def __init__(
-        self, report: Callable[[], LoadReport], lags: Callable[[], Mapping[Followed, int]]
+        self,
+        report: Callable[[], LoadReport],
+        lags: Callable[[], Mapping[GroupSubscription, int]],
     ) -> None:
         self._report = report
         self._lags = lags
@@ -86,7 +88,11 @@ class LoadCollector(Collector):
             "estimated_wait_seconds", "How long the backlog takes the workers.", report.wait_s
         )
         yield _counts(
-            "rejected", "Predictions refused, by reason.", "reason", tuple(Reason), report.rejected
+            "rejected",
+            "Predictions refused, by reason.",
+            "reason",
+            tuple(RefusalReason),
+            report.rejected,
         )
         yield _counts(
             "deadlines_exceeded",
@@ -98,8 +104,8 @@ class LoadCollector(Collector):
         lag = GaugeMetricFamily(
             "pneumo_consumer_lag", "Records not yet committed.", labels=["topic", "group"]
         )
-        for followed, records in self._lags().items():
-            lag.add_metric([followed.topic, followed.group], records)
+        for subscription, records in self._lags().items():
+            lag.add_metric([subscription.topic, subscription.group], records)
         yield lag
 
 

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 from gateway.adapters.reader_pool import ReaderPool
-from gateway.ports import Found, InFlight, Outcome
+from gateway.ports import Found, InFlightRequest, Outcome
 from shared.clock import Clock, created_at_ms
 from shared.contracts.accepted import parse_accepted
 from shared.contracts.headers import parse_request_headers
@@ -186,15 +186,15 @@ def _outcome(record: Record | None) -> Outcome | None:
     return None if record is None or record.value is None else parse_result(record.value)
 
 
-def _in_flight(record: Record | None) -> InFlight | None:
+def _in_flight(record: Record | None) -> InFlightRequest | None:
     if record is None:
         return None
     entry = parse_accepted(record.headers)
-    return InFlight(entry.id, entry.deadline_ms)
+    return InFlightRequest(entry.id, entry.deadline_ms)
 
 
-def _requested(record: Record | None) -> InFlight | None:
+def _requested(record: Record | None) -> InFlightRequest | None:
     if record is None:
         return None
     headers = parse_request_headers(record.headers)
-    return InFlight(headers.id, headers.deadline_ms)
+    return InFlightRequest(headers.id, headers.deadline_ms)

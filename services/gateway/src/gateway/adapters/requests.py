@@ -4,7 +4,7 @@ from shared.contracts.headers import RequestHeaders
 from shared.kafka.publisher import Place, Publisher
 
 
-class KafkaRequests:
+class KafkaRequestPublisher:
     """Publishes each request under its id: the partitioner spreads ids over the workers."""
 
     def __init__(self, publisher: Publisher, topic: str) -> None:

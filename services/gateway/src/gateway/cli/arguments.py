@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from gateway.adapters.key_file import KeyFileError
 from gateway.cli.keys import list_keys, new_key, revoke_key
-from gateway.core.permissions import Scope
-from gateway.main import run
+from gateway.core.permissions import KeyScope
+from gateway.main import run_gateway
 from gateway.settings import Settings
 
 
@@ -27,7 +27,7 @@ def new_parser() -> argparse.ArgumentParser:
     new = actions.add_parser("new", help="make a key and show it, this once")
     new.add_argument("name")
     new.add_argument(
-        "--scope", action="append", default=[], choices=[*Scope], help="repeat; none: may read"
+        "--scope", action="append", default=[], choices=[*KeyScope], help="repeat; none: may read"
     )
     new.add_argument("--days", type=float, help="for so long; otherwise until it is revoked")
     new.add_argument("--rate", type=float, help="requests a second [default: the settings']")
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
     """Do what the arguments say; what cannot be done ends the process with one sentence."""
     said = new_parser().parse_args(arguments)
     if said.command is None:
-        run(insecure=said.insecure)
+        run_gateway(insecure=said.insecure)
         return
     try:
         _keep_keys(said)
@@ -58,7 +58,7 @@ def _keep_keys(said: argparse.Namespace) -> None:
             new_key(
                 path,
                 name=said.name,
-                scopes=frozenset(map(Scope, said.scope)),
+                scopes=frozenset(map(KeyScope, said.scope)),
                 days=said.days,
                 rate_per_s=said.rate,
                 burst=said.burst,

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from gateway.adapters.key_file import read_key_file, write_key_file
 from gateway.core.keys import PREFIX, ApiKey, KeyRing, digest_of
-from gateway.core.permissions import Scope
+from gateway.core.permissions import KeyScope
 from shared.clock import SystemClock
 
 _SECRET_BYTES = 32
@@ -21,7 +21,7 @@ def new_key(
     path: Path,
     *,
     name: str,
-    scopes: frozenset[Scope],
+    scopes: frozenset[KeyScope],
     days: float | None = None,
     rate_per_s: float | None = None,
     burst: int | None = None,

@@ -30,7 +30,7 @@ class Shape(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class GreyWindow:
     """Which values are spread over the grey scale. width: above 0; LINEAR wants 1 or more."""
 
     centre: float
@@ -73,19 +73,19 @@ class GreyScale:
     """
 
     modality: Rescale | Lookup = Rescale()
-    window: Window | Lookup | None = None
+    window: GreyWindow | Lookup | None = None
     is_inverse: bool = False
     padding: tuple[int, int] | None = None
 
 
-def is_usable(window: Window) -> bool:
+def is_usable(window: GreyWindow) -> bool:
     """Tell whether a window is one: widths of nothing are found in files."""
     least = 1.0 if window.shape is Shape.LINEAR else np.finfo(np.float64).tiny
     return bool(np.isfinite(window.centre) and np.isfinite(window.width) and window.width >= least)
 
 
 def choose_window(
-    windows: Sequence[Window | Lookup],
+    windows: Sequence[GreyWindow | Lookup],
     stored: NDArray[np.int64],
     counts: NDArray[np.int64],
     scale: GreyScale,
@@ -109,7 +109,7 @@ def choose_window(
     return replace(scale, window=None)
 
 
-def _ends(window: Window | Lookup) -> tuple[float, float]:
+def _ends(window: GreyWindow | Lookup) -> tuple[float, float]:
     if isinstance(window, Lookup):
         return window.first, window.first + len(window.entries) - 1
     return window.centre - window.width / 2, window.centre + window.width / 2
@@ -137,15 +137,15 @@ def level_table(stored: NDArray[np.int64], counts: NDArray[np.int64], scale: Gre
     return np.floor(grey * 255.0 + 0.5).astype(np.uint8)
 
 
-def _spread(real: Values, counts: NDArray[np.int64], window: Window | Lookup | None) -> Values:
+def _spread(real: Values, counts: NDArray[np.int64], window: GreyWindow | Lookup | None) -> Values:
     match window:
-        case Window(shape=Shape.SIGMOID):
+        case GreyWindow(shape=Shape.SIGMOID):
             with np.errstate(over="ignore"):
                 sigmoid: Values = 1 / (1 + np.exp(-4 * (real - window.centre) / window.width))
             return sigmoid
-        case Window(shape=Shape.LINEAR):
+        case GreyWindow(shape=Shape.LINEAR):
             return _ramp(real, window.centre - 0.5, window.width - 1)
-        case Window():
+        case GreyWindow():
             return _ramp(real, window.centre, window.width)
         case Lookup():
             # Over the entries that there are: files say 16 bits and mean 12.

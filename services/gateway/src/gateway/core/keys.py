@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.core.permissions import Need, Public, Scope
+from gateway.core.permissions import KeyScope, Need, Public
 
 PREFIX = "pneumo_"
 MAX_SECRET_CHARS = 256
@@ -23,7 +23,7 @@ class ApiKey:
 
     name: str
     sha256: str
-    scopes: frozenset[Scope]
+    scopes: frozenset[KeyScope]
     created_at_ms: int
     expires_at_ms: int | None = None
     rate_per_s: float | None = None
@@ -71,7 +71,7 @@ class Unauthenticated:
 class Forbidden:
     """A known key that is not good for this."""
 
-    scope: Scope
+    scope: KeyScope
 
 
 def decide_access(
@@ -83,7 +83,7 @@ def decide_access(
     key = None if secret is None else ring.find(secret, now_ms)
     if key is None:
         return Unauthenticated(presented=secret is not None)
-    if isinstance(need, Scope) and need not in key.scopes:
+    if isinstance(need, KeyScope) and need not in key.scopes:
         return Forbidden(need)
     return Allowed(key)
 

@@ -6,7 +6,7 @@ JSON = "application/json"
 FHIR = "application/fhir+json"
 
 
-def choose(accept: str | None, offered: Sequence[str]) -> str | None:
+def choose_media_type(accept: str | None, offered: Sequence[str]) -> str | None:
     """Give the media type of `offered` that `Accept` likes best; None if it takes none of them.
 
     Of two that it likes alike, the one that is offered first. What cannot be read is passed over;

@@ -69,7 +69,7 @@ class InferBody(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Pixels:
+class InferPixels:
     """One image, not encoded: uint8, row by row; channels: 1 (grey) or 3 (red, green, blue)."""
 
     data: bytes
@@ -83,7 +83,7 @@ class InferRequest:
     """What is asked. images: encoded, or pixels. timeout_s: as the request says, if it does."""
 
     id: str | None
-    images: tuple[bytes | Pixels, ...]
+    images: tuple[bytes | InferPixels, ...]
     outputs: tuple[Wanted, ...]
     timeout_s: float | None
 
@@ -134,7 +134,7 @@ def _split(inputs: Sequence[InputTensor], tail: memoryview) -> list[memoryview |
     return parts
 
 
-def _read_images(tensor: InputTensor, raw: memoryview | None) -> tuple[bytes | Pixels, ...]:
+def _read_images(tensor: InputTensor, raw: memoryview | None) -> tuple[bytes | InferPixels, ...]:
     _refuse_unserved(tensor.parameters)
     if raw is None and tensor.data is None:
         raise malformed("The tensor has neither data nor binary_data_size.")
@@ -161,7 +161,7 @@ def _read_encoded(tensor: InputTensor, raw: memoryview | None) -> tuple[bytes, .
     return tuple(read_base64(flatten(tensor.data, tensor.shape)))
 
 
-def _read_pixels(tensor: InputTensor, raw: memoryview | None) -> tuple[Pixels, ...]:
+def _read_pixels(tensor: InputTensor, raw: memoryview | None) -> tuple[InferPixels, ...]:
     count, *sides = tensor.shape
     if len(sides) == len(("height", "width")):
         sides.append(1)
@@ -179,7 +179,7 @@ def _read_pixels(tensor: InputTensor, raw: memoryview | None) -> tuple[Pixels, .
     if len(raw) != count * size:
         raise malformed(f"The tensor has {len(raw)} bytes; its shape needs {count * size}.")
     starts = range(0, len(raw), size)
-    return tuple(Pixels(bytes(raw[at : at + size]), width, height, channels) for at in starts)
+    return tuple(InferPixels(bytes(raw[at : at + size]), width, height, channels) for at in starts)
 
 
 def _wanted(asked: InferBody) -> tuple[Wanted, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Scope(StrEnum):
+class KeyScope(StrEnum):
     """What a key may be good for; none includes another."""
 
     PREDICT = "predict"
@@ -22,35 +22,35 @@ class Public(StrEnum):
     ANY_KEY = "any key"
 
 
-Need = Scope | Public
+Need = KeyScope | Public
 
 ROUTES: Mapping[str, Mapping[str, Need]] = {
-    "/predict": {"POST": Scope.PREDICT},
-    "/v1/predictions": {"POST": Scope.PREDICT},
-    "/v1/predictions/{id}": {"GET": Scope.PREDICT},
-    "/upload-data": {"POST": Scope.UPLOAD},
-    "/v1/uploads": {"POST": Scope.UPLOAD},
-    "/retrain": {"POST": Scope.TRAIN},
-    "/v1/jobs": {"GET": Public.ANY_KEY, "POST": Scope.TRAIN},
+    "/predict": {"POST": KeyScope.PREDICT},
+    "/v1/predictions": {"POST": KeyScope.PREDICT},
+    "/v1/predictions/{id}": {"GET": KeyScope.PREDICT},
+    "/upload-data": {"POST": KeyScope.UPLOAD},
+    "/v1/uploads": {"POST": KeyScope.UPLOAD},
+    "/retrain": {"POST": KeyScope.TRAIN},
+    "/v1/jobs": {"GET": Public.ANY_KEY, "POST": KeyScope.TRAIN},
     "/v1/jobs/{id}": {"GET": Public.ANY_KEY},
     "/v1/jobs/{id}/events": {"GET": Public.ANY_KEY},
-    "/v1/jobs/{id}/cancel": {"POST": Scope.TRAIN},
+    "/v1/jobs/{id}/cancel": {"POST": KeyScope.TRAIN},
     "/v1/dataset": {"GET": Public.ANY_KEY},
     "/v1/dataset/insights": {"GET": Public.ANY_KEY},
-    "/v1/dataset/images": {"GET": Public.ANY_KEY, "DELETE": Scope.ADMIN},
+    "/v1/dataset/images": {"GET": Public.ANY_KEY, "DELETE": KeyScope.ADMIN},
     # Somebody's radiograph: for those who decide on it.
-    "/v1/dataset/images/{sha256}/thumbnail": {"GET": Scope.ADMIN},
+    "/v1/dataset/images/{sha256}/thumbnail": {"GET": KeyScope.ADMIN},
     "/v1/dataset/images/{sha256}": {
         "GET": Public.ANY_KEY,
-        "PATCH": Scope.ADMIN,
-        "DELETE": Scope.ADMIN,
+        "PATCH": KeyScope.ADMIN,
+        "DELETE": KeyScope.ADMIN,
     },
     "/v1/models": {"GET": Public.ANY_KEY},
     "/v1/models/current": {"GET": Public.ANY_KEY},
-    "/v1/models/rollback": {"POST": Scope.ADMIN},
+    "/v1/models/rollback": {"POST": KeyScope.ADMIN},
     "/v1/models/{version}": {"GET": Public.ANY_KEY},
     "/v1/models/{version}/insights": {"GET": Public.ANY_KEY},
-    "/v1/models/{version}/promote": {"POST": Scope.ADMIN},
+    "/v1/models/{version}/promote": {"POST": KeyScope.ADMIN},
     "/status": {"GET": Public.ANY_KEY},
     "/metrics": {"GET": Public.ANY_KEY},
     "/": {"GET": Public.ANY_KEY},
@@ -60,10 +60,10 @@ ROUTES: Mapping[str, Mapping[str, Need]] = {
     "/v2": {"GET": Public.ANY_KEY},
     "/v2/models/{name}": {"GET": Public.ANY_KEY},
     "/v2/models/{name}/ready": {"GET": Public.ANY_KEY},
-    "/v2/models/{name}/infer": {"POST": Scope.PREDICT},
+    "/v2/models/{name}/infer": {"POST": KeyScope.PREDICT},
     "/v2/models/{name}/versions/{version}": {"GET": Public.ANY_KEY},
     "/v2/models/{name}/versions/{version}/ready": {"GET": Public.ANY_KEY},
-    "/v2/models/{name}/versions/{version}/infer": {"POST": Scope.PREDICT},
+    "/v2/models/{name}/versions/{version}/infer": {"POST": KeyScope.PREDICT},
     "/v2/repository/index": {"POST": Public.ANY_KEY},
     "/v2/health/live": {"GET": Public.OPEN},
     "/v2/health/ready": {"GET": Public.OPEN},
@@ -71,7 +71,7 @@ ROUTES: Mapping[str, Mapping[str, Need]] = {
     "/health/ready": {"GET": Public.OPEN},
 }
 
-UPLOAD_PATHS = tuple(path for path, needs in ROUTES.items() if Scope.UPLOAD in needs.values())
+UPLOAD_PATHS = tuple(path for path, needs in ROUTES.items() if KeyScope.UPLOAD in needs.values())
 """Whose bodies are large."""
 
 

@@ -21,7 +21,7 @@ class Granted:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class RetryLater:
     """Come back after that many seconds: then there is room, if nobody else took it."""
 
     retry_after_s: int
@@ -46,7 +46,7 @@ class TokenBuckets:
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, subject: str, rate: Rate, now_s: float) -> Granted | Wait:
+    def take(self, subject: str, rate: Rate, now_s: float) -> Granted | RetryLater:
         """Take a token of this subject's, or say when there will be one."""
         bucket = self._buckets.pop(subject, None) or _Bucket(rate.burst, now_s)
         self._buckets[subject] = bucket
@@ -56,12 +56,12 @@ class TokenBuckets:
         bucket.tokens = min(rate.burst, bucket.tokens + passed_s * rate.per_s)
         bucket.at_s = now_s
         if bucket.tokens < 1 - _ROUNDING:
-            return Wait(math.ceil((1 - bucket.tokens) / rate.per_s))
+            return RetryLater(math.ceil((1 - bucket.tokens) / rate.per_s))
         bucket.tokens -= 1
         return Granted()
 
 
-class InFlight:
+class ConcurrencyLimiter:
     """How many requests of each subject are being answered, at most `limit` of one."""
 
     def __init__(self, limit: int) -> None:
@@ -71,11 +71,11 @@ class InFlight:
     def __len__(self) -> int:
         return len(self._counts)
 
-    def enter(self, subject: str) -> Granted | Wait:
+    def enter(self, subject: str) -> Granted | RetryLater:
         """Count one more, unless there are as many as there may be."""
         count = self._counts.get(subject, 0)
         if count >= self._limit:
-            return Wait(1)
+            return RetryLater(1)
         self._counts[subject] = count + 1
         return Granted()
 

@@ -4,14 +4,14 @@ from collections import deque
 from dataclasses import dataclass
 from math import exp2, inf
 
-from gateway.core.owners import OUTAGE_S
+from gateway.core.lag_by_owner import OUTAGE_S
 
 WINDOW_S = 2.0
 """Over which outcomes are counted; as long as this without one is a stall."""
 
 SLICE_S = 0.25
 _BUSY_WAIT_S = 0.1
-_LEAST_WAITING = 2
+_MIN_WAITING = 2
 """A single request is under way, and waits for nothing."""
 _MAX_HALVINGS = 60.0
 
@@ -41,7 +41,7 @@ class ServiceRate:
         self._rate: float | None = None
         self._alive_s = now_s
 
-    def note(
+    def record(
         self, now_s: float, *, backlog: int, answered: int = 0, working: int | None = None
     ) -> None:
         """Take in `answered` outcomes after which `backlog` requests are left.
@@ -49,7 +49,7 @@ class ServiceRate:
         working: how many of them wait for workers that make progress; None: not known now.
         """
         if answered and self.is_stalled(now_s):
-            self._begin_anew(now_s)  # what comes after a stall is not to be averaged with it
+            self._restart(now_s)  # what comes after a stall is not to be averaged with it
         self._outcomes += answered
         self._lowest = min(self._lowest, backlog if working is None else min(working, backlog))
         if answered or not backlog:
@@ -57,7 +57,7 @@ class ServiceRate:
         if now_s - self._began_s >= SLICE_S:
             self._close(now_s, backlog)
 
-    def show_life(self, now_s: float) -> None:
+    def mark_alive(self, now_s: float) -> None:
         """Take in that workers do work, of a kind that tells nothing of how fast they infer."""
         self._alive_s = now_s
 
@@ -77,7 +77,7 @@ class ServiceRate:
         stalled_s = max(0.0, now_s - self._alive_s - OUTAGE_S)
         return self._rate * exp2(-min(stalled_s, _MAX_HALVINGS))
 
-    def _begin_anew(self, now_s: float) -> None:
+    def _restart(self, now_s: float) -> None:
         self._slices.clear()
         self._began_s, self._outcomes, self._lowest = now_s, 0, inf
 
@@ -100,6 +100,6 @@ class ServiceRate:
 
     def _measure(self, found: float) -> None:
         lowest = min(s.lowest for s in self._slices)
-        busy = lowest >= max(_LEAST_WAITING, found * _BUSY_WAIT_S)
+        busy = lowest >= max(_MIN_WAITING, found * _BUSY_WAIT_S)
         if busy or (self._rate is not None and found > self._rate):
             self._rate = found

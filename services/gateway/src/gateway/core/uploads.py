@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.core.faults import Fault
-from gateway.core.labelling import Labelling
+from gateway.core.upload_fields import UploadFields
 from shared.contracts.errors import ErrorCode
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class UploadPart:
     """One file of a request, as it lies in the spool. filename: the client's word, never a path.
 
     is_zip: the client says so; what begins like a ZIP is one without a word.
@@ -37,8 +37,8 @@ class UploadLimits:
 class UploadForm:
     """A request that was read to its end."""
 
-    parts: tuple[Part, ...]
-    labelling: Labelling
+    parts: tuple[UploadPart, ...]
+    fields: UploadFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedImage:
     """A file that was not taken, and why."""
 
     filename: str | None
@@ -65,7 +65,7 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedImage:
     """An image that the broker has confirmed; sha256 names it.
 
     id: UUIDv7 of its record. upload_id: UUIDv7 of the request, the same for all its images.
@@ -79,14 +79,14 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class UploadReport:
+class UploadResult:
     """What became of every file, in the order of the request."""
 
-    accepted: tuple[Accepted, ...]
-    rejected: tuple[Rejected, ...]
+    accepted: tuple[AcceptedImage, ...]
+    rejected: tuple[RejectedImage, ...]
 
 
-def summarise(rejected: Sequence[Rejected]) -> Fault:
+def summarise(rejected: Sequence[RejectedImage]) -> Fault:
     """Name what is wrong with a request of which nothing was taken."""
     codes = {each.code for each in rejected}
     if not rejected:

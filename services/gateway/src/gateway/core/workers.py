@@ -17,7 +17,7 @@ def without_error_text(status: WorkerStatus) -> WorkerStatus:
     return status.model_copy(update={"refusal": _UNTYPED_REFUSAL})
 
 
-def present_workers(statuses: Mapping[str, WorkerStatus], now_ms: int) -> tuple[WorkerStatus, ...]:
+def recent_workers(statuses: Mapping[str, WorkerStatus], now_ms: int) -> tuple[WorkerStatus, ...]:
     """Give the workers heard of lately, by id."""
     heard = (s for s in statuses.values() if now_ms - s.at_ms < SILENT_AFTER_MS)
     return tuple(sorted(heard, key=lambda status: status.id))

@@ -27,7 +27,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ZipEntry:
     """One line of a ZIP's directory. name: as written there. flags, system, attributes: raw."""
 
     name: str
@@ -51,7 +51,9 @@ class Skip:
     """A folder entry, or what an operating system put there: not reported."""
 
 
-def judge_entry(entry: Entry, *, max_image_bytes: int, max_dicom_bytes: int) -> Take | Skip | Fault:
+def judge_entry(
+    entry: ZipEntry, *, max_image_bytes: int, max_dicom_bytes: int
+) -> Take | Skip | Fault:
     """Decide on one entry by its directory line alone: what is DICOM is known by its name."""
     fault = _find_name_fault(entry.name)
     if fault is not None:
@@ -95,7 +97,7 @@ def _is_litter(name: str) -> bool:
     return name.startswith(".") or name.lower() in _LITTER
 
 
-def _find_kind_fault(entry: Entry) -> Fault | None:
+def _find_kind_fault(entry: ZipEntry) -> Fault | None:
     kind = stat.S_IFMT(entry.attributes >> 16) if entry.system == _UNIX else 0
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         return Fault(ErrorCode.UNSUPPORTED_ENTRY, "Links and devices are not taken.")
@@ -106,7 +108,7 @@ def _find_kind_fault(entry: Entry) -> Fault | None:
     return None
 
 
-def _find_size_fault(entry: Entry, max_image_bytes: int) -> Fault | None:
+def _find_size_fault(entry: ZipEntry, max_image_bytes: int) -> Fault | None:
     if entry.size_bytes > MAX_RATIO * max(entry.packed_bytes, 1):
         detail = f"The entry unpacks to more than {MAX_RATIO} times its size."
         return Fault(ErrorCode.TOO_COMPRESSED, detail)

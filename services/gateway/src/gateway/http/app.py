@@ -5,8 +5,8 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
+from gateway.http.formats.problems import install_problem_handlers
 from gateway.http.openapi import DescribedApp
-from gateway.http.problems import install_problem_handlers
 from shared.http.api_page import PATH, add_api_page
 
 VERSION = version("pneumostream-gateway")

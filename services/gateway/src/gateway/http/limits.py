@@ -37,16 +37,3 @@ class UploadBodyLimits:
     max_bytes: int
     max_files: int
     timeout_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class BodyPace:
-    """How fast a body must come: some grace, then so many bytes a second, and a time for all."""
-
-    grace_s: float
-    bytes_per_s: float
-    timeout_s: float
-
-    def allowed_s(self, seen_bytes: int) -> float:
-        """Give the seconds since its beginning in which more than `seen_bytes` must have come."""
-        return min(self.timeout_s, self.grace_s + seen_bytes / self.bytes_per_s)

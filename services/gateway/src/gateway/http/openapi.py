@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from gateway.core.permissions import ROUTES, Public, Scope
-from gateway.http.problems import PROBLEM_SCHEMA, problem_responses
+from gateway.core.permissions import ROUTES, KeyScope, Public
+from gateway.http.formats.problems import PROBLEM_SCHEMA, problem_responses
 from shared.contracts.errors import ErrorCode
 
 _FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")
@@ -42,7 +42,7 @@ def _amended(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _amend(operation: dict[str, Any], need: Scope | Public) -> None:
+def _amend(operation: dict[str, Any], need: KeyScope | Public) -> None:
     responses = operation["responses"]
     if _FRAMEWORKS_OWN[0] in str(responses.get("422")):
         # What FastAPI cannot read is answered as 400, in our own form (problems.py).
@@ -54,7 +54,7 @@ def _amend(operation: dict[str, Any], need: Scope | Public) -> None:
         return
     operation["security"] = [{name: []} for name in _SCHEMES]
     _add(responses, _KEYED)
-    if isinstance(need, Scope):
+    if isinstance(need, KeyScope):
         operation["description"] = _with_scope(operation.get("description", ""), need)
         _add(responses, _SCOPED)
 
@@ -64,5 +64,5 @@ def _add(responses: dict[str, Any], more: dict[int | str, dict[str, Any]]) -> No
         responses.setdefault(str(status), response)
 
 
-def _with_scope(description: str, scope: Scope) -> str:
+def _with_scope(description: str, scope: KeyScope) -> str:
     return f"{description}\n\nScope: `{scope.value}`.".strip()

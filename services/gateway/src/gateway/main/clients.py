@@ -16,12 +16,13 @@ from shared.kafka.clients import new_consumer, new_producer, started, stop_clien
 class Clients:
     """requests: for predictions alone. uploads: its own, since a producer sends one at a time.
 
-    lookout: reads nothing; asks for metadata and ends. groups: asks for committed offsets.
+    metadata_client: consumes nothing, only queries topic metadata and end offsets.
+    groups: queries the committed offsets of consumer groups.
     """
 
     requests: AIOKafkaProducer
     uploads: AIOKafkaProducer
-    lookout: AIOKafkaConsumer
+    metadata_client: AIOKafkaConsumer
     groups: AIOKafkaAdminClient
     control: ControlClient
 
@@ -29,7 +30,7 @@ class Clients:
     async def connected(self) -> AsyncIterator[None]:
         """Connect to Kafka, however long it is away, and stay so for the length of the block."""
         async with AsyncExitStack() as stack:
-            for client in (self.requests, self.uploads, self.lookout, self.groups):
+            for client in (self.requests, self.uploads, self.metadata_client, self.groups):
                 await stack.enter_async_context(started(client, patient=True))
             yield
 
@@ -43,7 +44,7 @@ async def open_clients(settings: Settings) -> AsyncIterator[Clients]:
         clients = Clients(
             requests=new_producer(settings.kafka, client_id=settings.id),
             uploads=new_producer(settings.kafka, client_id=f"{settings.id}-uploads"),
-            lookout=new_consumer(settings.kafka, client_id=f"{settings.id}-probe"),
+            metadata_client=new_consumer(settings.kafka, client_id=f"{settings.id}-probe"),
             groups=AIOKafkaAdminClient(
                 **settings.kafka.client_options(), client_id=f"{settings.id}-groups"
             ),
@@ -53,5 +54,10 @@ async def open_clients(settings: Settings) -> AsyncIterator[Clients]:
             yield clients
         finally:
             # Of those that were never connected: what is closed already is left alone.
-            for client in (clients.requests, clients.uploads, clients.lookout, clients.groups):
+            for client in (
+                clients.requests,
+                clients.uploads,
+                clients.metadata_client,
+                clients.groups,
+            ):
                 await stop_client(client)

@@ -11,23 +11,23 @@ from gateway.adapters.labelled_images import KafkaLabelledImages
 from gateway.adapters.spool import new_spool
 from gateway.adapters.zip_archive import ZipArchives
 from gateway.core.uploads import UploadLimits
-from gateway.http.dataset import new_dataset_router
-from gateway.http.dataset_lists import new_dataset_lists_router
-from gateway.http.insights import new_insights_router
-from gateway.http.job_events import new_job_events_router
-from gateway.http.jobs import new_jobs_router
 from gateway.http.limits import UploadBodyLimits
-from gateway.http.models import (
+from gateway.http.routes.dataset import new_dataset_router
+from gateway.http.routes.dataset_images import new_dataset_lists_router
+from gateway.http.routes.insights import new_insights_router
+from gateway.http.routes.job_events import new_job_events_router
+from gateway.http.routes.jobs import new_jobs_router
+from gateway.http.routes.models import (
     new_current_model_router,
     new_models_router,
     new_promotions_router,
 )
-from gateway.http.uploads import new_uploads_router
+from gateway.http.routes.uploads import new_uploads_router
 from gateway.main.clients import Clients
 from gateway.ports import DicomRenderer, UploadPublisher
+from gateway.service.class_lookup import ClassLookup
 from gateway.service.jobs import JobFeeds, recall_endings
-from gateway.service.known_classes import KnownClasses
-from gateway.service.models import CurrentModel
+from gateway.service.models import CurrentModelTracker
 from gateway.service.thumbnails import Thumbnails
 from gateway.service.uploads import UploadService
 from gateway.settings import Settings
@@ -44,8 +44,8 @@ class ControlPlane:
     """What the readers feed and the routes ask."""
 
     control: ControlClient
-    current: CurrentModel
-    classes: KnownClasses
+    current: CurrentModelTracker
+    classes: ClassLookup
     feeds: JobFeeds
     uploads: UploadService
     thumbnails: Thumbnails
@@ -73,8 +73,8 @@ def new_control_plane(
     compute: Executor,
 ) -> ControlPlane:
     """Make the services. compute: where images are unpacked and decoded."""
-    current = CurrentModel(settings.model_name, control, cluster)
-    classes = KnownClasses(current, control)
+    current = CurrentModelTracker(settings.model_name, control, cluster)
+    classes = ClassLookup(current, control)
     uploads = UploadService(
         images,
         ZipArchives(settings.max_upload_files, settings.max_image_bytes, settings.max_dicom_bytes),

@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager
 from gateway.adapters.accepted_log import KafkaAcceptedLog
 from gateway.adapters.broker_probe import KafkaProbe
 from gateway.adapters.dicom_processes import DecoderLimits
-from gateway.adapters.group_lag import Followed, KafkaGroupLag
+from gateway.adapters.group_lag import GroupSubscription, KafkaGroupLag
 from gateway.adapters.outcome_log import KafkaOutcomeLog, LookupTopics
 from gateway.adapters.reader_pool import ReaderPool
-from gateway.adapters.requests import KafkaRequests
-from gateway.adapters.traced_requests import TracedRequests
-from gateway.core.admission import Limits
+from gateway.adapters.requests import KafkaRequestPublisher
+from gateway.adapters.traced_requests import TracedRequestPublisher
+from gateway.core.admission import AdmissionLimits
 from gateway.core.outcome_cache import OutcomeCache
 from gateway.main.clients import Clients
-from gateway.ports import LagWatcher, OutcomeLog, RequestPublisher
+from gateway.ports import LagObserver, OutcomeLog, RequestPublisher
 from gateway.service.outcomes import OutcomeFinder
 from gateway.service.predictions import PredictionService
 from gateway.settings import Settings
@@ -39,18 +39,18 @@ _LOOKUP_FETCH_WAIT_MS = 20
 """A consumer whose last fetch still waits on the broker cannot send its next one."""
 
 
-def new_group_lag(settings: Settings, clients: Clients, watcher: LagWatcher) -> KafkaGroupLag:
+def new_group_lag(settings: Settings, clients: Clients, watcher: LagObserver) -> KafkaGroupLag:
     """Make the eye on the workers' groups."""
     prefix = settings.kafka.topic_prefix
 
-    def followed(topic: TopicSpec, group: str) -> Followed:
+    def followed(topic: TopicSpec, group: str) -> GroupSubscription:
         # Until 0.1.0 groups had no prefix; while releases are mixed, both count.
         former = group if prefix else None
-        return Followed(topic.prefixed(prefix).name, prefixed_group(group, prefix), former)
+        return GroupSubscription(topic.prefixed(prefix).name, prefixed_group(group, prefix), former)
 
     return KafkaGroupLag(
         clients.requests,
-        clients.lookout,
+        clients.metadata_client,
         clients.groups,
         watcher,
         followed(PREDICT_REQUESTS, WORKERS_GROUP),
@@ -116,9 +116,9 @@ def new_prediction_service(
     prefix = settings.kafka.topic_prefix
     requests_topic = PREDICT_REQUESTS.prefixed(prefix).name
     publisher = KafkaPublisher(clients.requests, timeout_s=settings.publish_timeout_s)
-    requests: RequestPublisher = KafkaRequests(publisher, requests_topic)
+    requests: RequestPublisher = KafkaRequestPublisher(publisher, requests_topic)
     if tracer is not None:
-        requests = TracedRequests(requests, tracer, requests_topic)
+        requests = TracedRequestPublisher(requests, tracer, requests_topic)
     cache = OutcomeCache(settings.outcome_cache, settings.outcome_cache_bytes)
     return PredictionService(
         requests,
@@ -126,5 +126,5 @@ def new_prediction_service(
         OutcomeFinder(outcome_log, probe, clock, cache),
         probe,
         clock,
-        Limits(settings.max_in_flight, settings.max_in_flight_bytes),
+        AdmissionLimits(settings.max_in_flight, settings.max_in_flight_bytes),
     )

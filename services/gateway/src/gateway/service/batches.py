@@ -7,21 +7,19 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from gateway.core.admission import Refuse
+from gateway.core.admission import Refusal
 from gateway.core.dicom import Rendered, is_dicom
 from gateway.core.faults import Fault
-from gateway.core.open_inference import Pixels
+from gateway.core.open_inference import InferPixels
 from gateway.core.tensors import TensorError
 from gateway.ports import DecoderBusyError, DicomRenderer
-from gateway.service.predictions import Answered, DeadlineExceededError, PredictionService
+from gateway.service.predictions import Answered, OutcomeTimeoutError, PredictionService
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import Expired, Failed, Succeeded
 from shared.kafka.publisher import BrokerUnavailableError, RecordRefusedError
 from shared.preprocessing import ImageError, check_header
 
-Why = (
-    Refuse | Failed | Expired | DeadlineExceededError | BrokerUnavailableError | RecordRefusedError
-)
+Why = Refusal | Failed | Expired | OutcomeTimeoutError | BrokerUnavailableError | RecordRefusedError
 
 _MODES = {1: "L", 3: "RGB"}
 _FAST = 1
@@ -64,20 +62,20 @@ class DicomLimits:
 
 async def render_all(
     renderer: DicomRenderer,
-    images: Sequence[bytes | Pixels],
+    images: Sequence[bytes | InferPixels],
     limits: DicomLimits,
     wait_s: float,
-) -> list[bytes | Pixels | Rendered]:
+) -> list[bytes | InferPixels | Rendered]:
     """Render the DICOM files among the images, one after the other; the others stay as they are.
 
     wait_s: for all of them together. Raises TensorError: TOO_LARGE, UNSUPPORTED_DICOM, UNDECODABLE,
     TOO_MANY_PIXELS, OVERLOADED.
     """
-    rendered: list[bytes | Pixels | Rendered] = []
+    rendered: list[bytes | InferPixels | Rendered] = []
     try:
         async with asyncio.timeout(wait_s):
             for index, image in enumerate(images):
-                if isinstance(image, Pixels) or not is_dicom(image):
+                if isinstance(image, InferPixels) or not is_dicom(image):
                     rendered.append(image)
                     continue
                 found = await _render(renderer, index, image, limits.max_bytes, wait_s)
@@ -90,7 +88,7 @@ async def render_all(
 
 
 def encode_all(
-    images: Sequence[bytes | Pixels | Rendered], *, max_bytes: int
+    images: Sequence[bytes | InferPixels | Rendered], *, max_bytes: int
 ) -> tuple[EncodedImage, ...]:
     """Give every image the form that travels, and look at its header. Blocking.
 
@@ -116,9 +114,9 @@ async def predict_all(
             answered = await service.predict(
                 image.data, image.content_type, wait_s, traceparent, warnings=image.warnings
             )
-        except (DeadlineExceededError, BrokerUnavailableError, RecordRefusedError) as error:
+        except (OutcomeTimeoutError, BrokerUnavailableError, RecordRefusedError) as error:
             raise ImageFailedError(index, error) from error
-        if isinstance(answered, Refuse):
+        if isinstance(answered, Refusal):
             raise ImageFailedError(index, answered)
         if not isinstance(answered.outcome, Succeeded):
             raise ImageFailedError(index, answered.outcome)
@@ -152,7 +150,7 @@ async def _render(
 
 
 def _refuse_too_much(
-    index: int, images: Sequence[bytes | Pixels | Rendered], max_png_bytes: int
+    index: int, images: Sequence[bytes | InferPixels | Rendered], max_png_bytes: int
 ) -> None:
     # A small file may hold a large image: the request's size alone bounds nothing.
     if sum(len(each.png) for each in images if isinstance(each, Rendered)) > max_png_bytes:
@@ -161,8 +159,8 @@ def _refuse_too_much(
         raise TensorError(ErrorCode.TOO_LARGE, detail, index=index)
 
 
-def _encode(index: int, image: bytes | Pixels | Rendered, max_bytes: int) -> EncodedImage:
-    if isinstance(image, Pixels):
+def _encode(index: int, image: bytes | InferPixels | Rendered, max_bytes: int) -> EncodedImage:
+    if isinstance(image, InferPixels):
         encoded = EncodedImage(_to_png(image), "image/png")
     elif isinstance(image, Rendered):
         encoded = EncodedImage(image.png, "image/png", image.warnings)
@@ -178,7 +176,7 @@ def _encode(index: int, image: bytes | Pixels | Rendered, max_bytes: int) -> Enc
     return encoded
 
 
-def _to_png(pixels: Pixels) -> bytes:
+def _to_png(pixels: InferPixels) -> bytes:
     size = (pixels.width, pixels.height)
     image = Image.frombytes(_MODES[pixels.channels], size, pixels.data)
     buffer = io.BytesIO()

@@ -31,7 +31,7 @@ class Inspected:
     content_type: str
 
 
-def read(candidate: Candidate, limits: UploadLimits) -> bytes | Fault:
+def read_upload(candidate: Candidate, limits: UploadLimits) -> bytes | Fault:
     """Read one file: an image, or DICOM, which may be larger."""
     if candidate.size_bytes > max(limits.max_image_bytes, limits.max_dicom_bytes):
         return too_large(limits.max_image_bytes)
@@ -43,7 +43,7 @@ def read(candidate: Candidate, limits: UploadLimits) -> bytes | Fault:
     return too_large(max_bytes) if len(content) > max_bytes else content
 
 
-def inspect(content: bytes) -> Inspected | Fault:
+def inspect_image(content: bytes) -> Inspected | Fault:
     """Decode one image: a header alone proves nothing."""
     try:
         return _inspect(content)

@@ -24,7 +24,7 @@ _MAX_CARD_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class PresentModel:
+class CurrentModelInfo:
     """What is known of the current model. classes: None while the registry cannot be asked."""
 
     name: str
@@ -32,7 +32,7 @@ class PresentModel:
     classes: tuple[str, ...] | None
 
 
-class CurrentModel:
+class CurrentModelTracker:
     """The current model's record: announced by `models.events`, fetched once from the registry.
 
     A version never changes, so what was fetched stays true with the registry down.
@@ -61,7 +61,7 @@ class CurrentModel:
                 await asyncio.sleep(_RETRY_S)
                 self._announced.set()
 
-    async def present(self) -> PresentModel | None:
+    async def present(self) -> CurrentModelInfo | None:
         """Say what is current; with the registry down, what was announced.
 
         Raises RegistryUnavailableError if nothing was announced either.
@@ -74,8 +74,8 @@ class CurrentModel:
                 raise
             record = None
         if record is not None:
-            return PresentModel(record.name, record.version, record.manifest.classes)
-        return None if event is None else PresentModel(event.name, event.version, None)
+            return CurrentModelInfo(record.name, record.version, record.manifest.classes)
+        return None if event is None else CurrentModelInfo(event.name, event.version, None)
 
     async def record(self) -> ModelRecord | None:
         """Give the current model, if there is one. Raises RegistryUnavailableError."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gateway.core.outcome_cache import OutcomeCache
 from gateway.core.remembered_ids import RememberedIds
-from gateway.ports import BrokerProbe, InFlight, Outcome, OutcomeLog
+from gateway.ports import BrokerProbe, InFlightRequest, Outcome, OutcomeLog
 from shared.clock import Clock, created_at_ms
 from shared.contracts.topics import ACCEPTED_RETENTION_MS
 from shared.kafka.publisher import BrokerUnavailableError
@@ -20,14 +20,14 @@ _MAX_UNKNOWN = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingOutcome:
     """Accepted, not answered yet."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownOutcome:
     """No such request, or its outcome is past retention."""
 
     id: str
@@ -50,38 +50,38 @@ class OutcomeFinder:
         self._pending = RememberedIds(_MAX_PENDING)
         self._unknown = RememberedIds(_MAX_UNKNOWN)
 
-    def expect(self, id_: str, deadline_ms: int) -> None:
+    def add_pending(self, id_: str, deadline_ms: int) -> None:
         """Note an accepted request whose client may ask by id."""
         again_ms = self._clock.now_ms() + _PENDING_AGAIN_MS
         self._pending.add(id_, max(deadline_ms + _OVERDUE_MS, again_ms))
 
-    def forget(self, id_: str) -> None:
+    def discard_pending(self, id_: str) -> None:
         """Note that a request was not accepted after all."""
         self._pending.discard(id_)
 
-    def settle(self, outcome: Outcome) -> None:
+    def add_outcome(self, outcome: Outcome) -> None:
         """Take in an outcome."""
         self._cache.add(outcome)
         self._pending.discard(outcome.id)
 
-    async def find(self, id_: str) -> Outcome | Pending | Unknown:
+    async def find(self, id_: str) -> Outcome | PendingOutcome | UnknownOutcome:
         """Give what is known of a request. Raises BrokerUnavailableError, LookupBusyError."""
         now_ms = self._clock.now_ms()
         outcome = self._cache.get(id_)
         if outcome is not None:
             return outcome
         if self._pending.holds(id_, now_ms):
-            return Pending(id_)
+            return PendingOutcome(id_)
         made_ms = created_at_ms(id_)
         if made_ms is None or now_ms - made_ms > ACCEPTED_RETENTION_MS:
-            return Unknown(id_)
+            return UnknownOutcome(id_)
         if self._unknown.holds(id_, now_ms):
-            return Unknown(id_)
+            return UnknownOutcome(id_)
         if not self._broker.reachable:
             raise BrokerUnavailableError("known to be away")
         return await self._look_up(id_)
 
-    async def _look_up(self, id_: str) -> Outcome | Pending | Unknown:
+    async def _look_up(self, id_: str) -> Outcome | PendingOutcome | UnknownOutcome:
         found = await self._log.find(id_)
         # What came while the topics were read is newer than what they held.
         if (outcome := self._cache.get(id_)) is not None:
@@ -89,10 +89,10 @@ class OutcomeFinder:
         match found:
             case None:
                 self._unknown.add(id_, self._clock.now_ms() + _UNKNOWN_MS)
-                return Unknown(id_)
-            case InFlight(deadline_ms=deadline_ms):
-                self.expect(id_, deadline_ms)
-                return Pending(id_)
+                return UnknownOutcome(id_)
+            case InFlightRequest(deadline_ms=deadline_ms):
+                self.add_pending(id_, deadline_ms)
+                return PendingOutcome(id_)
             case _:
                 self._cache.add(found)
                 return found

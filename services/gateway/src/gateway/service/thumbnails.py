@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 
 import simplejpeg
 
-from gateway.ports import StoredImages
+from gateway.ports import ImageStore
 from shared.preprocessing import decode_grey
 
 _SIZE_PX = 224
@@ -17,7 +17,7 @@ _AT_ONCE = 4
 class Thumbnails:
     """Pictures for people. compute: where they are decoded, one at a time."""
 
-    def __init__(self, images: StoredImages, compute: Executor) -> None:
+    def __init__(self, images: ImageStore, compute: Executor) -> None:
         self._images = images
         self._compute = compute
         self._places = asyncio.Semaphore(_AT_ONCE)

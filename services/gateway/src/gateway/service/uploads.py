@@ -12,16 +12,16 @@ import structlog
 
 from gateway.core.dicom import is_dicom
 from gateway.core.faults import Fault
-from gateway.core.labelling import Labelling, find_label_fault
-from gateway.core.rate_limits import InFlight, Wait
+from gateway.core.rate_limits import ConcurrencyLimiter, RetryLater
+from gateway.core.upload_fields import UploadFields, find_label_fault
 from gateway.core.uploads import (
-    Accepted,
+    AcceptedImage,
     Candidate,
-    Part,
-    Rejected,
+    RejectedImage,
     UploadForm,
     UploadLimits,
-    UploadReport,
+    UploadPart,
+    UploadResult,
     too_many_files,
     too_much,
 )
@@ -40,8 +40,8 @@ from gateway.ports import (
     Spool,
     UploadPublisher,
 )
-from gateway.service.inspection import Inspected, inspect, read
-from gateway.service.known_classes import KnownClasses
+from gateway.service.class_lookup import ClassLookup
+from gateway.service.inspection import Inspected, inspect_image, read_upload
 from shared.clock import new_id
 from shared.contracts.dataset import UploadHeaders
 from shared.contracts.errors import ErrorCode
@@ -72,7 +72,7 @@ class UploadInterruptedError(Exception):
     refused: why that would not help; None: it may.
     """
 
-    def __init__(self, report: UploadReport, refused: RecordRefusedError | None = None) -> None:
+    def __init__(self, report: UploadResult, refused: RecordRefusedError | None = None) -> None:
         super().__init__(f"{len(report.accepted)} images were confirmed")
         self.report = report
         self.refused = refused
@@ -85,7 +85,7 @@ class UploadService:
         self,
         publisher: UploadPublisher,
         archives: Archives,
-        classes: KnownClasses,
+        classes: ClassLookup,
         renderer: DicomRenderer,
         compute: Executor,
         limits: UploadLimits,
@@ -99,7 +99,7 @@ class UploadService:
         # However many requests there are, one file of theirs is in memory.
         self._turn = asyncio.Lock()
         self._requests = 0
-        self._by_client = InFlight(limits.max_requests_per_client)
+        self._by_client = ConcurrencyLimiter(limits.max_requests_per_client)
 
     @contextmanager
     def slot(self, client: str) -> Iterator[None]:
@@ -109,7 +109,7 @@ class UploadService:
         """
         if self._requests >= self._limits.max_requests:
             raise UploadsBusyError
-        if isinstance(self._by_client.enter(client), Wait):
+        if isinstance(self._by_client.enter(client), RetryLater):
             raise ClientUploadsBusyError
         self._requests += 1
         try:
@@ -118,50 +118,50 @@ class UploadService:
             self._requests -= 1
             self._by_client.leave(client)
 
-    async def take(self, form: UploadForm, spool: Spool) -> UploadReport:
+    async def take(self, form: UploadForm, spool: Spool) -> UploadResult:
         """Publish every good image; the report names each file, good or bad.
 
         Raises FaultError if the request as a whole is at fault, UploadInterruptedError,
         RegistryUnavailableError if nobody can say which classes there are.
         """
-        labelling = form.labelling
-        labels = _Labels(await self._list_classes(labelling), may_be_new=labelling.may_be_new)
-        if labelling.label is not None:
-            _raise_fault(labels.find_fault(labelling.label))
+        fields = form.fields
+        labels = _Labels(await self._list_classes(fields), allow_new_class=fields.allow_new_class)
+        if fields.label is not None:
+            _raise_fault(labels.find_fault(fields.label))
         found = await self._off_loop(partial(self._list_files, form, spool))
         self._check_totals(found)
         labels.outer = find_outer_folders(x.folders for x in found if isinstance(x, Candidate))
         upload_id = new_id()
-        accepted: list[Accepted] = []
-        rejected: list[Rejected] = []
+        accepted: list[AcceptedImage] = []
+        rejected: list[RejectedImage] = []
         for candidate in found:
             try:
-                verdict = await self._take_one(candidate, labelling, labels, upload_id)
+                verdict = await self._take_one(candidate, fields, labels, upload_id)
             except (BrokerUnavailableError, RecordRefusedError) as error:
-                report = UploadReport(tuple(accepted), tuple(rejected))
+                report = UploadResult(tuple(accepted), tuple(rejected))
                 refused = error if isinstance(error, RecordRefusedError) else None
                 raise UploadInterruptedError(report, refused) from error
-            if isinstance(verdict, Accepted):
+            if isinstance(verdict, AcceptedImage):
                 accepted.append(verdict)
             else:
                 rejected.append(verdict)
-        return UploadReport(tuple(accepted), tuple(rejected))
+        return UploadResult(tuple(accepted), tuple(rejected))
 
-    async def _list_classes(self, labelling: Labelling) -> tuple[str, ...]:
-        if labelling.may_be_new:
+    async def _list_classes(self, fields: UploadFields) -> tuple[str, ...]:
+        if fields.allow_new_class:
             return await self._classes.list_all_classes()
         return await self._classes.list_model_classes()
 
-    def _list_files(self, form: UploadForm, spool: Spool) -> list[Candidate | Rejected]:
-        found: list[Candidate | Rejected] = []
+    def _list_files(self, form: UploadForm, spool: Spool) -> list[Candidate | RejectedImage]:
+        found: list[Candidate | RejectedImage] = []
         for part in form.parts:
             if part.is_zip or is_archive(spool.read(part.start, _HEAD_BYTES)):
                 found += self._archives.list_images(spool, part)
             else:
-                found.append(_candidate(part, form.labelling, spool))
+                found.append(_candidate(part, form.fields, spool))
         return found
 
-    def _check_totals(self, found: Sequence[Candidate | Rejected]) -> None:
+    def _check_totals(self, found: Sequence[Candidate | RejectedImage]) -> None:
         sizes = [each.size_bytes for each in found if isinstance(each, Candidate)]
         if len(sizes) > self._limits.max_files:
             raise FaultError(too_many_files(self._limits.max_files))
@@ -169,28 +169,32 @@ class UploadService:
             raise FaultError(too_much(self._limits.max_unpacked_bytes))
 
     async def _take_one(
-        self, found: Candidate | Rejected, labelling: Labelling, labels: "_Labels", upload_id: str
-    ) -> Accepted | Rejected:
-        if isinstance(found, Rejected):
+        self,
+        found: Candidate | RejectedImage,
+        fields: UploadFields,
+        labels: "_Labels",
+        upload_id: str,
+    ) -> AcceptedImage | RejectedImage:
+        if isinstance(found, RejectedImage):
             return found
         if found.folders:
             found = replace(found, label=choose_label(found.folders, labels.classes))
         fault = labels.find_fault(found.label, found.folders)
         if fault is not None:
-            return Rejected(found.filename, fault.code, fault.detail)
+            return RejectedImage(found.filename, fault.code, fault.detail)
         async with self._turn:
             seen = await self._see(found)
         if isinstance(seen, Fault):
-            return Rejected(found.filename, seen.code, seen.detail)
-        return await self._publish(found, seen, labelling, upload_id)
+            return RejectedImage(found.filename, seen.code, seen.detail)
+        return await self._publish(found, seen, fields, upload_id)
 
     async def _see(self, candidate: Candidate) -> Inspected | Fault:
-        content = await self._off_loop(partial(read, candidate, self._limits))
+        content = await self._off_loop(partial(read_upload, candidate, self._limits))
         if isinstance(content, bytes) and is_dicom(content):
             content = await self._picture_of(content)
         if isinstance(content, Fault):
             return content
-        return await self._off_loop(partial(inspect, content))
+        return await self._off_loop(partial(inspect_image, content))
 
     async def _picture_of(self, file: bytes) -> bytes | Fault:
         try:
@@ -200,14 +204,14 @@ class UploadService:
         return rendered if isinstance(rendered, Fault) else rendered.png
 
     async def _publish(
-        self, candidate: Candidate, image: Inspected, labelling: Labelling, upload_id: str
-    ) -> Accepted | Rejected:
+        self, candidate: Candidate, image: Inspected, fields: UploadFields, upload_id: str
+    ) -> AcceptedImage | RejectedImage:
         headers = UploadHeaders(
             id=new_id(),
             label=candidate.label,
             content_type=image.content_type,
-            patient=labelling.patient,
-            source=labelling.source,
+            patient=fields.patient,
+            source=fields.source,
             upload_id=upload_id,
         )
         try:
@@ -216,8 +220,10 @@ class UploadService:
             if not error.too_large:
                 raise
             _log.error("upload refused by the broker", reason=str(error))
-            return Rejected(candidate.filename, ErrorCode.TOO_LARGE, _TOO_LARGE)
-        return Accepted(headers.id, image.sha256, candidate.filename, candidate.label, upload_id)
+            return RejectedImage(candidate.filename, ErrorCode.TOO_LARGE, _TOO_LARGE)
+        return AcceptedImage(
+            headers.id, image.sha256, candidate.filename, candidate.label, upload_id
+        )
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._compute, work)
@@ -231,7 +237,7 @@ class _Labels:
     """
 
     classes: tuple[str, ...]
-    may_be_new: bool
+    allow_new_class: bool
     outer: frozenset[tuple[str, ...]] = frozenset()
 
     def find_fault(self, label: str, folders: tuple[str, ...] = ()) -> Fault | None:
@@ -239,7 +245,7 @@ class _Labels:
             fault = find_folder_fault(folders, self.outer, self.classes)
             if fault is not None:
                 return fault
-        fault = find_label_fault(label, self.classes, may_be_new=self.may_be_new)
+        fault = find_label_fault(label, self.classes, allow_new_class=self.allow_new_class)
         if fault is not None:
             return explain_folder_label(fault) if folders else fault
         if label not in self.classes:
@@ -247,11 +253,11 @@ class _Labels:
         return None
 
 
-def _candidate(part: Part, labelling: Labelling, spool: Spool) -> Candidate:
-    if labelling.label is None:
+def _candidate(part: UploadPart, fields: UploadFields, spool: Spool) -> Candidate:
+    if fields.label is None:
         raise FaultError(Fault(ErrorCode.MISSING_FIELD, "The form has no field 'label'."))
-    read = partial(spool.read, part.start, part.size_bytes)
-    return Candidate(part.filename, labelling.label, part.size_bytes, read)
+    read_part = partial(spool.read, part.start, part.size_bytes)
+    return Candidate(part.filename, fields.label, part.size_bytes, read_part)
 
 
 def _raise_fault(fault: Fault | None) -> None:

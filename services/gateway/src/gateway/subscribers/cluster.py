@@ -1,7 +1,7 @@
 """What the gateway knows of workers, models and training, from their topics."""
 
 from gateway.core.throughput import Throughput
-from gateway.core.workers import present_workers, without_error_text
+from gateway.core.workers import recent_workers, without_error_text
 from shared.contracts.models import ModelPromoted, WorkerStatus
 from shared.contracts.train import TERMINAL_STATES, TrainEvent
 from shared.kafka.topic_reader import Record
@@ -58,7 +58,7 @@ class ClusterView:
 
     def workers(self, now_ms: int) -> tuple[WorkerStatus, ...]:
         """The workers heard of lately."""
-        return present_workers(self._workers, now_ms)
+        return recent_workers(self._workers, now_ms)
 
     def current_model(self, name: str) -> ModelPromoted | None:
         """The promoted version of a model."""
