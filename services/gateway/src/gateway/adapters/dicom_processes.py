@@ -1,4 +1,4 @@
-"""DICOM files to pictures, in processes of their own: few, bounded, and replaced when they die."""
+"""Renders DICOM files in separate processes: few, bounded, and replaced when they die."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ _ENDED = Fault(
 
 
 class _EndedError(Exception):
-    """The decoder died, said nothing in time, or said what no decoder says."""
+    """The decoder died, timed out, or sent an invalid reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,10 @@ class DicomProcesses:
                 reply = await self._ask(process, content)
             is_well = True
         except (_EndedError, TimeoutError) as error:
-            _log.warning("decoder ended", reason=type(error).__name__)
+            _log.warning("DICOM decoder process ended", reason=type(error).__name__)
             return _ENDED
         finally:
-            # Also of a request that nobody waits for any more: half a reply is in its pipe.
+            # Also after a cancelled request: half a reply is in its pipe.
             if is_well:
                 self._idle.append(process)
             else:
@@ -131,7 +131,7 @@ class DicomProcesses:
             raise
         if not is_ready:
             await _end(process)
-            _log.error("decoder does not start", code=process.returncode)
+            _log.error("DICOM decoder process does not start", code=process.returncode)
             raise DecoderBusyError
         return process
 
@@ -177,7 +177,7 @@ async def _end(process: Process) -> None:
 
 @asynccontextmanager
 async def open_decoders(limits: DecoderLimits) -> AsyncIterator[DicomProcesses]:
-    """Give decoders, none of which runs yet; the end of the block ends them."""
+    """Return decoders, none of which runs yet; the end of the block ends them."""
     decoders = DicomProcesses(limits)
     try:
         yield decoders

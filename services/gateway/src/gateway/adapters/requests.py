@@ -1,4 +1,4 @@
-"""Accepted requests onto `predict.requests`."""
+"""Publishes accepted requests to `predict.requests`."""
 
 from shared.contracts.headers import RequestHeaders
 from shared.kafka.publisher import Place, Publisher

@@ -18,7 +18,7 @@ _MIN_DIRECTORY_BYTES = 256 * 1024
 _CHUNK_BYTES = 64 * 1024
 _MAX_NAME_CHARS = 255
 _NOT_TAKEN = Fault(
-    ErrorCode.UNSUPPORTED_ENTRY, "It is packed in a way that is not taken. Pack the ZIP anew."
+    ErrorCode.UNSUPPORTED_ENTRY, "Its compression is not supported. Create the ZIP again."
 )
 _BROKEN = (
     zipfile.BadZipFile,
@@ -31,7 +31,7 @@ _BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class ZipArchives:
-    """Lists the images of a ZIP. max_files: for which its directory must have room, and no more."""
+    """Lists the images of a ZIP. max_files: bounds the size of its directory."""
 
     max_files: int
     max_image_bytes: int
@@ -48,7 +48,7 @@ class ZipArchives:
         except NotImplementedError as error:
             raise FaultError(_NOT_TAKEN) from error
         except _BROKEN as error:
-            detail = "The archive is no ZIP, damaged or cut short."
+            detail = "The archive is not a ZIP, or it is damaged or cut short."
             raise FaultError(Fault(ErrorCode.UNDECODABLE, detail)) from error
         return list(self._judge(archive))
 
@@ -116,7 +116,7 @@ class _Window:
 
 
 def _unpack(archive: zipfile.ZipFile, line: zipfile.ZipInfo) -> bytes:
-    """Give an entry's bytes, never more than its directory line says. Raises FaultError."""
+    """Return an entry's bytes, never more than its directory line says. Raises FaultError."""
     content = bytearray()
     try:
         with archive.open(line) as entry:

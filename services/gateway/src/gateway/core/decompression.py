@@ -1,4 +1,4 @@
-"""Compressed bodies, unpacked no further than they may be."""
+"""Decompression of request bodies, with a limit on the unpacked size."""
 
 import zlib
 
@@ -10,7 +10,7 @@ ENCODINGS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
 def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes | Fault:
-    """Unpack a body of one of ENCODINGS; never more than `max_bytes` and one are made of it."""
+    """Decompress a body of one of ENCODINGS; at most `max_bytes` + 1 bytes are unpacked."""
     unpacking = zlib.decompressobj(ENCODINGS[encoding])
     try:
         data = unpacking.decompress(body, max_bytes + 1)

@@ -1,7 +1,7 @@
 """From stored values to grey levels, as a display would have them: PS3.3 C.7.6.3, C.11.1, C.11.2.
 
 A value's level depends on the value alone. So a table of every possible value is made, 65,536 at
-most, and the picture is looked up in it: the picture itself is never held as anything but bytes.
+most, and applied to the image by look-up: the image itself is only ever held as bytes.
 """
 
 from collections.abc import Sequence
@@ -79,7 +79,7 @@ class GreyScale:
 
 
 def is_usable(window: GreyWindow) -> bool:
-    """Tell whether a window is one: widths of nothing are found in files."""
+    """Return whether a window is one: widths of nothing are found in files."""
     least = 1.0 if window.shape is Shape.LINEAR else np.finfo(np.float64).tiny
     return bool(np.isfinite(window.centre) and np.isfinite(window.width) and window.width >= least)
 
@@ -123,7 +123,7 @@ def _is_padding(stored: NDArray[np.int64], scale: GreyScale) -> NDArray[np.bool_
 
 
 def level_table(stored: NDArray[np.int64], counts: NDArray[np.int64], scale: GreyScale) -> Levels:
-    """Give the level of each stored value: int [N] → uint8 [N], 0 is black.
+    """Return the level of each stored value: int [N] → uint8 [N], 0 is black.
 
     counts: how many pixels have it, int [N].
     """
@@ -132,7 +132,7 @@ def level_table(stored: NDArray[np.int64], counts: NDArray[np.int64], scale: Gre
     grey = _spread(real, np.where(is_padding, 0, counts), scale.window)
     if scale.is_inverse:
         grey = 1.0 - grey
-    # What is no picture is black, whichever way round the picture is.
+    # Padding is black, whatever the polarity of the image.
     grey[is_padding] = 0.0
     return np.floor(grey * 255.0 + 0.5).astype(np.uint8)
 

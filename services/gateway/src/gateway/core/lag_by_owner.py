@@ -1,8 +1,8 @@
-"""Which waiting records are load, and which only wait until a dead worker's session ends.
+"""Consumer lag split by the worker that owns it: load, or the outage of a dead worker.
 
-Lag has two causes. A worker that is busy commits now and then and has more to do: that is load. A
-worker that was killed commits nothing until its session ends and others get its partitions: that is
-an outage of some seconds, and says nothing of how fast the others are.
+Lag has two causes. A busy worker commits regularly and has more to do: that is load. A killed
+worker commits nothing until its session ends and its partitions are reassigned: that is an outage
+of some seconds, which does not measure the rate of the others.
 """
 
 from collections import Counter
@@ -10,20 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SILENT_S = 2.5
-"""A worker with lag that commits nothing for this long, while others do, is taken for dead. Longer
-than a batch of slow images: a busy worker commits after each."""
+"""A worker with lag that commits nothing for this long, while others do, counts as dead. It is
+longer than a batch of slow images: a busy worker commits after each batch."""
 
 OUTAGE_S = 10.0
-"""The longest outage that a dead worker may cost: its session (6 s), the rebalance, and the records
-that are then tried one by one. What waits for longer counts as load again."""
+"""Maximum outage after a worker died: its session (6 s), the rebalance, and the quarantined
+records, which are processed one by one. Records that wait for longer count as load again."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """One partition at one look.
+    """The lag of one partition.
 
-    owner: who made the last commit; a new one with each life of a worker. committed: the offset of
-    that commit. behind: records after it.
+    owner: the worker process that made the last commit. committed: the offset of that commit.
+    behind: records after it.
     """
 
     number: int
@@ -34,10 +34,10 @@ class PartitionLag:
 
 @dataclass(frozen=True, slots=True)
 class LagSplit:
-    """The group's lag at one look, in records.
+    """The group's lag, in records.
 
-    total: of all partitions. working: of the workers that made progress since the look before, or
-    had nothing to do; all of it if none did. unserved: of workers that are taken for dead.
+    total: of all partitions. working: of the workers that made progress since the last query, or
+    had nothing to do; all of it if none did. unserved: of workers that count as dead.
     """
 
     total: int
@@ -46,14 +46,14 @@ class LagSplit:
 
 
 class LagByOwner:
-    """Compares each look with the one before; monotonic seconds come in."""
+    """Compares each lag query with the one before; monotonic seconds are passed in."""
 
     def __init__(self) -> None:
         self._commits: dict[int, tuple[str, int]] = {}
         self._signs_s: dict[str, float] = {}
 
     def split_lag(self, partitions: Sequence[PartitionLag], now_s: float) -> LagSplit:
-        """Take in a look at every partition of the topic, and split its lag by owner."""
+        """Split the lag of every partition of the topic by owner."""
         behind: Counter[str] = Counter()
         for partition in partitions:
             behind[partition.owner] += partition.behind
@@ -81,6 +81,6 @@ class LagByOwner:
     def _unserved(self, behind: Counter[str], now_s: float) -> int:
         silence_s = {owner: now_s - sign_s for owner, sign_s in self._signs_s.items()}
         if min(silence_s.values(), default=0.0) > SILENT_S:
-            return 0  # nobody works: nothing tells an outage of one from a stall of all
+            return 0  # no worker makes progress: one outage cannot be distinguished from a stall
         dead = (o for o, silent_s in silence_s.items() if SILENT_S < silent_s <= OUTAGE_S)
         return sum(behind[owner] for owner in dead)

@@ -1,4 +1,4 @@
-"""Whom an outcome wakes."""
+"""The requests whose clients wait for an outcome."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -8,18 +8,18 @@ W = TypeVar("W")
 
 @dataclass(frozen=True, slots=True)
 class Resolved(Generic[W]):
-    """This one has waited for the outcome."""
+    """The waiter of the outcome."""
 
     waiter: W
 
 
 @dataclass(frozen=True, slots=True)
 class NotPending:
-    """Nobody waits: another gateway's request, an async one, a late or repeated outcome."""
+    """No waiter: another gateway's or an async request, a late or repeated outcome."""
 
 
 class PendingRequests(Generic[W]):
-    """One waiter per request id, from before its record is published until it is answered."""
+    """One waiter per request id, registered before its record is published."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, W] = {}
@@ -28,14 +28,14 @@ class PendingRequests(Generic[W]):
         return len(self._by_id)
 
     def register(self, id_: str, waiter: W) -> None:
-        """Let `waiter` be woken by the first outcome of `id_`."""
+        """Register the waiter for the first outcome of `id_`."""
         self._by_id[id_] = waiter
 
     def resolve(self, id_: str) -> Resolved[W] | NotPending:
-        """Decide whom an outcome of `id_` wakes; at most once for each expectation."""
+        """Return and remove the waiter of `id_`, if there is one."""
         waiter = self._by_id.pop(id_, None)
         return NotPending() if waiter is None else Resolved(waiter)
 
     def discard(self, id_: str) -> None:
-        """Stop waiting for `id_`; its outcome can still be read by id."""
+        """Remove the waiter of `id_`; its outcome can still be read by id."""
         self._by_id.pop(id_, None)

@@ -1,4 +1,4 @@
-"""What each route asks of a key: the only table, and everything that is not in it is for nobody."""
+"""The table of routes and the scopes they require; a path outside of it is refused."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class KeyScope(StrEnum):
-    """What a key may be good for; none includes another."""
+    """A permission of a key; none includes another."""
 
     PREDICT = "predict"
     UPLOAD = "upload"
@@ -16,7 +16,7 @@ class KeyScope(StrEnum):
 
 
 class Public(StrEnum):
-    """What needs no scope. ANY_KEY: every valid key will do. OPEN: none is needed."""
+    """Routes without a scope. ANY_KEY: any valid key is enough. OPEN: no key is needed."""
 
     OPEN = "open"
     ANY_KEY = "any key"
@@ -38,7 +38,7 @@ ROUTES: Mapping[str, Mapping[str, Need]] = {
     "/v1/dataset": {"GET": Public.ANY_KEY},
     "/v1/dataset/insights": {"GET": Public.ANY_KEY},
     "/v1/dataset/images": {"GET": Public.ANY_KEY, "DELETE": KeyScope.ADMIN},
-    # Somebody's radiograph: for those who decide on it.
+    # A patient's image: for those who decide on its label.
     "/v1/dataset/images/{sha256}/thumbnail": {"GET": KeyScope.ADMIN},
     "/v1/dataset/images/{sha256}": {
         "GET": Public.ANY_KEY,
@@ -72,7 +72,7 @@ ROUTES: Mapping[str, Mapping[str, Need]] = {
 }
 
 UPLOAD_PATHS = tuple(path for path, needs in ROUTES.items() if KeyScope.UPLOAD in needs.values())
-"""Whose bodies are large."""
+"""Paths with large bodies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class WrongMethod:
-    """A path of the table under a method that it has not."""
+    """A path of the table with a method that it does not have."""
 
     path: str
     allowed: tuple[str, ...]
@@ -93,7 +93,7 @@ class WrongMethod:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """No path of the table."""
+    """A path outside of the table."""
 
 
 _VARIABLE = re.compile(r"\\\{[a-z0-9]+\\\}")
@@ -103,7 +103,7 @@ _PATTERNS = tuple(
 
 
 def find_route(method: str, path: str) -> Known | WrongMethod | Absent:
-    """Look a request up; a fixed path goes before one with a variable. HEAD asks what GET asks."""
+    """Find a route; fixed paths come before those with a variable. HEAD counts as GET."""
     template = _template_of(path)
     if template is None:
         return Absent()

@@ -1,4 +1,4 @@
-"""How much one client may ask: token buckets, and requests at once. Time is passed in."""
+"""Limits per client: token buckets, and concurrent requests. Time is passed in."""
 
 import math
 from collections import OrderedDict
@@ -9,7 +9,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """per_s: requests a second for ever. burst: requests at once after a silence."""
+    """per_s: sustained requests per second. burst: requests at once after an idle time."""
 
     per_s: float
     burst: int
@@ -17,12 +17,12 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """Come in."""
+    """The request is within the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryLater:
-    """Come back after that many seconds: then there is room, if nobody else took it."""
+    """The request is over the limit and may be sent again after `retry_after_s`."""
 
     retry_after_s: int
 
@@ -34,9 +34,9 @@ class _Bucket:
 
 
 class TokenBuckets:
-    """A bucket for each subject, full at first; a request costs a token, a refusal nothing.
+    """One bucket per subject, full at first; a request costs a token, a refusal none.
 
-    max_subjects: buckets kept. Beyond it the one unused for longest is forgotten, so full again.
+    max_subjects: buckets kept. Beyond it the least recently used one is dropped, so full again.
     """
 
     def __init__(self, max_subjects: int) -> None:
@@ -47,7 +47,7 @@ class TokenBuckets:
         return len(self._buckets)
 
     def take(self, subject: str, rate: Rate, now_s: float) -> Granted | RetryLater:
-        """Take a token of this subject's, or say when there will be one."""
+        """Take a token of the subject, or return when one is available."""
         bucket = self._buckets.pop(subject, None) or _Bucket(rate.burst, now_s)
         self._buckets[subject] = bucket
         if len(self._buckets) > self._max_subjects:
@@ -62,7 +62,7 @@ class TokenBuckets:
 
 
 class ConcurrencyLimiter:
-    """How many requests of each subject are being answered, at most `limit` of one."""
+    """Counts concurrent requests per subject; at most `limit` each."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -72,7 +72,7 @@ class ConcurrencyLimiter:
         return len(self._counts)
 
     def enter(self, subject: str) -> Granted | RetryLater:
-        """Count one more, unless there are as many as there may be."""
+        """Count one more request, unless the limit is reached."""
         count = self._counts.get(subject, 0)
         if count >= self._limit:
             return RetryLater(1)
@@ -80,7 +80,7 @@ class ConcurrencyLimiter:
         return Granted()
 
     def leave(self, subject: str) -> None:
-        """Count one less."""
+        """Count one request less."""
         self._counts[subject] -= 1
         if not self._counts[subject]:
             del self._counts[subject]

@@ -1,4 +1,4 @@
-"""Which labels and pseudonyms an upload may carry."""
+"""The label and pseudonyms of an upload."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from shared.contracts.errors import ErrorCode
 _LABEL: TypeAdapter[str] = TypeAdapter(Label)
 _WORD: TypeAdapter[str] = TypeAdapter(Word)
 _LIKE = 0.8
-"""Likeness of two labels, 0 to 1, from which one is offered for the other: a slip or two."""
+"""Minimum similarity, 0 to 1, for suggesting a known label: one or two typos."""
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off", "")
 
 
 @dataclass(frozen=True, slots=True)
 class UploadFields:
-    """What a request says of all its images. label: None where an archive's folders say it.
+    """The fields for all images of a request. label: None if the folders of a ZIP are the labels.
 
-    allow_new_class: a label that is no class of the current model is meant to become one.
+    allow_new_class: an unknown label adds a class.
     """
 
     label: str | None = None
@@ -35,21 +35,21 @@ class UploadFields:
 def parse_upload_fields(
     *, label: str | None, patient_id: str | None, source: str | None, new_class: str | None
 ) -> UploadFields | Fault:
-    """Read the fields of a form; an empty field counts as none."""
+    """Parse the fields of a form; an empty field counts as absent."""
     for name, word in (("patient_id", patient_id), ("source", source)):
         if word and not _fits(_WORD, word):
-            detail = f"{name}: 1 to 64 letters, digits, dots, hyphens or underscores."
+            detail = f"{name} must have 1 to 64 letters, digits, dots, hyphens or underscores."
             return Fault(ErrorCode.MALFORMED_REQUEST, detail)
     flag = (new_class or "").lower()
     if flag not in _TRUE + _FALSE:
-        return Fault(ErrorCode.MALFORMED_REQUEST, "new_class: say true or false.")
+        return Fault(ErrorCode.MALFORMED_REQUEST, "new_class must be true or false.")
     return UploadFields(label or None, patient_id or None, source or "upload", flag in _TRUE)
 
 
 def find_label_fault(
     label: str, classes: Collection[str], *, allow_new_class: bool
 ) -> Fault | None:
-    """Return why a label cannot be taken.
+    """Return why a label is not accepted.
 
     classes: the known ones. allow_new_class: the label may be none of them, but a new class must
     differ from each by more than upper and lower case.
@@ -71,12 +71,12 @@ def find_label_fault(
         )
     if allow_new_class:
         return None
-    known = ", ".join(classes) or "none: there is no current model"
+    known = ", ".join(classes) or "none, there is no current model"
     meant = _find_meant(label, classes)
     question = "" if meant is None else f" Did you mean {meant!r}?"
     return Fault(
         ErrorCode.UNKNOWN_LABEL,
-        f"{label!r} is no class of the current model ({known}).{question} "
+        f"Unknown label {label!r}. Known labels: {known}.{question} "
         "Pass new_class=true to add a class.",
     )
 

@@ -1,4 +1,4 @@
-"""What a request for storing images consists of, and what is said of each."""
+"""The files of an upload request, and the result of each."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from shared.contracts.errors import ErrorCode
 
 @dataclass(frozen=True, slots=True)
 class UploadPart:
-    """One file of a request, as it lies in the spool. filename: the client's word, never a path.
+    """One file of a request in the spool. filename: from the client, never a path.
 
-    is_zip: the client says so; what begins like a ZIP is one without a word.
+    is_zip: by its media type; a file that begins like a ZIP counts as one too.
     """
 
     filename: str | None
@@ -23,7 +23,7 @@ class UploadPart:
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """What one request may bring, and how many requests there may be at once."""
+    """Limits of one request, and of concurrent requests."""
 
     max_files: int
     max_image_bytes: int
@@ -35,7 +35,7 @@ class UploadLimits:
 
 @dataclass(frozen=True, slots=True)
 class UploadForm:
-    """A request that was read to its end."""
+    """A request that was read completely."""
 
     parts: tuple[UploadPart, ...]
     fields: UploadFields
@@ -43,9 +43,9 @@ class UploadForm:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What may be an image. read: gives its bytes; blocks, and raises FaultError.
+    """A possible image. read: returns its bytes; blocks, and raises FaultError.
 
-    folders: in an archive those it lies in, from the top; choose_label says which is its label.
+    folders: its folders in an archive, from the top; `choose_label` picks its label.
     """
 
     filename: str | None
@@ -57,7 +57,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class RejectedImage:
-    """A file that was not taken, and why."""
+    """A rejected file, with the reason."""
 
     filename: str | None
     code: ErrorCode
@@ -80,14 +80,14 @@ class AcceptedImage:
 
 @dataclass(frozen=True, slots=True)
 class UploadResult:
-    """What became of every file, in the order of the request."""
+    """The result of every file, in the order of the request."""
 
     accepted: tuple[AcceptedImage, ...]
     rejected: tuple[RejectedImage, ...]
 
 
 def summarise(rejected: Sequence[RejectedImage]) -> Fault:
-    """Name what is wrong with a request of which nothing was taken."""
+    """Return the fault of a request without an accepted file."""
     codes = {each.code for each in rejected}
     if not rejected:
         return Fault(ErrorCode.MISSING_FIELD, "The request has no image.")
@@ -98,11 +98,11 @@ def summarise(rejected: Sequence[RejectedImage]) -> Fault:
 
 
 def too_many_files(max_files: int) -> Fault:
-    """Say how many files a request may have."""
+    """Return the fault of a request with too many files."""
     return Fault(ErrorCode.TOO_MANY_FILES, f"A request may have at most {max_files} files.")
 
 
 def too_much(max_unpacked_bytes: int) -> Fault:
-    """Say how much the files of a request may be together."""
+    """Return the fault of a request that unpacks to too many bytes."""
     limit = max_unpacked_bytes // (1024 * 1024)
     return Fault(ErrorCode.TOO_LARGE, f"The files unpack to more than {limit} MiB together.")

@@ -1,4 +1,4 @@
-"""API keys in front of every route, in plain ASGI: before a route is looked for, or a body read."""
+"""API keys in front of every route, in plain ASGI: checked before routing and before the body."""
 
 from collections.abc import Callable
 
@@ -24,10 +24,10 @@ _CREDENTIALS = (b"authorization", b"x-api-key")
 
 
 class ApiKeyMiddleware:
-    """Lets in who has a key that is good for the route.
+    """Passes a request on if its key has the scope that the route requires.
 
-    What `core/permissions.py` does not name does not exist: known keys are told so, here, and
-    others not even that. The headers that carry a key go no further.
+    A path missing from `core/permissions.py` is 404 to a valid key and 401 to any other client.
+    The headers that carry a key are removed before the request is passed on.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class ApiKeyMiddleware:
         self._now_ms = now_ms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it."""
+        """Pass the request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -47,7 +47,7 @@ class ApiKeyMiddleware:
         access = decide_access(need, _secret_of(scope), self._keys(), self._now_ms())
         scope[KNOWN_CLIENT] = _is_known(access)
         if not isinstance(route, Absent):
-            # For the metrics: what was asked for, also where it is refused.
+            # For the metrics, also of refused requests.
             scope["route"] = route
         if not isinstance(access, Allowed):
             app = _refusal(access)

@@ -1,4 +1,4 @@
-"""Problems under /v2 in the words of the Open Inference Protocol too, in plain ASGI."""
+"""The Open Inference Protocol's `error` member in every problem under /v2, in plain ASGI."""
 
 import orjson
 from starlette.datastructures import MutableHeaders
@@ -10,16 +10,16 @@ _ROOT = "/v2"
 
 
 class OpenInferenceErrorMiddleware:
-    """Gives every problem under /v2 a member `error`, which is all that the protocol knows.
+    """Adds `error`, the only member that the protocol defines, to every problem under /v2.
 
-    Whoever refuses (keys, rates, a route) stays with the one form of problem that there is.
+    Keys, rates and routes then need a single form of problem.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; amend the answer if it is a problem."""
+        """Pass the request on; amend the response if it is a problem."""
         if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{_ROOT}/"):
             send = _amending(send)
         await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Rate limits for each key, or each address where there are no keys, before a body is read."""
+"""Rate limits per API key, or per address without keys, checked before a body is read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from shared.contracts.errors import ErrorCode
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
-    """rate: of a key that has none of its own; None: no limit. max_in_flight: requests at once."""
+    """rate: of keys without their own; None: no limit. max_in_flight: concurrent requests."""
 
     rate: Rate | None
     max_in_flight: int
 
 
 class RateLimitMiddleware:
-    """Answers 429 to a client that asks for more than its share; health may always be asked."""
+    """Answers 429 to a client over its rate or its requests in flight; health checks are exempt."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class RateLimitMiddleware:
         self._monotonic_s = monotonic_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it."""
+        """Pass the request on, or refuse it."""
         if scope["type"] != "http" or _is_open(scope):
             await self._app(scope, receive, send)
             return
@@ -81,6 +81,6 @@ def _rate_of(key: ApiKey | None, default: Rate | None) -> Rate | None:
 def _refusal(waiting: RetryLater) -> ASGIApp:
     return problem(
         ErrorCode.RATE_LIMITED,
-        "This client asks for more than its share.",
+        "Rate limit exceeded.",
         headers={"Retry-After": str(waiting.retry_after_s)},
     )

@@ -1,4 +1,4 @@
-"""Naming, counting and timing requests, in plain ASGI: nothing is buffered or hops a thread."""
+"""Request ids, counts and durations, in plain ASGI: no buffering and no thread switch."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -17,7 +17,7 @@ Observe = Callable[[str, str, int, float, str | None], None]
 """method, route template, status, seconds, id of the trace if it is sampled."""
 
 NoteProblem = Callable[[str, int, str], None]
-"""code, status, route template of a problem that was answered."""
+"""code, status, route template of a problem response."""
 
 
 def _pass_over(_code: str, _status: int, _route: str) -> None:
@@ -25,9 +25,9 @@ def _pass_over(_code: str, _status: int, _route: str) -> None:
 
 
 class RequestMetricsMiddleware:
-    """Tells `observe` of every HTTP request once its response has begun and ended.
+    """Reports every HTTP request to `observe` when its response is complete.
 
-    Each has a `request_id` in its log lines from here on; a prediction's own takes its place.
+    Binds a `request_id` for its log lines, which a prediction's own id replaces later.
     tracer: for the spans of predictions; None without traces.
     """
 
@@ -49,11 +49,11 @@ class RequestMetricsMiddleware:
         self._note_problem = note_problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and watch its response go by."""
+        """Pass the request on, and record the status of its response."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # Bound for good: the task is the request's own, and uvicorn logs a bug after we have left.
+        # Never unbound: the task is the request's own, and uvicorn logs a bug after this returns.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=self._new_id())
         started_s = self._monotonic_s()
@@ -80,7 +80,7 @@ class RequestMetricsMiddleware:
             self._observe(scope["method"], route, status, seconds, trace_id)
             if (code := scope.get(PROBLEM_CODE)) is not None:
                 self._note_problem(code, status, route)
-            # What is refused is counted; under overload a line for each would cost more than it.
+            # Refusals are counted; under overload a line for each would cost more than the refusal.
             unforeseen = status == HTTPStatus.INTERNAL_SERVER_ERROR
-            tell = _log.warning if unforeseen else _log.debug
-            tell("request answered", route=route, status=status)
+            log = _log.warning if unforeseen else _log.debug
+            log("request answered", route=route, status=status)

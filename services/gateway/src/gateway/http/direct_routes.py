@@ -1,4 +1,4 @@
-"""Routes whose endpoint takes the request and gives the response, with nothing in between."""
+"""Routes whose endpoint is called with the request directly, without FastAPI's layers."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias, cast
@@ -12,23 +12,24 @@ _Handler: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class DirectRoute(APIRoute):
-    """Documented like any route, but without FastAPI's reading of parameters and bodies.
+    """A documented route without FastAPI's parsing of parameters and bodies.
 
-    For the hot path, whose endpoints read the request themselves: resolving no dependencies costs
-    FastAPI as much as parsing the upload. The endpoint's only parameter must be the request.
+    For the hot path, whose endpoints read the request themselves: even without dependencies,
+    FastAPI's resolution costs as much as parsing the upload. The endpoint's only parameter must
+    be the request.
     """
 
     def get_route_handler(self) -> Endpoint:
-        """Give the endpoint itself."""
+        """Return the endpoint itself."""
         endpoint: Endpoint = self.endpoint
         return endpoint
 
 
 class DirectDispatcher:
-    """An app whose direct routes are answered before its layers; it has all other requests.
+    """Calls direct routes in front of the app's layers, and passes all other requests to the app.
 
-    What an endpoint raises goes to the app's own handlers, as it would within it. Its layers take
-    a sixth of the gateway's time for a prediction (docs/performance.md).
+    Exceptions of an endpoint go to the app's own handlers. The skipped layers take a sixth of the
+    gateway's time for a prediction (docs/performance.md).
     """
 
     def __init__(self, app: FastAPI) -> None:
@@ -41,7 +42,7 @@ class DirectDispatcher:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a direct route's request, or pass it on."""
+        """Answer the request of a direct route, or pass the request on."""
         route = self._routes.get((scope.get("method", ""), scope.get("path", "")))
         if route is None:
             await self._app(scope, receive, send)
@@ -50,7 +51,7 @@ class DirectDispatcher:
         request = Request(scope, receive, send)
         try:
             response = await route.endpoint(request)
-        except Exception as error:  # noqa: BLE001  the app says what is answered
+        except Exception as error:  # noqa: BLE001  handled by the app's handlers
             await self._fail(request, error, send)
         else:
             await response(scope, receive, send)

@@ -1,4 +1,4 @@
-"""The description of the API, amended by what stands before every route."""
+"""The OpenAPI description, completed with what the edge answers for every route."""
 
 from typing import Any
 
@@ -20,10 +20,10 @@ _SCOPED = problem_responses(ErrorCode.FORBIDDEN)
 
 
 class DescribedApp(FastAPI):
-    """An app whose /openapi.json says what is answered: keys, rates, and no 422 of FastAPI's."""
+    """An app whose /openapi.json documents keys, rates and problems, not FastAPI's own 422."""
 
     def openapi(self) -> dict[str, Any]:
-        """Give the description; made once."""
+        """Return the description; it is made once."""
         if self.openapi_schema is None:
             self.openapi_schema = _amended(super().openapi())
         return self.openapi_schema
@@ -45,7 +45,7 @@ def _amended(document: dict[str, Any]) -> dict[str, Any]:
 def _amend(operation: dict[str, Any], need: KeyScope | Public) -> None:
     responses = operation["responses"]
     if _FRAMEWORKS_OWN[0] in str(responses.get("422")):
-        # What FastAPI cannot read is answered as 400, in our own form (problems.py).
+        # A request that FastAPI cannot parse is answered with 400 and a problem (problems.py).
         del responses["422"]
         _add(responses, _MALFORMED)
     if "requestBody" in operation:

@@ -1,4 +1,4 @@
-"""What is asked of a prediction before its body is read, whichever protocol it speaks."""
+"""Checks on a prediction request before its body is read, for every protocol."""
 
 from fastapi import Request, Response
 
@@ -14,15 +14,15 @@ from shared.observability.traceparent import parse_traceparent
 def reject_if_overloaded(
     service: PredictionService, request: Request, wait_s: float, *, max_bytes: int
 ) -> Response | None:
-    """Give the refusal of a request that would wait in vain, or None. max_bytes: of its body."""
+    """Return the refusal of a request that would miss its deadline. max_bytes: of its body."""
     announced = request.headers.get("content-length", "")
-    # What announces more than is allowed is refused for that, by whoever reads it.
+    # A larger Content-Length than allowed is refused as too large, where the body is read.
     size_bytes = min(int(announced) if announced.isdecimal() else 0, max_bytes)
     refused = service.find_refusal(size_bytes, wait_s)
     if refused is None:
         return None
-    # A client that asks before it sends its body may never send it: its connection then ends here.
-    # Everybody else's body is read past by the server, and kept nowhere.
+    # With `Expect: 100-continue` the body may never be sent: the connection is closed.
+    # Any other body is read and discarded by the server.
     asks_first = request.headers.get("expect", "").lower() == "100-continue"
     return refusal_response(refused, {"Connection": "close"} if asks_first else {})
 
@@ -30,7 +30,7 @@ def reject_if_overloaded(
 def read_preferences(
     prefer: str | None, *, default_wait_s: float, max_wait_s: float
 ) -> Preferences:
-    """Read a Prefer header. Raises ProblemError, MALFORMED_REQUEST."""
+    """Parse a Prefer header. Raises ProblemError: MALFORMED_REQUEST."""
     try:
         return parse_prefer(prefer, default_wait_s=default_wait_s, max_wait_s=max_wait_s)
     except ValueError as error:
@@ -38,7 +38,7 @@ def read_preferences(
 
 
 def request_traceparent(request: Request) -> str | None:
-    """Give what the request's record on Kafka says of its trace: ours if traced, else theirs."""
+    """Return the trace context of the request's record: the gateway's own, or else the client's."""
     trace = trace_of(request.scope)
     if trace is not None:
         return trace.traceparent

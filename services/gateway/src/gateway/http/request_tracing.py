@@ -1,4 +1,4 @@
-"""The gateway's part of a prediction's trace, as far as HTTP goes; the record's is the publisher's.
+"""The HTTP spans of a prediction's trace; the span of its record is the publisher's.
 
 Names and attributes: OpenTelemetry's for HTTP servers, beside some of our own (pneumo.*).
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
@@ -16,7 +16,7 @@ from shared.observability.traceparent import parse_traceparent
 from shared.observability.tracing import NS_PER_MS, Span, Tracer
 
 TRACE = "pneumo.trace"
-"""Where a request's trace lies in its scope; None there without one."""
+"""Name of the request's trace in its ASGI scope; None without a trace."""
 
 _TRACED = frozenset({"/predict", "/v1/predictions"})
 _INFER = frozenset({"/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"})
@@ -41,7 +41,7 @@ class RequestTrace:
         return self._span.trace_id
 
     def answered(self, outcome: Outcome, stages_ms: Mapping[str, float]) -> None:
-        """Note how it ended. stages_ms: from the request's beginning until now, admit and reply."""
+        """Record the outcome. stages_ms: from the start of the request until now."""
         if self.trace_id is None:
             return
         self._span.note(_about(outcome))
@@ -51,7 +51,7 @@ class RequestTrace:
         self._stage("reply", end_ns - int(stages_ms["reply"] * NS_PER_MS), end_ns)
 
     def end(self, status: int) -> None:
-        """The response has ended. A refusal is the client's fault, and no error of ours."""
+        """End the span with the response. A refusal is the client's fault, not a server error."""
         self._span.note({"http.response.status_code": status})
         self._span.end(error=str(status) if status >= _SERVER_ERROR else None)
 
@@ -61,7 +61,7 @@ class RequestTrace:
 
 
 def begin_trace(tracer: Tracer, scope: Scope) -> RequestTrace | None:
-    """Begin the trace of a prediction, or go on with its caller's; None for any other request."""
+    """Begin a prediction's trace, or continue its caller's; None for any other request."""
     path: str = scope["path"]
     route = _traced_route(path) if scope["method"] == "POST" else None
     if route is None:
@@ -88,7 +88,7 @@ def _traced_route(path: str) -> str | None:
 
 
 def trace_of(scope: Scope) -> RequestTrace | None:
-    """Give the trace that was begun for this request, if one was."""
+    """Return the request's trace, if it has one."""
     trace: RequestTrace | None = scope.get(TRACE)
     return trace
 

@@ -28,7 +28,7 @@ class Clients:
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
-        """Connect to Kafka, however long it is away, and stay so for the length of the block."""
+        """Connect to Kafka, waiting until it is reachable, for the length of the block."""
         async with AsyncExitStack() as stack:
             for client in (self.requests, self.uploads, self.metadata_client, self.groups):
                 await stack.enter_async_context(started(client, patient=True))
@@ -37,7 +37,7 @@ class Clients:
 
 @asynccontextmanager
 async def open_clients(settings: Settings) -> AsyncIterator[Clients]:
-    """Make the clients; nothing is asked yet, neither of Kafka nor of the registry."""
+    """Make the clients, without connecting to Kafka or the registry."""
     async with new_control_client(
         settings.registry_url, timeout_s=settings.registry_timeout_s
     ) as control:
@@ -53,7 +53,7 @@ async def open_clients(settings: Settings) -> AsyncIterator[Clients]:
         try:
             yield clients
         finally:
-            # Of those that were never connected: what is closed already is left alone.
+            # Also those that never connected; closing a client twice is harmless.
             for client in (
                 clients.requests,
                 clients.uploads,

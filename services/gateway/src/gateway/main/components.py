@@ -1,4 +1,4 @@
-"""The gateway's components, before HTTP is put on top."""
+"""The gateway's components, without their HTTP routes."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from shared.observability.tracing import Tracer
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """Made and connected; the probe, the eye on the lag and the readers do not run yet.
+    """Constructed, but not running: the probe, the lag monitor and the readers are started later.
 
     tracer: None without traces.
     """
@@ -29,16 +29,17 @@ class Components:
     tracer: Tracer | None
 
     def readiness(self) -> dict[str, bool]:
-        """Name what must hold for serving: that every topic was read up to its end once."""
+        """Return whether every topic has been read up to its end once."""
         return {"topics": all(reader.caught_up.is_set() for reader in self.readers)}
 
     def dependencies(self) -> dict[str, bool]:
-        """Name what predictions need of others; without it they are refused, and all else goes on.
+        """Return whether the broker, which predictions depend on, is reachable.
 
-        The registry is not among it.
+        Without it predictions are refused and other routes still work. They do not need the
+        registry.
         """
         return {"broker": self.probe.reachable}
 
     def health(self) -> dict[str, bool]:
-        """Name all that must hold for taking predictions now."""
+        """Return all conditions for serving predictions."""
         return self.dependencies() | self.readiness()

@@ -1,4 +1,4 @@
-"""The parts for uploads, jobs, dataset and models; with the registry down, only these suffer."""
+"""The components for uploads, jobs, dataset and models: those that need the registry."""
 
 import asyncio
 from collections.abc import Callable
@@ -41,7 +41,7 @@ from shared.kafka.publisher import KafkaPublisher
 
 @dataclass(frozen=True, slots=True)
 class ControlPlane:
-    """What the readers feed and the routes ask."""
+    """The services for uploads, jobs, dataset and models."""
 
     control: ControlClient
     current: CurrentModelTracker
@@ -51,14 +51,14 @@ class ControlPlane:
     thumbnails: Thumbnails
 
     async def follow(self, note_ended: Callable[[TrainEvent], None]) -> None:
-        """Keep up with the registry until cancelled, however long it takes to answer."""
+        """Follow the registry until cancelled, also while it is unavailable."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.current.follow())
             tasks.create_task(recall_endings(self.control, note_ended))
 
 
 def new_labelled_images(settings: Settings, clients: Clients) -> KafkaLabelledImages:
-    """Make the way out of accepted images."""
+    """Make the publisher of accepted images."""
     publisher = KafkaPublisher(clients.uploads, timeout_s=settings.publish_timeout_s)
     topic = UPLOADS_LABELLED.prefixed(settings.kafka.topic_prefix).name
     return KafkaLabelledImages(publisher, topic)
@@ -97,7 +97,7 @@ def new_control_plane(
 def new_control_routers(
     settings: Settings, plane: ControlPlane, cluster: ClusterView, clock: Clock
 ) -> tuple[APIRouter, ...]:
-    """Make the routes, those with a fixed word before those with a variable."""
+    """Make the routes; fixed paths come before those with a variable."""
     body_limits = UploadBodyLimits(
         settings.max_upload_bytes, settings.max_upload_files, settings.upload_timeout_s
     )

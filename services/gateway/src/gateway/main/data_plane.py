@@ -1,4 +1,4 @@
-"""The parts that serve predictions; none of them knows the registry."""
+"""The components that serve predictions; none of them uses the registry."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,14 +33,14 @@ from shared.observability.tracing import Tracer
 from shared.preprocessing import MAX_PIXELS
 
 _LOOKUPS = 4
-"""Look-ups by id at once, each with a consumer of its own."""
+"""Concurrent look-ups by id, each with its own consumer."""
 _MAX_WAITING_LOOKUPS = 64
 _LOOKUP_FETCH_WAIT_MS = 20
 """A consumer whose last fetch still waits on the broker cannot send its next one."""
 
 
 def new_group_lag(settings: Settings, clients: Clients, watcher: LagObserver) -> KafkaGroupLag:
-    """Make the eye on the workers' groups."""
+    """Make the monitor of the workers' consumer lag."""
     prefix = settings.kafka.topic_prefix
 
     def followed(topic: TopicSpec, group: str) -> GroupSubscription:
@@ -59,7 +59,7 @@ def new_group_lag(settings: Settings, clients: Clients, watcher: LagObserver) ->
 
 
 def new_decoder_limits(settings: Settings) -> DecoderLimits:
-    """Give the bounds of decoding DICOM."""
+    """Return the limits of decoding DICOM."""
     return DecoderLimits(
         processes=settings.dicom_processes,
         waiting=settings.max_dicom_waiting,
@@ -74,7 +74,7 @@ def new_decoder_limits(settings: Settings) -> DecoderLimits:
 async def open_outcome_log(
     settings: Settings, clients: Clients, probe: KafkaProbe, clock: Clock
 ) -> AsyncIterator[KafkaOutcomeLog]:
-    """Have look-ups by id; their consumers connect when they are first needed."""
+    """Open the look-ups by id; their consumers connect on first use."""
     prefix = settings.kafka.topic_prefix
     readers = ReaderPool(
         lambda: new_consumer(
@@ -112,7 +112,7 @@ def new_prediction_service(
     clock: Clock,
     tracer: Tracer | None,
 ) -> PredictionService:
-    """Make the service over its own producer. tracer: None without traces."""
+    """Make the prediction service. tracer: None without traces."""
     prefix = settings.kafka.topic_prefix
     requests_topic = PREDICT_REQUESTS.prefixed(prefix).name
     publisher = KafkaPublisher(clients.requests, timeout_s=settings.publish_timeout_s)

@@ -1,4 +1,4 @@
-"""The gateway as a process, and the one function that puts it together."""
+"""The gateway as a process, and the function that builds it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ from shared.observability.watchdog import watched_loop
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A gateway whose components are made; `run` connects them."""
+    """A constructed gateway; `run` connects it."""
 
     app: ASGIApp
     components: Components
@@ -44,17 +44,17 @@ class Gateway:
 
     @property
     def service(self) -> PredictionService:
-        """Predictions, as the routes have them."""
+        """The prediction service that the routes use."""
         return self.components.predictions
 
     @property
     def probe(self) -> KafkaProbe:
-        """Whether the broker answers."""
+        """The probe of the broker."""
         return self.components.probe
 
     @property
     def ready(self) -> bool:
-        """The broker answers and every topic has been read up to its end."""
+        """Whether the broker is reachable and every topic has been read up to its end."""
         return all(self.components.health().values())
 
     async def run(self) -> None:
@@ -71,11 +71,11 @@ class Gateway:
 async def build_gateway(
     settings: Settings, *, clock: Clock | None = None
 ) -> AsyncIterator[Gateway]:
-    """Make a gateway; leaves by closing everything in reverse order."""
+    """Build a gateway; the end of the block closes everything in reverse order."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        # One thread: an upload may take its time, a prediction may not.
+        # One thread, so that uploads cannot slow predictions down.
         compute = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="uploads"))
         tracer = await enter(
             open_tracing(settings.tracing, service="gateway", instance=settings.id)
@@ -97,7 +97,7 @@ async def build_gateway(
 
 
 async def serve_gateway(settings: Settings, stop: asyncio.Event) -> None:
-    """Run a gateway and its HTTP side until `stop`."""
+    """Run a gateway and its HTTP server until `stop`."""
     async with (
         watched_loop(settings.loop_stuck_after_s),
         build_gateway(settings) as gateway,
@@ -112,7 +112,7 @@ async def serve_gateway(settings: Settings, stop: asyncio.Event) -> None:
 
 
 def run_gateway(*, insecure: bool = False) -> None:
-    """Run as a process, from the environment, until SIGINT or SIGTERM."""
+    """Run the gateway from environment settings until SIGINT or SIGTERM."""
     settings = read_settings(Settings, **({"insecure": True} if insecure else {}))
     refuse_unsafe_start(settings)
     configure_logs(settings.id, level=settings.log_level)

@@ -1,4 +1,4 @@
-"""The story of several images in one request: each is a prediction of its own, all or none."""
+"""The use case of several images per request: one prediction per image, all or none."""
 
 import asyncio
 import io
@@ -28,7 +28,7 @@ _FAST = 1
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """As it travels on Kafka. warnings: what its DICOM file says and its pixels do not."""
+    """An image as it is published. warnings: from the metadata of its DICOM file."""
 
     data: bytes
     content_type: str
@@ -37,14 +37,14 @@ class EncodedImage:
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """answered: as the service gave it; outcome: its own, which is an answer."""
+    """answered: the service's result; outcome: its outcome, a success."""
 
     answered: Answered
     outcome: Succeeded
 
 
 class ImageFailedError(Exception):
-    """One image has no answer, so the request has none. index: its place, from 0."""
+    """One image failed, so the whole request fails. index: its position, from 0."""
 
     def __init__(self, index: int, why: Why) -> None:
         super().__init__(index)
@@ -90,9 +90,9 @@ async def render_all(
 def encode_all(
     images: Sequence[bytes | InferPixels | Rendered], *, max_bytes: int
 ) -> tuple[EncodedImage, ...]:
-    """Give every image the form that travels, and look at its header. Blocking.
+    """Encode every image for publishing, and check its header. Blocking.
 
-    Raises TensorError with the index of the first that cannot be taken: TOO_LARGE, EMPTY_FILE,
+    Raises TensorError with the index of the first invalid image: TOO_LARGE, EMPTY_FILE,
     UNSUPPORTED_MEDIA_TYPE, UNDECODABLE, TOO_MANY_PIXELS.
     """
     return tuple(_encode(index, image, max_bytes) for index, image in enumerate(images))
@@ -104,9 +104,9 @@ async def predict_all(
     wait_s: float,
     traceparent: str | None,
 ) -> list[Classified]:
-    """Have all images classified at once, within one deadline; answers are in their order.
+    """Classify all images concurrently, within one deadline; results are in their order.
 
-    Raises ImageFailedError as soon as one has failed; the others are waited for no longer.
+    Raises ImageFailedError as soon as one fails, without waiting for the others.
     """
 
     async def classify(index: int, image: EncodedImage) -> Classified:
@@ -142,7 +142,7 @@ async def _render(
     try:
         found = await renderer.render(content, wait_s=wait_s)
     except DecoderBusyError as error:
-        detail = "Too many DICOM files wait to be decoded."
+        detail = "Too many DICOM files are waiting to be decoded."
         raise TensorError(ErrorCode.OVERLOADED, detail, index=index) from error
     if isinstance(found, Fault):
         raise TensorError(found.code, found.detail, index=index)
@@ -152,10 +152,10 @@ async def _render(
 def _refuse_too_much(
     index: int, images: Sequence[bytes | InferPixels | Rendered], max_png_bytes: int
 ) -> None:
-    # A small file may hold a large image: the request's size alone bounds nothing.
+    # A small file may contain a large image, so the request's size is no bound.
     if sum(len(each.png) for each in images if isinstance(each, Rendered)) > max_png_bytes:
         limit = max_png_bytes // (1024 * 1024)
-        detail = f"The images of the DICOM files have more than {limit} MiB together. Send fewer."
+        detail = f"The images of the DICOM files exceed {limit} MiB together. Send fewer."
         raise TensorError(ErrorCode.TOO_LARGE, detail, index=index)
 
 

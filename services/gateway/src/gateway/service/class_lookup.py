@@ -1,4 +1,4 @@
-"""Which classes there are: those of the current model, and those that images are stored under."""
+"""The known classes: those of the current model, and those of stored images."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from shared.contracts.dataset import DatasetSummary
 
 
 class DatasetCounts(Protocol):
-    """The registry, as far as the dataset is counted."""
+    """The registry's counts of the dataset."""
 
     async def dataset(self) -> DatasetSummary:
         """Count the stored images. Raises RegistryUnavailableError."""
@@ -15,7 +15,7 @@ class DatasetCounts(Protocol):
 
 
 class ClassLookup:
-    """Tells a known class from a new one. Its methods raise RegistryUnavailableError."""
+    """Lists the known classes. Its methods raise RegistryUnavailableError."""
 
     def __init__(self, model: CurrentModelTracker, dataset: DatasetCounts) -> None:
         self._model = model
@@ -26,7 +26,7 @@ class ClassLookup:
         return await self._model.classes()
 
     async def list_all_classes(self) -> tuple[str, ...]:
-        """Return the model's classes, then those of the dataset that no model has learned yet."""
+        """Return the model's classes, then those of the dataset that the model does not have."""
         known = await self._model.classes()
         stored = (await self._dataset.dataset()).by_class
         return (*known, *(label for label in stored if label not in known))

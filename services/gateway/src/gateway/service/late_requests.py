@@ -1,4 +1,4 @@
-"""The end of a client's wait: the outcome comes after all, or the client is given the id."""
+"""The end of a client's wait: the outcome still arrives, or the client gets the id."""
 
 import asyncio
 
@@ -13,9 +13,9 @@ _CONFIRM_S = 1.0
 
 
 def late_period_s(wait_s: float) -> float:
-    """Give how long before its end a wait becomes late, in seconds.
+    """Return the length of the late period at the end of a wait, in seconds.
 
-    Requests that are answered before then, nearly all, cost no record on `predict.accepted`.
+    Requests answered before it, nearly all, need no record on `predict.accepted`.
     """
     return min(_LATE_S, _LATE_SHARE * wait_s)
 
@@ -23,7 +23,7 @@ def late_period_s(wait_s: float) -> float:
 class LateRequests:
     """Records late requests on `predict.accepted` before their clients are given an id.
 
-    Such a client may ask for its outcome after any outage, so the id must outlive its request.
+    Such a client may read its outcome after any outage, so the id must outlive its request.
     """
 
     def __init__(self, accepted: AcceptedLog, outcomes: OutcomeFinder) -> None:
@@ -33,16 +33,16 @@ class LateRequests:
     async def await_outcome(
         self, request: AcceptedRequest, future: "asyncio.Future[Outcome]", wait_s: float
     ) -> Outcome | None:
-        """Wait for the outcome once more; None: it may come later, and be found by id.
+        """Wait for the outcome during the late period; None: it may arrive later and be read by id.
 
-        Raises BrokerUnavailableError if the entry was not confirmed within another second: the
+        Raises BrokerUnavailableError if the entry was not confirmed within one more second: the
         client must not rely on the id then.
         """
         noting = asyncio.create_task(self._note(request))
         try:
             await asyncio.wait((future,), timeout=wait_s)
             if not future.done():
-                # Before the id is given away: its outcome may come at once.
+                # Before the client gets the id: it may read the outcome at once.
                 self._outcomes.add_pending(request.id, request.deadline_ms)
                 either: tuple[asyncio.Future[Outcome] | asyncio.Future[bool], ...] = (
                     future,

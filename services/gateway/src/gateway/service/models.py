@@ -1,4 +1,4 @@
-"""Which model is current, and what the gateway must know of it."""
+"""The current model and its record in the registry."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -25,7 +25,7 @@ _MAX_CARD_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CurrentModelInfo:
-    """What is known of the current model. classes: None while the registry cannot be asked."""
+    """The current model. classes: None while the registry is unavailable."""
 
     name: str
     version: str
@@ -35,7 +35,7 @@ class CurrentModelInfo:
 class CurrentModelTracker:
     """The current model's record: announced by `models.events`, fetched once from the registry.
 
-    A version never changes, so what was fetched stays true with the registry down.
+    A version is immutable, so a fetched record stays valid while the registry is down.
     """
 
     def __init__(self, name: str, registry: ModelRegistry, announcements: Announcements) -> None:
@@ -46,7 +46,7 @@ class CurrentModelTracker:
         self._announced = asyncio.Event()
 
     def on_announced(self) -> None:
-        """Hear that there is an announcement; `follow` looks at it."""
+        """Wake `follow` after a new announcement."""
         self._announced.set()
 
     async def follow(self) -> None:
@@ -57,12 +57,12 @@ class CurrentModelTracker:
             try:
                 await self.record()
             except (RegistryUnavailableError, ControlRefusedError) as error:
-                _log.warning("current model not looked up yet", reason=str(error))
+                _log.warning("current model not fetched yet, retrying", reason=str(error))
                 await asyncio.sleep(_RETRY_S)
                 self._announced.set()
 
     async def present(self) -> CurrentModelInfo | None:
-        """Say what is current; with the registry down, what was announced.
+        """Return the current model; with the registry down, the announced one.
 
         Raises RegistryUnavailableError if nothing was announced either.
         """
@@ -78,7 +78,7 @@ class CurrentModelTracker:
         return None if event is None else CurrentModelInfo(event.name, event.version, None)
 
     async def record(self) -> ModelRecord | None:
-        """Give the current model, if there is one. Raises RegistryUnavailableError."""
+        """Return the current model's record, if any. Raises RegistryUnavailableError."""
         event = self._announcements.current_model(self.name)
         if event is None:
             return await _if_found(self._registry.current_model())
@@ -88,7 +88,7 @@ class CurrentModelTracker:
         return known
 
     async def classes(self) -> tuple[str, ...]:
-        """Give the current model's classes; none without a model.
+        """Return the current model's classes; none without a model.
 
         Raises RegistryUnavailableError.
         """
@@ -97,15 +97,15 @@ class CurrentModelTracker:
 
 
 async def read_card(registry: ModelRegistry, record: ModelRecord) -> dict[str, Any] | None:
-    """Give a model's card, if its bundle has one that can be read now."""
+    """Return a model's card, if its bundle has one that can be read."""
     entry = record.manifest.files.get(CARD_FILE)
     if entry is None or entry.size_bytes > _MAX_CARD_BYTES:
         return None
     try:
         return _CARD.validate_json(await registry.bundle_file(record.version, CARD_FILE))
     except (ControlRefusedError, RegistryUnavailableError, ValidationError) as error:
-        # The rest of what is known of the model is worth an answer without it.
-        _log.warning("card not read", version=record.version, error=kind_of(error))
+        # The model is returned without its card.
+        _log.warning("model card could not be read", version=record.version, error=kind_of(error))
         return None
 
 

@@ -1,4 +1,4 @@
-"""Outcomes by id: from memory where this gateway knows, else one look-up in the topics."""
+"""Outcomes by id: from memory, or else by a look-up in the topics."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ from shared.contracts.topics import ACCEPTED_RETENTION_MS
 from shared.kafka.publisher import BrokerUnavailableError
 
 _OVERDUE_MS = 30_000
-"""After a deadline: what one rebalance and one restart of a worker may add to it. From then on an
-id without an outcome is looked up again now and then."""
+"""Time after a deadline for one rebalance and one restart of a worker. After it, an id without an
+outcome is looked up again from time to time."""
 
 _PENDING_AGAIN_MS = 5_000
 _UNKNOWN_MS = 2_000
@@ -36,8 +36,8 @@ class UnknownOutcome:
 class OutcomeFinder:
     """Finds outcomes by id.
 
-    This gateway reads every outcome as it comes. An id that it knows to be pending, its own or one
-    that a look-up found accepted, therefore stays pending until its outcome is taken in.
+    This gateway reads every outcome as it arrives. An id known to be pending, its own or one that a
+    look-up found accepted, therefore stays pending until its outcome arrives.
     """
 
     def __init__(
@@ -51,21 +51,21 @@ class OutcomeFinder:
         self._unknown = RememberedIds(_MAX_UNKNOWN)
 
     def add_pending(self, id_: str, deadline_ms: int) -> None:
-        """Note an accepted request whose client may ask by id."""
+        """Record an accepted request whose client may read its outcome by id."""
         again_ms = self._clock.now_ms() + _PENDING_AGAIN_MS
         self._pending.add(id_, max(deadline_ms + _OVERDUE_MS, again_ms))
 
     def discard_pending(self, id_: str) -> None:
-        """Note that a request was not accepted after all."""
+        """Remove a request that was not accepted."""
         self._pending.discard(id_)
 
     def add_outcome(self, outcome: Outcome) -> None:
-        """Take in an outcome."""
+        """Store an outcome."""
         self._cache.add(outcome)
         self._pending.discard(outcome.id)
 
     async def find(self, id_: str) -> Outcome | PendingOutcome | UnknownOutcome:
-        """Give what is known of a request. Raises BrokerUnavailableError, LookupBusyError."""
+        """Return the state of a request. Raises BrokerUnavailableError, LookupBusyError."""
         now_ms = self._clock.now_ms()
         outcome = self._cache.get(id_)
         if outcome is not None:
@@ -78,12 +78,12 @@ class OutcomeFinder:
         if self._unknown.holds(id_, now_ms):
             return UnknownOutcome(id_)
         if not self._broker.reachable:
-            raise BrokerUnavailableError("known to be away")
+            raise BrokerUnavailableError("the broker is unreachable")
         return await self._look_up(id_)
 
     async def _look_up(self, id_: str) -> Outcome | PendingOutcome | UnknownOutcome:
         found = await self._log.find(id_)
-        # What came while the topics were read is newer than what they held.
+        # An outcome that arrived during the look-up is newer than its result.
         if (outcome := self._cache.get(id_)) is not None:
             return outcome
         match found:

@@ -1,4 +1,4 @@
-"""The story of a prediction: admitted, published, awaited, answered."""
+"""The use case of a prediction: admit, publish, await the outcome."""
 
 import asyncio
 from collections import Counter
@@ -30,8 +30,8 @@ from shared.contracts.predict import Expired, Succeeded
 from shared.kafka.publisher import BrokerUnavailableError, Place, RecordRefusedError
 
 _MAX_OUTCOME_AGE_MS = 30_000
-"""An outcome older than this was held up, here or on the broker: its arrival does not measure how
-fast the workers are now."""
+"""An older outcome was delayed here or on the broker: its arrival does not measure the workers'
+current rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,14 @@ class AcceptedPrediction:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The outcome came in time; the request was on Kafka at `accepted_s` (monotonic)."""
+    """The outcome arrived in time. accepted_s: when the request was on Kafka (monotonic)."""
 
     outcome: Outcome
     accepted_s: float
 
 
 class OutcomeTimeoutError(Exception):
-    """No outcome came in time; it may still come and be read by id."""
+    """No outcome before the deadline; it may still arrive and be read by id."""
 
     def __init__(self, id_: str) -> None:
         super().__init__(id_)
@@ -59,7 +59,7 @@ class OutcomeTimeoutError(Exception):
 
 
 class NoRoomError(Exception):
-    """The bytes in flight leave no room for the rest of this body; may pass."""
+    """The bytes in flight leave no capacity for the rest of this body. Temporary."""
 
     def __init__(self, refused: Refusal) -> None:
         super().__init__(refused.detail)
@@ -93,19 +93,19 @@ class PredictionService:
         self.predictions = 0
 
     def find_refusal(self, image_bytes: int, wait_s: float) -> Refusal | None:
-        """Say whether a request would be refused, before its body is read.
+        """Return the refusal of a request before its body is read, or None.
 
-        image_bytes: as its client announces them, 0 if it does not.
+        image_bytes: from Content-Length, 0 without it.
         """
         admitted = self._admit(image_bytes, wait_s)
         return admitted if isinstance(admitted, Refusal) else None
 
     @contextmanager
     def reserve_body_bytes(self, *, at_most: int) -> Iterator[Callable[[int], None]]:
-        """Give a function that counts a body's bytes as they come in, until the block ends.
+        """Yield a function that reserves a body's bytes as they arrive; the block releases them.
 
-        at_most: bytes of one body that are kept; what comes beyond them is not counted. The
-        function raises NoRoomError where there is no room for more.
+        at_most: bytes kept of one body; bytes beyond are not counted. The function raises
+        NoRoomError when the capacity is exhausted.
         """
         held = 0
 
@@ -132,20 +132,20 @@ class PredictionService:
         explain: str | None = None,
         warnings: tuple[str, ...] = (),
     ) -> Answered | Refusal:
-        """Have one encoded image classified.
+        """Classify one encoded image.
 
-        traceparent: of the trace that this is a part of, as W3C Trace Context has it. explain: how
-        the answer is to be explained, None: not at all. warnings: to be among those of the answer.
-        Raises DeadlineExceededError after `wait_s` if it was accepted and may be found by id,
-        BrokerUnavailableError if the broker did not confirm that, RecordRefusedError if the broker
-        does not take its record.
+        traceparent: W3C Trace Context of the caller. explain: the kind of explanation, or None.
+        warnings: added to those of the outcome.
+        Raises OutcomeTimeoutError after `wait_s` if it was accepted and its outcome may be read
+        by id, BrokerUnavailableError if the broker did not confirm that, RecordRefusedError if
+        the broker rejects its record.
         """
         admitted = self._admit(len(image), wait_s)
         if isinstance(admitted, Refusal):
             return admitted
         id_ = _bind_request_id(new_id())
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        # The waiter stands before the record does: a fast worker must find it.
+        # Registered before publishing: a fast worker may answer at once.
         self._pending.register(id_, future)
         place: Place | None = None
         late_s = late_period_s(wait_s)
@@ -162,7 +162,7 @@ class PredictionService:
                     )
                     place = await self._publish(headers, image)
                     accepted_s = self._clock.monotonic_s()
-                    # Shielded: after the time-out it is waited for once more.
+                    # Shielded: it is awaited once more after the timeout.
                     return Answered(_bind_model_version(await asyncio.shield(future)), accepted_s)
         except TimeoutError as error:
             if place is None:
@@ -186,7 +186,7 @@ class PredictionService:
         explain: str | None = None,
         warnings: tuple[str, ...] = (),
     ) -> AcceptedPrediction | Refusal:
-        """Accept one encoded image and do not wait.
+        """Accept one encoded image without waiting for its outcome.
 
         Raises BrokerUnavailableError, RecordRefusedError.
         """
@@ -202,7 +202,7 @@ class PredictionService:
             explain=explain,
             warnings=warnings,
         )
-        # Before its record, as the waiter of one that waits.
+        # Before publishing: its outcome may arrive at once.
         self._outcomes.add_pending(id_, admitted.deadline_ms)
         try:
             with self._hold_bytes(image):
@@ -217,13 +217,13 @@ class PredictionService:
         return AcceptedPrediction(id_, admitted.deadline_ms)
 
     async def find(self, id_: str) -> Outcome | PendingOutcome | UnknownOutcome:
-        """Give what is known of a request. Raises BrokerUnavailableError, LookupBusyError."""
+        """Return the state of a request. Raises BrokerUnavailableError, LookupBusyError."""
         if created_at_ms(id_) is not None:
             _bind_request_id(id_)
         return await self._outcomes.find(id_)
 
     def on_outcome(self, outcome: Outcome, at_ms: int) -> None:
-        """Take in an outcome from the results topic, whoever made the request.
+        """Process an outcome of the results topic, of any gateway's request.
 
         at_ms: when a worker published it, unix ms.
         """
@@ -240,15 +240,15 @@ class PredictionService:
             decision.waiter.set_result(outcome)
 
     def snapshot(self) -> CountSnapshot:
-        """Begin a look at the workers' lag."""
+        """Return the counts at the start of a lag query."""
         return self._load.snapshot()
 
     def update_lag(self, partitions: Sequence[PartitionLag], since: CountSnapshot) -> None:
-        """Take in what the look that began at `since` has found."""
+        """Process the lag from the query that began at `since`."""
         self._load.update_lag(partitions, since, self._clock.monotonic_s())
 
     def report(self) -> LoadReport:
-        """Tell what is held, what is before the workers, and who was turned away."""
+        """Return requests in flight, backlog, and counts of refused and late requests."""
         return LoadReport(
             in_flight=self._load.count_in_flight(self._clock.now_ms()),
             in_flight_bytes=self._in_flight_bytes,

@@ -1,4 +1,4 @@
-"""The story of an upload: spooled, judged one by one, each good image confirmed by the broker."""
+"""The use case of an upload: each file is checked, and each valid image published."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -49,27 +49,27 @@ from shared.kafka.publisher import BrokerUnavailableError, RecordRefusedError
 
 _HEAD_BYTES = 4
 _DECODER_WAIT_S = 60.0
-_DECODERS_BUSY = Fault(ErrorCode.OVERLOADED, "Too many DICOM files wait to be decoded.")
+_DECODERS_BUSY = Fault(ErrorCode.OVERLOADED, "Too many DICOM files are waiting to be decoded.")
 
 _log = structlog.get_logger(__name__)
-_TOO_LARGE = "The image is larger than the message broker takes."
+_TOO_LARGE = "The image is larger than the message broker accepts."
 
 T = TypeVar("T")
 
 
 class UploadsBusyError(Exception):
-    """As many uploads as the gateway takes at once are under way."""
+    """The maximum number of uploads is in progress."""
 
 
 class ClientUploadsBusyError(Exception):
-    """As many uploads as one client may send at once are under way."""
+    """Too many uploads of this client are in progress."""
 
 
 class UploadInterruptedError(Exception):
     """The broker stopped confirming. report: what it had confirmed, and what was refused, so far.
 
-    To send the whole request again is harmless: an image is stored once, by its sha256.
-    refused: why that would not help; None: it may.
+    The whole request may be sent again: an image is stored once, by its sha256.
+    refused: the reason if sending it again would not help.
     """
 
     def __init__(self, report: UploadResult, refused: RecordRefusedError | None = None) -> None:
@@ -79,7 +79,7 @@ class UploadInterruptedError(Exception):
 
 
 class UploadService:
-    """Takes labelled images. compute: where files are unpacked and decoded, off the loop."""
+    """Publishes labelled images. compute: unpacks and decodes files, off the event loop."""
 
     def __init__(
         self,
@@ -96,14 +96,14 @@ class UploadService:
         self._renderer = renderer
         self._compute = compute
         self._limits = limits
-        # However many requests there are, one file of theirs is in memory.
+        # One file is in memory at a time, for all requests together.
         self._turn = asyncio.Lock()
         self._requests = 0
         self._by_client = ConcurrencyLimiter(limits.max_requests_per_client)
 
     @contextmanager
     def slot(self, client: str) -> Iterator[None]:
-        """Hold one of the places for requests. client: whose request it is.
+        """Hold an upload slot for the block. client: the key or address of the request.
 
         Raises UploadsBusyError, ClientUploadsBusyError.
         """
@@ -122,7 +122,7 @@ class UploadService:
         """Publish every good image; the report names each file, good or bad.
 
         Raises FaultError if the request as a whole is at fault, UploadInterruptedError,
-        RegistryUnavailableError if nobody can say which classes there are.
+        RegistryUnavailableError if the known classes cannot be read.
         """
         fields = form.fields
         labels = _Labels(await self._list_classes(fields), allow_new_class=fields.allow_new_class)
@@ -231,7 +231,7 @@ class UploadService:
 
 @dataclass(slots=True)
 class _Labels:
-    """The classes known to one request: a new one is known to the files after it.
+    """The classes known to one request; a new class is known to the files after it.
 
     outer: folders of its archives that contain others with images.
     """

@@ -18,7 +18,7 @@ _EXTENDED = re.compile(
 
 
 def read_file_name(plain: bytes, disposition: bytes) -> str | None:
-    """Return the name that a client gave its file, for its own answer only; never a path.
+    """Return the client's name of its file, for its own response only; never a path.
 
     plain: the parameter `filename`, which counts where it is present (RFC 7578, 4.2). .NET writes
     it as encoded words (RFC 2047), and others only `filename*` (RFC 8187), read from `disposition`.

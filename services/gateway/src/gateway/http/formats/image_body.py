@@ -1,4 +1,4 @@
-"""The image out of a request body, read as it streams in, bounded from the first byte."""
+"""The image of a request body, read as it streams in, bounded from the first byte."""
 
 from dataclasses import dataclass, field
 
@@ -24,9 +24,9 @@ _BARE = (b"application/octet-stream", MEDIA_TYPE.encode())
 
 @dataclass(frozen=True, slots=True)
 class ImageUpload:
-    """filename: as the client says, for its own answer only; never a path, never logged.
+    """filename: the client's, for its own response only; never a path, never logged.
 
-    warnings: what its file said, and its pixels do not. is_rendered: data was made of a DICOM file.
+    warnings: from the metadata of a DICOM file. is_rendered: data was rendered from a DICOM file.
     """
 
     data: bytes
@@ -37,14 +37,14 @@ class ImageUpload:
 
     @property
     def is_dicom(self) -> bool:
-        """Whether it says so, or begins like it; else it is an image whose header was read."""
+        """Whether its media type or its first bytes are those of DICOM."""
         return _kind_of(self.content_type) == MEDIA_TYPE or is_dicom(self.data)
 
 
 async def read_image_body(request: Request, limits: HttpLimits) -> ImageUpload:
     """Read a multipart field `file`, or a bare body of type image/* or application/dicom.
 
-    Of an image the header is looked at; a DICOM file is given as it is, to be rendered.
+    The header of an image is checked; a DICOM file is returned as it is, to be rendered.
     Raises ProblemError: TOO_LARGE, MALFORMED_REQUEST, MISSING_FIELD, EMPTY_FILE,
     UNSUPPORTED_MEDIA_TYPE, UNDECODABLE, TOO_MANY_PIXELS.
     """
@@ -71,7 +71,7 @@ async def read_image_body(request: Request, limits: HttpLimits) -> ImageUpload:
 
 
 def _bounded(content_type: str) -> str:
-    # It travels beside the image in a record whose size is bounded.
+    # It is published with the image in a record of bounded size.
     if len(content_type.encode()) > MAX_CONTENT_TYPE_BYTES:
         raise ProblemError(
             ErrorCode.UNSUPPORTED_MEDIA_TYPE,
@@ -85,14 +85,14 @@ def _kind_of(content_type: str) -> str:
 
 
 def too_large(max_bytes: int) -> ProblemError:
-    """Say how large an image may be."""
+    """Return the error for an image over the limit."""
     limit = max_bytes // (1024 * 1024)
     return ProblemError(ErrorCode.TOO_LARGE, f"The image is larger than {limit} MiB.")
 
 
 @dataclass(slots=True)
 class _BoundedFile:
-    """The bytes of one file, kept as long as they are no more than its kind may have."""
+    """The bytes of one file, kept while they are within the limit of its kind."""
 
     limits: HttpLimits
     content_type: str = "application/octet-stream"
@@ -101,7 +101,7 @@ class _BoundedFile:
     _head: bytes = b""
 
     def add(self, chunk: bytes) -> None:
-        """Take in the next bytes; of what is too large, none are kept."""
+        """Add the next bytes; a file over the limit is discarded."""
         if len(self._head) < HEAD_BYTES:
             self._head += chunk[: HEAD_BYTES - len(self._head)]
         self.size_bytes += len(chunk)
@@ -112,28 +112,28 @@ class _BoundedFile:
 
     @property
     def max_bytes(self) -> int:
-        """What its kind may have, as far as it is known."""
+        """The limit of its kind, as far as the kind is known."""
         dicom = _kind_of(self.content_type) == MEDIA_TYPE or is_dicom(self._head)
         return self.limits.max_dicom_bytes if dicom else self.limits.max_image_bytes
 
     def upload(self, filename: str | None) -> ImageUpload:
-        """Give the file. Raises ProblemError if it was too large."""
+        """Return the file. Raises ProblemError: TOO_LARGE."""
         if self.size_bytes > self.max_bytes:
             raise too_large(self.max_bytes)
         return ImageUpload(bytes(self.data), self.content_type, filename)
 
 
 async def _read_body(request: Request, content_type: str, limits: HttpLimits) -> ImageUpload:
-    kept = _BoundedFile(limits, content_type)
-    most = limits.body_bytes(content_type)
-    async for chunk in bounded_chunks(request, most, too_large(most)):
-        kept.add(chunk)
-    return kept.upload(None)
+    file = _BoundedFile(limits, content_type)
+    max_bytes = limits.body_bytes(content_type)
+    async for chunk in bounded_chunks(request, max_bytes, too_large(max_bytes)):
+        file.add(chunk)
+    return file.upload(None)
 
 
 @dataclass
 class _ImageForm:
-    """Collects the one part that is wanted while the parser calls back."""
+    """The sink of a prediction form: collects the one file."""
 
     file: _BoundedFile
     filename: str | None = None
@@ -169,9 +169,9 @@ class _ImageForm:
 
 async def _read_multipart(request: Request, boundary: bytes, limits: HttpLimits) -> ImageUpload:
     form = _ImageForm(_BoundedFile(limits))
-    most = limits.body_bytes("multipart/form-data")
+    max_bytes = limits.body_bytes("multipart/form-data")
     parser = MultipartFormParser(boundary, form, {FIELD: _ONE_FILE})
-    async for chunk in bounded_chunks(request, most + _FRAME_BYTES, too_large(most)):
+    async for chunk in bounded_chunks(request, max_bytes + _FRAME_BYTES, too_large(max_bytes)):
         parser.write(chunk)
     parser.finish()
     if not form.found:

@@ -1,4 +1,4 @@
-"""The one parser of multipart forms: what every route takes of a form, and what none takes."""
+"""The streaming parser of multipart forms, shared by predictions and uploads."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -35,7 +35,7 @@ class PartSink(Protocol):
 class MultipartFormParser:
     """Parses one form as it streams in.
 
-    once: the names of fields that a form has at most once, and what to send instead of a second.
+    once: fields allowed at most once, each with the advice for a client that sends a second.
     Raises ProblemError: MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE; and what the sink raises.
     """
 
@@ -84,11 +84,11 @@ class MultipartFormParser:
             raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The form ended early.")
 
     def _skip_preamble(self, preamble: bytearray, chunk: bytes) -> bytes:
-        # RFC 2046, 5.1.1: what stands before the first boundary is ignored. The parser refuses it.
+        # RFC 2046, 5.1.1: the preamble is ignored. python-multipart refuses it.
         preamble += chunk
         at = preamble.find(self._delimiter)
         skipped_bytes = len(preamble) if at < 0 else at
-        # A boundary within a line is none: to look for the next would lose the part behind it.
+        # A boundary inside a line is not one; searching for the next would lose the part after it.
         is_misplaced = at > 0 and preamble[at - 2 : at] != b"\r\n"
         if is_misplaced or skipped_bytes > _MAX_PREAMBLE_BYTES:
             raise ProblemError(ErrorCode.MALFORMED_REQUEST, _NO_PART)

@@ -16,7 +16,7 @@ _AS_IT_IS = frozenset(("", "7bit", "8bit", "binary"))
 
 @dataclass(slots=True)
 class PartHeaders:
-    """Collects the headers of a part while the parser calls back."""
+    """Collects the headers of one part."""
 
     _name: bytearray = field(default_factory=bytearray)
     _value: bytearray = field(default_factory=bytearray)
@@ -25,30 +25,30 @@ class PartHeaders:
     _options: dict[bytes, bytes] | None = None
 
     def clear(self) -> None:
-        """Begin the next part."""
+        """Reset for the next part."""
         self._headers = {}
         self._seen_bytes = 0
         self._options = None
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
-        """Take in a piece of a name. Raises ProblemError."""
+        """Add a piece of a header's name. Raises ProblemError."""
         self._name += data[start:end]
         self._count(end - start)
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        """Take in a piece of a value. Raises ProblemError."""
+        """Add a piece of a header's value. Raises ProblemError."""
         self._value += data[start:end]
         self._count(end - start)
 
     def on_header_end(self) -> None:
-        """Take in that a header is whole."""
+        """Store the complete header."""
         self._headers[bytes(self._name).lower()] = bytes(self._value)
         self._name.clear()
         self._value.clear()
 
     @property
     def field_name(self) -> str:
-        """Return the name of the field that the part is for."""
+        """Return the name of the part's form field."""
         return self._disposition.get(b"name", b"").decode("utf-8", "replace")
 
     @property
@@ -74,7 +74,7 @@ class PartHeaders:
 
     @property
     def content_type(self) -> str:
-        """What the client says it is, bounded."""
+        """The Content-Type of the part, bounded."""
         kind = self._headers.get(b"content-type", b"application/octet-stream")
         return bounded_content_type(kind.decode("latin-1"))
 

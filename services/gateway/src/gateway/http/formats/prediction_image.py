@@ -1,4 +1,4 @@
-"""What a client sent, as the picture that goes on to Kafka."""
+"""The image of a prediction request, as it is published to Kafka: DICOM files are rendered."""
 
 from starlette.requests import Request
 
@@ -18,9 +18,9 @@ _PNG = "image/png"
 async def read_prediction_image(
     request: Request, limits: HttpLimits, renderer: DicomRenderer, wait_s: float
 ) -> ImageUpload:
-    """Read an image, see `read_image`; of a DICOM file give the picture in it.
+    """Read an image as `read_image_body` does, and render a DICOM file.
 
-    wait_s: to wait for a decoder. Raises ProblemError, OVERLOADED where none was free.
+    wait_s: maximum time to wait for a decoder. Raises ProblemError: OVERLOADED if none was free.
     """
     upload = await read_image_body(request, limits)
     if not upload.is_dicom:
@@ -28,17 +28,17 @@ async def read_prediction_image(
     if not is_dicom(upload.data):
         other = find_other_type(upload.data)
         named = "" if other is None else f" It is {other}."
-        detail = f"The file does not begin as DICOM does.{named}"
+        detail = f"The file does not begin like a DICOM file.{named}"
         raise ProblemError(ErrorCode.UNDECODABLE, detail)
     try:
         rendered = await renderer.render(upload.data, wait_s=wait_s)
     except DecoderBusyError as error:
-        detail = "Too many DICOM files wait to be decoded."
+        detail = "Too many DICOM files are waiting to be decoded."
         raise ProblemError(ErrorCode.OVERLOADED, detail) from error
     if isinstance(rendered, Fault):
         raise ProblemError(rendered.code, rendered.detail)
     try:
-        # The decoder is not believed more than a client is.
+        # The decoder's output is checked like a client's.
         check_header(rendered.png)
     except ImageError as error:
         raise ProblemError(error.code, error.detail) from error

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details: the only table from error code to status."""
+"""Errors as RFC 9457 problem details, and the table from error code to HTTP status."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -60,13 +60,13 @@ _FRAMEWORK_CODES = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.METHOD_NOT_ALLOWED}
 UNKNOWN_PATH = "There is no such path. /docs lists all paths, none of which ends with a slash."
 
 _HEADERS = {
-    # What is still to come of the body is not waited for.
+    # The rest of the body is not read.
     ErrorCode.REQUEST_TIMEOUT: {"Connection": "close"},
     ErrorCode.OVERLOADED: {"Retry-After": "1"},
 }
 
 Responses = dict[int | str, dict[str, Any]]
-"""What FastAPI takes as `responses=`."""
+"""The type of FastAPI's `responses=`."""
 
 PROBLEM_SCHEMA = {
     "type": "object",
@@ -79,7 +79,7 @@ PROBLEM_SCHEMA = {
             "type": "string",
             "description": "Stable. The gateway's own: "
             + ", ".join(code.value for code in ErrorCode)
-            + ". The registry's are passed on.",
+            + ". Codes of the registry are passed on.",
         },
         "detail": {"type": "string"},
         "id": {"type": "string", "description": "The prediction's id, once it has one."},
@@ -108,7 +108,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
     extra: Mapping[str, object] | None = None,
 ) -> Response:
-    """Make the one kind of error response there is. extra: members of this problem alone."""
+    """Return a problem response. extra: further members of this problem."""
     named: Mapping[str, object] = {} if id_ is None else {"id": id_}
     return ProblemResponse(
         STATUS[code], code.value, detail, headers=headers, extra={**named, **(extra or {})}
@@ -116,7 +116,7 @@ def problem(
 
 
 def registry_refusal(refused: ControlRefusedError) -> Response:
-    """Give a refusal of the registry to the client as it is; what is no problem gets our words."""
+    """Pass a refusal of the registry on; one that is not a problem document becomes one."""
     if refused.code != NO_CODE and refused.status in _KNOWN_STATUSES:
         return ProblemResponse(HTTPStatus(refused.status), refused.code, refused.detail)
     code = _FRAMEWORK_CODES.get(refused.status, ErrorCode.MALFORMED_REQUEST)
@@ -124,7 +124,7 @@ def registry_refusal(refused: ControlRefusedError) -> Response:
 
 
 def problem_responses(*codes: ErrorCode) -> Responses:
-    """Describe, for OpenAPI, the problems that a route may answer."""
+    """Describe, for OpenAPI, the problem responses of a route."""
     by_status: dict[int | str, list[str]] = {}
     for code in codes:
         by_status.setdefault(STATUS[code].value, []).append(code.value)
@@ -140,19 +140,22 @@ def problem_responses(*codes: ErrorCode) -> Responses:
 def success_responses(
     model: type[BaseModel], status: int = 200, description: str = ""
 ) -> Responses:
-    """Describe, for OpenAPI, what a route answers when all is well."""
+    """Describe, for OpenAPI, the success response of a route."""
     return {status: {"model": model} | ({"description": description} if description else {})}
 
 
 def describe_broker_refusal(error: RecordRefusedError) -> tuple[ErrorCode, str]:
-    """Give code and detail for a record that the broker will never take."""
+    """Return code and detail for a record that the broker rejects permanently."""
     if error.too_large:
-        return ErrorCode.TOO_LARGE, "The image is larger than the message broker takes."
-    return ErrorCode.INTERNAL, "The message broker refuses the image: its operator has to act."
+        return ErrorCode.TOO_LARGE, "The image is larger than the message broker accepts."
+    return (
+        ErrorCode.INTERNAL,
+        "The message broker rejects the image. The operator has to correct its configuration.",
+    )
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Let the framework's own refusals speak the same language."""
+    """Answer every error, the framework's own included, with a problem document."""
     _install_broker_handler(app)
 
     @app.exception_handler(ProblemError)
@@ -170,7 +173,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(RegistryUnavailableError)
     async def registry_away(_: Request, error: RegistryUnavailableError) -> Response:
         _log.warning("registry unavailable", reason=str(error))
-        detail = "The registry did not answer; predictions are served all the same."
+        detail = "The registry did not answer. Predictions are still served."
         return problem(ErrorCode.REGISTRY_UNAVAILABLE, detail, headers={"Retry-After": "5"})
 
     @app.exception_handler(RequestValidationError)

@@ -25,11 +25,11 @@ async def bounded_chunks(
     *,
     encodings: Collection[str] = (),
 ) -> AsyncIterator[bytes]:
-    """Yield the body's chunks; past the limit read on without keeping, then raise `too_large`.
+    """Yield the body's chunks; past the limit, discard the rest and then raise `too_large`.
 
-    encodings: the values of Content-Encoding that the caller unpacks; others are refused.
-    A client that is still sending does not listen: it is heard out, within reason, so that it can
-    read the answer instead of a broken connection.
+    encodings: the values of Content-Encoding that the caller decodes; others are refused.
+    Most clients read the response only after sending the whole body, so the rest is read up to a
+    limit: they then get the response instead of a broken connection.
     """
     content_encoding(request, encodings)
     seen = 0
@@ -41,7 +41,7 @@ async def bounded_chunks(
             elif seen > max_bytes + _DRAIN_BYTES:
                 break
     except ClientDisconnect as error:
-        raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The body ended early.") from error
+        raise ProblemError(ErrorCode.MALFORMED_REQUEST, "The request body ended early.") from error
     if seen > max_bytes:
         raise too_large
 
@@ -68,7 +68,7 @@ def json_body(kind: type[BaseModel]) -> dict[str, Any]:
 
 
 async def read_json_body(request: Request, kind: type[M]) -> M:
-    """Read a small JSON body; an empty one is an empty object.
+    """Read a small JSON body; an empty body counts as an empty object.
 
     Raises ProblemError: TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, MALFORMED_REQUEST.
     """
@@ -84,6 +84,6 @@ async def read_json_body(request: Request, kind: type[M]) -> M:
         return kind.model_validate_json(bytes(body) or b"{}")
     except ValidationError as error:
         places = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
-        # Names of fields are the client's own: no more of them than a person reads.
+        # Field names come from the client, so their length is bounded.
         detail = "; ".join(places)[:_MAX_DETAIL_CHARS]
         raise ProblemError(ErrorCode.MALFORMED_REQUEST, detail) from error

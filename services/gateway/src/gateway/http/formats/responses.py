@@ -1,4 +1,4 @@
-"""Outcomes as responses."""
+"""Outcomes and refusals as HTTP responses."""
 
 from collections.abc import Mapping
 
@@ -25,19 +25,19 @@ _REPORT = {
 }
 _ANSWER: Responses = {200: {"model": Succeeded, "content": {FHIR: {"schema": _REPORT}}}}
 OUTCOME_RESPONSES = _ANSWER | problem_responses(ErrorCode.NOT_ACCEPTABLE)
-"""Describes, for OpenAPI, the forms of an answer."""
+"""Describes, for OpenAPI, the representations of an outcome."""
 
 
 def location_header(id_: str) -> dict[str, str]:
-    """Where the outcome can be read."""
+    """Return the Location of the outcome."""
     return {"Location": f"/v1/predictions/{id_}"}
 
 
 def choose_response_type(accept: str | None) -> str:
-    """Give the media type that an answer is to have. Raises ProblemError: NOT_ACCEPTABLE."""
+    """Return the media type of a response. Raises ProblemError: NOT_ACCEPTABLE."""
     form = choose_media_type(accept, _FORMS)
     if form is None:
-        detail = f"An answer can be had as {' or '.join(_FORMS)}."
+        detail = f"The response is available as {' or '.join(_FORMS)}."
         raise ProblemError(ErrorCode.NOT_ACCEPTABLE, detail)
     return form
 
@@ -49,11 +49,10 @@ def outcome_response(
     extra: Mapping[str, object] | None = None,
     stages_ms: Mapping[str, float] | None = None,
 ) -> Response:
-    """Give an outcome its HTTP form: 200 only for an answer, else a problem.
+    """Return an outcome as a response: 200 if it succeeded, else a problem.
 
-    form: the media type of an answer; a problem has its own.
-    stages_ms: of the request that is answered; None if it only asks for an outcome that there is,
-    which then has the worker's stages alone.
+    form: the media type of a 200; a problem has its own.
+    stages_ms: of this request; None for a look-up by id, which reports the worker's stages only.
     """
     stages = worker_ms(outcome.timings) if stages_ms is None else stages_ms
     timing = server_timing(stages)
@@ -69,14 +68,14 @@ def outcome_response(
         case Expired():
             return problem(
                 ErrorCode.DEADLINE_EXCEEDED,
-                "The deadline passed before a worker could start.",
+                "The deadline passed before a worker could start the inference.",
                 id_=outcome.id,
                 headers=timing,
             )
 
 
 def refusal_response(refused: Refusal, headers: Mapping[str, str] | None = None) -> Response:
-    """Give a refusal its HTTP form."""
+    """Return a refusal as a problem with `Retry-After`."""
     retry = {"Retry-After": str(refused.retry_after_s)}
     return problem(refused.code, refused.detail, headers=retry | dict(headers or {}))
 
@@ -84,5 +83,5 @@ def refusal_response(refused: Refusal, headers: Mapping[str, str] | None = None)
 def json_response(
     body: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Serialise a body."""
+    """Return a JSON response."""
     return Response(orjson.dumps(body), status, dict(headers or {}), "application/json")

@@ -1,4 +1,4 @@
-"""What GET /status answers, for the description of the API."""
+"""The response models of GET /status."""
 
 from pydantic import BaseModel
 
@@ -12,7 +12,7 @@ class ServedModel(BaseModel):
 
 
 class WorkerNow(BaseModel):
-    """A worker's last word, and its speed by the last two; None before them."""
+    """A worker's last status report, and its rate since the one before; null until two reports."""
 
     id: str
     ready: bool
@@ -28,7 +28,7 @@ class WorkerNow(BaseModel):
 
 
 class LastRetrain(BaseModel):
-    """The newest job that has ended. accepted: by the gate; None where it did not come to it."""
+    """The newest job that has ended. accepted: by the gate; null if the gate was not reached."""
 
     id: str
     state: str
@@ -52,7 +52,7 @@ class GroupLag(BaseModel):
 
 
 class LoadNow(BaseModel):
-    """What this gateway holds, what is before the workers; counts by reason since its start."""
+    """Load of this gateway and the workers' backlog; counts by reason since the start."""
 
     in_flight: int
     in_flight_bytes: int
@@ -63,7 +63,7 @@ class LoadNow(BaseModel):
 
 
 class ProblemLine(BaseModel):
-    """Problems of one code on one route that this gateway answered."""
+    """Problem responses of this gateway with one code on one route."""
 
     code: str
     status: int
@@ -74,7 +74,7 @@ class ProblemLine(BaseModel):
 
 
 class StatusAnswer(BaseModel):
-    """The system as this gateway sees it. errors: newest first. Times are ISO 8601, UTC."""
+    """The system as seen by this gateway. errors: newest first. Times are ISO 8601, UTC."""
 
     uptime_seconds: float
     ready: bool

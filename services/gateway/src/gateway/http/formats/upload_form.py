@@ -1,4 +1,4 @@
-"""Files and fields of a form, read as they stream in: files to the spool, nothing kept whole."""
+"""The files and fields of an upload, read as they stream in; files go to the spool."""
 
 import asyncio
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ TEXT_FIELDS: Mapping[str, str] = {
     "source": "All files of a request have one source: send one request per source.",
     "new_class": "Send it once.",
 }
-"""Each at most once in a request; what to send instead of a second."""
+"""Fields allowed once per request, each with the advice for a client that sends a second."""
 ZIP_TYPES = ("application/zip", "application/x-zip-compressed")
 
 _UNKNOWN_TYPE = "application/octet-stream"
@@ -47,7 +47,7 @@ async def read_upload_form(request: Request, spool: Spool, limits: UploadBodyLim
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limits.max_bytes + _SPARED_BYTES:
-        raise _too_large(limits)  # by far: better a broken connection than all of it for nothing
+        raise _too_large(limits)  # far too large: refused at once, though it breaks the connection
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     media_type = kind.decode("latin-1")
     try:
@@ -66,7 +66,7 @@ async def read_upload_form(request: Request, spool: Spool, limits: UploadBodyLim
 
 @dataclass(slots=True)
 class _UploadForm:
-    """Sorts a form's parts while the parser calls back. arrived: file bytes not spooled yet."""
+    """The sink of an upload form. arrived: file bytes not spooled yet."""
 
     max_files: int
     parts: list[UploadPart] = field(default_factory=list)
@@ -114,7 +114,7 @@ class _UploadForm:
             self.parts.append(UploadPart(name, self._start, self._end - self._start, is_zip))
 
     def text(self, name: str) -> str | None:
-        """Give a text field; bytes that are no UTF-8 become what no pattern takes."""
+        """Return a text field; invalid UTF-8 becomes characters that no field allows."""
         value = self.fields.get(name)
         return None if value is None else value.decode("utf-8", "replace")
 
@@ -176,7 +176,7 @@ async def _read_zip(
 
 
 def _from_query(request: Request) -> UploadFields:
-    # A bare archive has no fields beside it; its labels are its folders.
+    # A ZIP body has no form fields; its folders are the labels.
     for name, advice in TEXT_FIELDS.items():
         if len(request.query_params.getlist(name)) > 1:
             detail = f"The query has more than one '{name}'. {advice}"

@@ -1,4 +1,4 @@
-"""GET /v1/dataset and its images: passed on to the registry."""
+"""GET /v1/dataset and single images: passed on to the registry."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ _UNREADABLE = problem_responses(
 
 
 class Relabelling(BaseModel):
-    """The label that an image shall have; a conflict over it ends."""
+    """The new label of an image; it resolves a label conflict."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,22 +42,22 @@ _PATCH: dict[str, Any] = {"requestBody": {"required": True, "content": json_body
 
 
 def new_dataset_router(control: ControlClient, classes: ClassLookup) -> APIRouter:
-    """Serve what is known of the stored images; their bytes as they came stay inside."""
+    """Serve metadata of stored images; the uploaded bytes are never served."""
     router = APIRouter(tags=["dataset"])
 
     @router.get("/v1/dataset", responses=success_responses(DatasetSummary) | _AWAY)
     async def read_dataset() -> Response:
-        """Count the stored images by class and source, and those whose label is disputed."""
+        """Return the number of stored images by class and source, and of label conflicts."""
         return json_response((await control.dataset()).model_dump())
 
     @router.get(_IMAGE_PATH, responses=_IMAGE | _MISSING)
     async def read_image(sha256: str) -> Response:
-        """Give what is known of one image."""
+        """Return one image's metadata."""
         return json_response((await control.dataset_image(known_sha256(sha256))).model_dump())
 
     @router.patch(_IMAGE_PATH, responses=_IMAGE | _MISSING | _UNREADABLE, openapi_extra=_PATCH)
     async def relabel_image(sha256: str, request: Request) -> Response:
-        """Decide on an image's label."""
+        """Set an image's label."""
         wanted = await read_json_body(request, Relabelling)
         fault = find_label_fault(wanted.label, (), allow_new_class=True) or find_label_fault(
             wanted.label, await classes.list_all_classes(), allow_new_class=True
@@ -78,8 +78,8 @@ def new_dataset_router(control: ControlClient, classes: ClassLookup) -> APIRoute
 
 
 def known_sha256(sha256: str) -> str:
-    """Give back what can name an image. Raises ProblemError: NOT_FOUND."""
+    """Return the sha256 if it is well-formed. Raises ProblemError: NOT_FOUND."""
     try:
         return _SHA256.validate_python(sha256)
     except ValidationError as error:
-        raise ProblemError(ErrorCode.NOT_FOUND, "No such image.") from error
+        raise ProblemError(ErrorCode.NOT_FOUND, "Unknown image.") from error

@@ -1,4 +1,4 @@
-"""/v1/dataset/images: many images at once, listed or deleted by the registry."""
+"""/v1/dataset/images: listing and deleting many images, passed on to the registry."""
 
 from typing import Annotated, Any
 
@@ -21,10 +21,10 @@ _PATH = "/v1/dataset/images"
 _PROBLEMS = problem_responses(ErrorCode.MALFORMED_REQUEST, ErrorCode.REGISTRY_UNAVAILABLE)
 _Label = Annotated[Label | None, Query(description="Only images of this class.")]
 _Source = Annotated[Word | None, Query(description="Only images of this source.")]
-_Upload = Annotated[Word | None, Query(description="Only images that this upload stored.")]
-_Conflict = Annotated[bool, Query(description="Only images whose label is disputed.")]
+_Upload = Annotated[Word | None, Query(description="Only images of this upload.")]
+_Conflict = Annotated[bool, Query(description="Only images with a label conflict.")]
 _Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_IMAGES, description="Images per page.")]
-_Cursor = Annotated[Cursor | None, Query(description="`next` of the page before.")]
+_Cursor = Annotated[Cursor | None, Query(description="`next` of the previous page.")]
 
 
 def new_dataset_lists_router(control: ControlClient) -> APIRouter:
@@ -41,7 +41,7 @@ def new_dataset_lists_router(control: ControlClient) -> APIRouter:
         limit: _Limit = 100,
         cursor: _Cursor = None,
     ) -> Response:
-        """List the stored images, newest first, in pages: `next` is the cursor of the next one."""
+        """List the stored images, newest first, in pages; `next` is the next page's cursor."""
         query = _query(label=label, source=source, upload=upload, cursor=cursor)
         query |= {"limit": str(limit)} | ({"conflict": "true"} if conflict else {})
         return json_response((await control.dataset_images(query)).model_dump())
@@ -50,11 +50,11 @@ def new_dataset_lists_router(control: ControlClient) -> APIRouter:
     async def delete_images(*, upload: _Upload = None, source: _Source = None) -> Response:
         """Delete the images of one upload or one source.
 
-        A request deletes at most 200: repeat it while `left` is not 0.
+        A request deletes at most 200 images: repeat it while `left` is not 0.
         """
         query = _query(upload=upload, source=source)
         if not query:
-            detail = "Pass upload, source, or both: all images are never deleted at once."
+            detail = "Pass upload, source or both. Deleting all images at once is not supported."
             raise ProblemError(ErrorCode.MALFORMED_REQUEST, detail)
         return json_response((await control.delete_images(query)).model_dump())
 

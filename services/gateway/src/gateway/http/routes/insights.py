@@ -1,4 +1,4 @@
-"""What pages show of dataset and model: passed on from the registry; pictures are made here."""
+"""Insights into dataset and model, passed on from the registry, and thumbnails made here."""
 
 from typing import Annotated, Any
 
@@ -25,17 +25,17 @@ _UNSEEN = problem_responses(
     ErrorCode.UNDECODABLE,
 )
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_PREVALENCE = "Share of findings that `ppv` and `npv` are for; as in validation unless told."
+_PREVALENCE = "Share of findings for `ppv` and `npv`; by default that of the validation set."
 Prevalence = Annotated[float | None, Query(gt=0.0, lt=1.0, description=_PREVALENCE)]
 
 
 def new_insights_router(control: ControlClient, thumbnails: Thumbnails) -> APIRouter:
-    """Serve what there is to see; whoever draws has nothing to compute."""
+    """Serve insights as computed numbers, and thumbnails."""
     router = APIRouter(tags=["insights"])
 
     @router.get("/v1/dataset/insights", responses=success_responses(DatasetInsights) | _AWAY)
     async def dataset_insights() -> Response:
-        """Tell of the labelled images: how many, what a few look like, grey levels, edges."""
+        """Return statistics of the labelled images: counts, samples, grey levels, edges."""
         return _json(await control.dataset_insights())
 
     @router.get(
@@ -44,18 +44,18 @@ def new_insights_router(control: ControlClient, thumbnails: Thumbnails) -> APIRo
         responses=_PICTURE | _MISSING | _UNSEEN,
     )
     async def thumbnail(sha256: str) -> Response:
-        """Show a stored image, squashed as the model sees it: somebody's radiograph."""
+        """Return a stored image, resized to the model's input. It is a patient's image."""
         try:
-            picture = await thumbnails.thumbnail(known_sha256(sha256))
+            jpeg = await thumbnails.render_thumbnail(known_sha256(sha256))
         except ImageError as error:
             return problem(error.code, error.detail)
-        return Response(picture, headers=_HEADERS, media_type="image/jpeg")
+        return Response(jpeg, headers=_HEADERS, media_type="image/jpeg")
 
     @router.get(
         "/v1/models/{version}/insights", responses=success_responses(ModelInsights) | _MISSING
     )
     async def model_insights(version: str, prevalence: Prevalence = None) -> Response:
-        """Tell what a version learned from, how, and what it is worth, at every threshold."""
+        """Return a version's training data, training run, and validation at every threshold."""
         return _json(await control.model_insights(known_version(version), prevalence))
 
     return router

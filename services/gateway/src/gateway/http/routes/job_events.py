@@ -20,15 +20,15 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _HEARTBEAT = ":\n\n"
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Events `state`, each with all there is to say; ends after a terminal one.",
+        "description": "Events `state`, each with the complete job; ends after a terminal state.",
         "content": {_MEDIA_TYPE: {"schema": {"type": "string"}}},
     },
-    204: {"description": "`Last-Event-ID` is the job's last event: nothing will follow."},
+    204: {"description": "`Last-Event-ID` is the job's last event: no more events follow."},
 }
 
 
 def new_job_events_router(registry: JobRegistry, feeds: JobFeeds, *, beat_s: float) -> APIRouter:
-    """Serve the streams. beat_s: after so long without an event a comment is sent."""
+    """Serve the streams. beat_s: interval of heartbeat comments without events, seconds."""
     router = APIRouter(tags=["jobs"])
 
     @router.get(
@@ -39,12 +39,12 @@ def new_job_events_router(registry: JobRegistry, feeds: JobFeeds, *, beat_s: flo
             ErrorCode.NOT_FOUND, ErrorCode.OVERLOADED, ErrorCode.REGISTRY_UNAVAILABLE
         ),
     )
-    async def job_events(id: str, request: Request) -> Response:  # noqa: A002  the path's own word
-        """Give the job's present state, then every change, until it has ended."""
+    async def job_events(id: str, request: Request) -> Response:  # noqa: A002  the name in the path
+        """Stream the job's current state, then every change, until it has ended."""
         try:
             watch = await open_watch(known_job_id(id), feeds, registry, beat_s=beat_s)
         except TooManyStreamsError:
-            detail = "As many streams as the gateway serves are open."
+            detail = "Too many event streams are open."
             return problem(ErrorCode.OVERLOADED, detail, headers=RETRY_SOON)
         if _has_seen_the_end(request, watch.first):
             watch.close()
@@ -55,14 +55,14 @@ def new_job_events_router(registry: JobRegistry, feeds: JobFeeds, *, beat_s: flo
 
 
 class _WatchResponse(StreamingResponse):
-    """A stream that frees its place however it ends, even if it never began."""
+    """A stream that releases its slot however it ends, even if it never began."""
 
     def __init__(self, watch: JobWatch) -> None:
         super().__init__(_text_of(watch), headers=_HEADERS, media_type=_MEDIA_TYPE)
         self._watch = watch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream until the job has ended or the client has gone."""
+        """Stream until the job has ended or the client disconnects."""
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -75,11 +75,11 @@ async def _text_of(watch: JobWatch) -> AsyncIterator[str]:
 
 
 def _message(event: TrainEvent) -> str:
-    told = event.model_dump_json(exclude={"schema_"})
-    return f"id: {event.at_ms}\nevent: state\ndata: {told}\n\n"
+    data = event.model_dump_json(exclude={"schema_"})
+    return f"id: {event.at_ms}\nevent: state\ndata: {data}\n\n"
 
 
 def _has_seen_the_end(request: Request, now: TrainEvent) -> bool:
-    # A browser's EventSource comes back by itself after the end; a 204 is what stops it.
+    # A browser's EventSource reconnects automatically after the end; only a 204 stops it.
     last = request.headers.get("last-event-id")
     return now.state in TERMINAL_STATES and last == str(now.at_ms)

@@ -1,4 +1,4 @@
-"""POST /v1/jobs, and the seed's /retrain: training jobs, passed on to the registry."""
+"""POST /v1/jobs, and /retrain of the first version: training jobs, passed on to the registry."""
 
 import re
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class JobRequest(BaseModel):
-    """What a training shall be. policy auto: a candidate that passes the gate is promoted."""
+    """A training job to create. policy auto: a candidate that passes the gate is promoted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,8 +39,8 @@ _KEY = {
     "in": "header",
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS},
-    "description": "The same key is the same job, from any gateway and for ever: use a UUID. "
-    "With another body it is a conflict.",
+    "description": "Requests with the same key return the same job: use a UUID. "
+    "The same key with another body is a conflict.",
 }
 _CONFLICT = problem_responses(ErrorCode.CONFLICT)[409]
 _CREATE: dict[str, Any] = {
@@ -53,7 +53,7 @@ _CREATE: dict[str, Any] = {
         ErrorCode.REGISTRY_UNAVAILABLE,
     )
     | {
-        202: {"model": Job, "description": "The job waits for a trainer; it is at `Location`."},
+        202: {"model": Job, "description": "The job is queued; its URL is in `Location`."},
         409: _CONFLICT
         | {"description": "Problem: conflict, too_many_jobs, or mode_not_offered with its needs."},
         422: {"description": "Problem: too_few_data, with what is missing."},
@@ -69,18 +69,18 @@ _JOB = success_responses(Job) | problem_responses(
 
 
 def new_jobs_router(control: ControlClient) -> APIRouter:
-    """Serve jobs: made, listed, read, cancelled."""
+    """Serve jobs: create, list, read, cancel."""
     router = APIRouter(tags=["jobs"])
 
     @router.post("/retrain", **_CREATE)
     async def retrain(request: Request) -> Response:
-        """Ask for a training and do not wait for it; `message` names one that is open already."""
+        """Queue a training job and return at once; `message` names a job that is already open."""
         job = await _created(control, request)
-        return _accepted(job, {"message": await _say_what_is_open(control, job)})
+        return _accepted(job, {"message": await _describe_open_jobs(control, job)})
 
     @router.post("/v1/jobs", **_CREATE)
     async def create_job(request: Request) -> Response:
-        """Ask for a training and do not wait for it."""
+        """Queue a training job and return at once."""
         return _accepted(await _created(control, request), {})
 
     @router.get(
@@ -88,19 +88,19 @@ def new_jobs_router(control: ControlClient) -> APIRouter:
         responses=success_responses(JobList) | problem_responses(*_LIST_PROBLEMS),
     )
     async def list_jobs(limit: Annotated[int, Query(ge=1, le=_MAX_LISTED)] = 50) -> Response:
-        """Give the newest jobs, and the modes that trainers offer; null where this is unknown."""
+        """Return the newest jobs, and the modes that trainers offer; null if unknown."""
         found = await control.jobs_and_modes()
         jobs = [job.model_dump() for job in found.jobs[:limit]]
         return json_response({"jobs": jobs, "modes": found.modes})
 
     @router.get("/v1/jobs/{id}", responses=_JOB)
-    async def read_job(id: str) -> Response:  # noqa: A002  the path's own word
-        """Give one job."""
+    async def read_job(id: str) -> Response:  # noqa: A002  the name in the path
+        """Return one job."""
         return _answer(await control.job(known_job_id(id)))
 
     @router.post("/v1/jobs/{id}/cancel", responses=_JOB | problem_responses(ErrorCode.CONFLICT))
-    async def cancel_job(id: str) -> Response:  # noqa: A002  the path's own word
-        """Cancel a job that waits at once; ask the trainer of a running one to end it."""
+    async def cancel_job(id: str) -> Response:  # noqa: A002  the name in the path
+        """Cancel a queued job at once; ask the trainer to stop a running job."""
         return _answer(await control.cancel_job(known_job_id(id)))
 
     return router
@@ -110,9 +110,9 @@ _LIST_PROBLEMS = (ErrorCode.MALFORMED_REQUEST, ErrorCode.REGISTRY_UNAVAILABLE)
 
 
 def known_job_id(id_: str) -> str:
-    """Give back what can be the id of a job, for log lines too. Raises ProblemError: NOT_FOUND."""
+    """Return a well-formed job id, and bind it for log lines. Raises ProblemError: NOT_FOUND."""
     if _UUID.fullmatch(id_) is None:
-        raise ProblemError(ErrorCode.NOT_FOUND, "No such job.")
+        raise ProblemError(ErrorCode.NOT_FOUND, "Unknown job.")
     bind_contextvars(job_id=id_)
     return id_
 
@@ -129,16 +129,16 @@ def _accepted(job: Job, extra: Mapping[str, object]) -> Response:
     return json_response({**extra, **job.model_dump()}, 202, {"Location": f"/v1/jobs/{job.id}"})
 
 
-async def _say_what_is_open(control: ControlClient, job: Job) -> str:
+async def _describe_open_jobs(control: ControlClient, job: Job) -> str:
     try:
         jobs = await control.jobs()
     except (ControlRefusedError, RegistryUnavailableError):
-        return _QUEUED  # the job is made; what else there is decides nothing
+        return _QUEUED  # the job exists; the message about other jobs is optional
     found = (each.id for each in jobs if each.id != job.id and each.state not in TERMINAL_STATES)
     if (other := next(found, None)) is None:
         return _QUEUED
     return (
-        f"{_QUEUED} Job {other} is open, too. If this request was sent twice, cancel one: "
+        f"{_QUEUED} Job {other} is also open. If this request was sent twice, cancel one: "
         f"POST /v1/jobs/{job.id}/cancel."
     )
 
@@ -146,7 +146,7 @@ async def _say_what_is_open(control: ControlClient, job: Job) -> str:
 def _idempotency_key(request: Request) -> str | None:
     keys = request.headers.getlist("idempotency-key")
     if len(keys) > 1 or not all(map(is_idempotency_key, keys)):
-        detail = f"Idempotency-Key: one, of 1 to {MAX_KEY_CHARS} printable ASCII characters."
+        detail = f"Send one Idempotency-Key of 1 to {MAX_KEY_CHARS} printable ASCII characters."
         raise ProblemError(ErrorCode.MALFORMED_REQUEST, detail)
     return keys[0] if keys else None
 

@@ -1,4 +1,4 @@
-"""GET /v1/models and what changes the current one: passed on to the registry."""
+"""GET /v1/models, promotion and rollback: passed on to the registry."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ _VERSION: TypeAdapter[str] = TypeAdapter(Version)
 
 
 class ModelSummary(BaseModel):
-    """One model version: where it stands, what it knows, how well, and where it comes from."""
+    """One model version: its state, classes, metrics and lineage."""
 
     name: str
     version: str
@@ -32,7 +32,7 @@ class ModelSummary(BaseModel):
 
 
 class ModelDetail(ModelSummary):
-    """The same with its whole manifest, and its card if the bundle has one."""
+    """A model version with its manifest, and its model card if the bundle has one."""
 
     manifest: Manifest
     card: dict[str, Any] | None
@@ -45,9 +45,9 @@ class ModelList(BaseModel):
 
 
 class WorkerModel(BaseModel):
-    """What one worker has loaded; the fields of a refusal only while it refuses a version.
+    """The model that one worker has loaded; refusal fields only while it refuses a version.
 
-    paused: only while it consumes nothing, because too many requests became dead letters.
+    paused: only while it consumes nothing because too many requests became dead letters.
     """
 
     id: str
@@ -60,7 +60,7 @@ class WorkerModel(BaseModel):
 
 
 class CurrentModelAnswer(BaseModel):
-    """The current model and who serves it. classes: null while nobody can tell."""
+    """The current model and the workers. classes: null while unknown."""
 
     name: str
     version: str
@@ -78,34 +78,34 @@ _CHANGED = success_responses(ModelSummary) | problem_responses(
 def new_current_model_router(
     current: CurrentModelTracker, workers: Callable[[], tuple[WorkerStatus, ...]]
 ) -> APIRouter:
-    """Serve the current model. workers: those heard of lately."""
+    """Serve the current model. workers: those with a recent status report."""
     router = APIRouter(tags=["models"])
 
     @router.get("/v1/models/current", responses=success_responses(CurrentModelAnswer) | _MISSING)
     async def current_model() -> Response:
-        """Say which model is current, and which one each worker has loaded."""
+        """Return the current model, and the version that each worker has loaded."""
         present = await current.present()
         if present is None:
-            raise ProblemError(ErrorCode.NOT_FOUND, "No model is current yet.")
-        said = {"name": present.name, "version": present.version, "classes": present.classes}
-        return json_response({**said, "workers": [_loaded(status) for status in workers()]})
+            raise ProblemError(ErrorCode.NOT_FOUND, "There is no current model yet.")
+        model = {"name": present.name, "version": present.version, "classes": present.classes}
+        return json_response({**model, "workers": [_loaded(status) for status in workers()]})
 
     return router
 
 
 def new_models_router(control: ControlClient) -> APIRouter:
-    """Serve all versions; they never change, only their state does."""
+    """Serve all versions. A version is immutable; only its state changes."""
     router = APIRouter(tags=["models"])
 
     @router.get("/v1/models", responses=success_responses(ModelList) | _AWAY)
     async def list_models() -> Response:
-        """Give every version, oldest first."""
+        """Return every version, oldest first."""
         records = await control.list_models()
         return json_response({"models": [_summary(record) for record in records]})
 
     @router.get("/v1/models/{version}", responses=success_responses(ModelDetail) | _MISSING)
     async def read_model(version: str) -> Response:
-        """Give one version with its metrics, its lineage and its card."""
+        """Return one version with its metrics, lineage and model card."""
         record = await control.model(known_version(version))
         more = {"manifest": record.manifest.model_dump(), "card": await read_card(control, record)}
         return json_response(_summary(record) | more)
@@ -114,24 +114,24 @@ def new_models_router(control: ControlClient) -> APIRouter:
 
 
 def new_promotions_router(control: ControlClient) -> APIRouter:
-    """Serve the two changes of the current model; workers hear of them by event."""
+    """Serve promotion and rollback; workers follow the events of both."""
     router = APIRouter(tags=["models"])
 
     @router.post("/v1/models/rollback", responses=_CHANGED)
     async def roll_back(from_version: Annotated[str | None, Query()] = None) -> Response:
-        """Make the model before the current one current again.
+        """Re-activate the previous model.
 
-        from_version: what the caller takes for current; with it, a repetition is a conflict and
-        not a second step back.
+        from_version: the version that the caller expects to be current; with it, a repeated
+        request is a conflict instead of a second rollback.
         """
         known = None if from_version is None else known_version(from_version)
         return json_response(_summary(await control.roll_back(known)))
 
     @router.post("/v1/models/{version}/promote", responses=_CHANGED)
     async def promote(version: str, *, again: bool = False) -> Response:
-        """Make a version current; the current one changes nothing.
+        """Make a version current; no effect if it already is.
 
-        again: announce the current version once more, so that workers which refused it try again.
+        again: announce the current version once more, so that workers that refused it retry.
         """
         return json_response(_summary(await control.promote(known_version(version), again=again)))
 
@@ -139,11 +139,11 @@ def new_promotions_router(control: ControlClient) -> APIRouter:
 
 
 def known_version(version: str) -> str:
-    """Give back what can name a model version. Raises ProblemError: NOT_FOUND."""
+    """Return a well-formed model version. Raises ProblemError: NOT_FOUND."""
     try:
         return _VERSION.validate_python(version)
     except ValidationError as error:
-        raise ProblemError(ErrorCode.NOT_FOUND, "No such model version.") from error
+        raise ProblemError(ErrorCode.NOT_FOUND, "Unknown model version.") from error
 
 
 def _summary(record: ModelRecord) -> dict[str, Any]:

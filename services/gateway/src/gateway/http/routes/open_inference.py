@@ -1,4 +1,4 @@
-"""POST /v2/models/{name}/infer: the Open Inference Protocol over the path of every prediction."""
+"""POST /v2/models/{name}/infer: predictions by the Open Inference Protocol."""
 
 import asyncio
 from typing import Any
@@ -44,7 +44,7 @@ from shared.kafka.publisher import BrokerUnavailableError, RecordRefusedError
 _log = structlog.get_logger(__name__)
 
 JSON_BYTES = "Inference-Header-Content-Length"
-"""How much of a body is JSON, where binary tensors follow."""
+"""Header with the size of the JSON part, where binary tensors follow."""
 
 _MAX_DIGITS = 12
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -61,7 +61,7 @@ _HEADERS = [
 ]
 _ANSWER: Responses = {
     200: {
-        "description": "Tensors, in JSON or behind it.",
+        "description": "Tensors, in JSON or in binary form after it.",
         "content": {
             "application/json": {"schema": {"type": "object"}},
             "application/octet-stream": _BINARY,
@@ -113,7 +113,7 @@ def new_open_inference_router(
             return _failure(error)
         versions = {one.outcome.model.version for one in classified}
         if len(versions) > 1 or version not in {None, *versions}:
-            detail = "The model was replaced while the images were answered; ask again."
+            detail = "The model was replaced during this request. Send it again."
             return problem(ErrorCode.CONFLICT, detail, headers=RETRY_SOON)
         answers = [one.outcome for one in classified]
         timing = _timing(timer, request, classified)
@@ -126,7 +126,7 @@ def new_open_inference_router(
 
     @router.post("/v2/models/{name}/versions/{version}/infer", **_DESCRIBED)
     async def infer_with_version(name: str, version: str, request: Request) -> Response:
-        """The same if that version is current and has made every answer; else 404, or 409."""
+        """Classify with one version: 404 unless it is current, 409 if another made an answer."""
         return await answer(request, name, version)
 
     return router
@@ -151,7 +151,7 @@ async def _receive(
     if refused := reject_if_overloaded(service, request, wait_s, max_bytes=limits.max_bytes):
         raise _RefusedError(refused)
     try:
-        # Three times: as it came, unpacked, and as images of its DICOM files.
+        # Three times: as received, unpacked, and as images rendered from its DICOM files.
         with service.reserve_body_bytes(at_most=3 * limits.max_bytes) as reserve:
             body = bytearray()
             async for chunk in bounded_chunks(
@@ -165,7 +165,7 @@ async def _receive(
             if isinstance(data, Fault):
                 raise ProblemError(data.code, data.detail)
             reserve(len(data))
-            # Base64, a million numbers or PNG: too long for the loop that serves everybody else.
+            # Base64, a million numbers or PNG take too long for the event loop.
             asked = await asyncio.to_thread(parse_infer, data, json_bytes)
             if asked.timeout_s is not None:
                 wait_s = min(asked.timeout_s, limits.max_wait_s)
@@ -184,16 +184,16 @@ def _too_large(limits: InferLimits) -> ProblemError:
 
 
 def _json_bytes(request: Request) -> int | None:
-    said = request.headers.get(JSON_BYTES)
-    if said is None:
+    value = request.headers.get(JSON_BYTES)
+    if value is None:
         return None
-    if not (said.isascii() and said.isdecimal() and len(said) <= _MAX_DIGITS):
-        raise ProblemError(ErrorCode.MALFORMED_REQUEST, f"{JSON_BYTES}: a number of bytes.")
-    return int(said)
+    if not (value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS):
+        raise ProblemError(ErrorCode.MALFORMED_REQUEST, f"{JSON_BYTES} is not a number of bytes.")
+    return int(value)
 
 
 def _timing(timer: AnswerTimer, request: Request, classified: list[Classified]) -> dict[str, str]:
-    # Of several images, the one that was on Kafka last stands for all.
+    # Of several images, the last one published stands for all.
     last = max(classified, key=lambda one: one.answered.accepted_s)
     stages_ms = timer.stages_ms(request.scope, last.answered.accepted_s, last.outcome)
     return server_timing(stages_ms)
@@ -213,14 +213,14 @@ def _failure(error: ImageFailedError) -> Response:
         case Failed(code=code, detail=detail, id=id_):
             return _problem(code, detail, error.index, id_=id_)
         case Expired(id=id_):
-            detail = "The deadline passed before a worker could start."
+            detail = "The deadline passed before a worker could start the inference."
             return _problem(ErrorCode.DEADLINE_EXCEEDED, detail, error.index, id_=id_)
         case OutcomeTimeoutError(id=id_):
-            detail = "No answer in time; it may still come, at Location."
+            detail = "No outcome before the deadline. It may still arrive: see the Location header."
             code, headers = ErrorCode.DEADLINE_EXCEEDED, location_header(id_)
             return _problem(code, detail, error.index, id_=id_, headers=headers)
         case BrokerUnavailableError():
-            detail = "The message broker did not confirm in time."
+            detail = "The message broker did not confirm the request in time."
             code, headers = ErrorCode.BROKER_UNAVAILABLE, {"Retry-After": "5"}
             return _problem(code, detail, error.index, headers=headers)
         case RecordRefusedError() as refused:

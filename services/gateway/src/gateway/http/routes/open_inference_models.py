@@ -1,4 +1,4 @@
-"""GET /v2: the Open Inference Protocol's health, and what it wants to know of the model."""
+"""GET /v2: health and model metadata of the Open Inference Protocol."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,25 +29,25 @@ _UNREADABLE = problem_responses(
 
 @dataclass(frozen=True, slots=True)
 class ModelSelector:
-    """current: as `models.events` says. workers: those heard of lately."""
+    """current: from `models.events`. workers: those with a recent status report."""
 
     current: Callable[[], ModelPromoted | None]
     workers: Callable[[], tuple[WorkerStatus, ...]]
 
     def require(self, name: str, version: str | None) -> ModelPromoted:
-        """Give the model that is meant. Raises ProblemError: NOT_FOUND."""
+        """Return the requested model. Raises ProblemError: NOT_FOUND."""
         chosen = choose_model(self.current(), name, version)
         if isinstance(chosen, Fault):
             raise ProblemError(chosen.code, chosen.detail)
         return chosen
 
     def is_ready(self, version: str | None = None) -> bool:
-        """Tell whether a worker has it."""
+        """Return whether a worker has loaded it."""
         return is_loaded(self.workers(), version)
 
 
 class IndexFilter(BaseModel):
-    """ready: only what can be asked now."""
+    """ready: only models that are ready."""
 
     ready: bool = False
 
@@ -55,34 +55,34 @@ class IndexFilter(BaseModel):
 def new_open_inference_health_router(
     served: ModelSelector, readiness: Callable[[], Mapping[str, bool]]
 ) -> APIRouter:
-    """Serve what the server is, and whether it and its model can be asked."""
+    """Serve server metadata, and liveness and readiness of server and model."""
     router = APIRouter(tags=["open inference protocol"])
 
     @router.get("/v2")
     async def server() -> Response:
-        """Name the server and the protocol's extensions that it knows."""
-        said = {"name": "pneumostream", "version": VERSION, "extensions": ["binary_tensor_data"]}
-        return json_response(said)
+        """Return the server's name, version and supported extensions."""
+        metadata = {"name": "pneumostream", "version": VERSION}
+        return json_response({**metadata, "extensions": ["binary_tensor_data"]})
 
     @router.get("/v2/health/live")
     async def live() -> Response:
-        """Answer: the loop turns."""
+        """Return 200 while the event loop runs."""
         return json_response({"live": True})
 
     @router.get("/v2/health/ready", responses=_NOT_READY)
     async def ready() -> Response:
-        """Tell whether the model can be asked now: the broker answers, and a worker has it."""
+        """Return whether predictions are served: the broker is reachable and a worker is ready."""
         holds = all(readiness().values()) and served.current() is not None and served.is_ready()
         return json_response({"ready": holds}, 200 if holds else 503)
 
     @router.get("/v2/models/{name}/ready", responses=_NOT_READY | _MISSING)
     async def model_ready(name: str) -> Response:
-        """Tell whether a worker has the model."""
+        """Return whether a worker has loaded the model."""
         return _readiness(served, name, None)
 
     @router.get("/v2/models/{name}/versions/{version}/ready", responses=_NOT_READY | _MISSING)
     async def version_ready(name: str, version: str) -> Response:
-        """Tell whether a worker has that version; any but the current one is not found."""
+        """Return whether a worker has loaded this version; only the current one is found."""
         return _readiness(served, name, version)
 
     return router
@@ -91,7 +91,7 @@ def new_open_inference_health_router(
 def new_open_inference_models_router(
     served: ModelSelector, record: CurrentModelTracker
 ) -> APIRouter:
-    """Serve the model's metadata. record: knows its classes, as long as the registry was there."""
+    """Serve the model's metadata. record: its classes, if the registry was reachable."""
     router = APIRouter(tags=["open inference protocol"])
 
     async def describe(name: str, version: str | None) -> Response:
@@ -101,12 +101,12 @@ def new_open_inference_models_router(
 
     @router.get("/v2/models/{name}", responses=_MISSING)
     async def model(name: str) -> Response:
-        """Describe the current model's tensors."""
+        """Return the tensors of the current model."""
         return await describe(name, None)
 
     @router.get("/v2/models/{name}/versions/{version}", responses=_MISSING)
     async def model_version(name: str, version: str) -> Response:
-        """Describe a version's tensors; any but the current one is not found."""
+        """Return the tensors of a version; only the current one is found."""
         return await describe(name, version)
 
     @router.post(
@@ -115,12 +115,12 @@ def new_open_inference_models_router(
         openapi_extra={"requestBody": {"content": json_body(IndexFilter)}},
     )
     async def index(request: Request) -> Response:
-        """List the models: the current one, if there is one."""
+        """List the models: the current one, if any."""
         wanted = await read_json_body(request, IndexFilter)
         current, is_ready = served.current(), served.is_ready()
         listed = current is not None and (is_ready or not wanted.ready)
-        said = [_listed(current, is_ready=is_ready)] if current and listed else []
-        return Response(orjson.dumps(said), media_type="application/json")
+        models = [_listed(current, is_ready=is_ready)] if current and listed else []
+        return Response(orjson.dumps(models), media_type="application/json")
 
     return router
 

@@ -55,30 +55,30 @@ _PREFER = {
     "in": "header",
     "required": False,
     "schema": {"type": "string"},
-    "description": "RFC 7240: `respond-async` for a 202 at once, `wait=N` seconds to wait.",
+    "description": "RFC 7240: `respond-async` for a 202 at once; `wait=N`, seconds to wait.",
 }
 _TRACEPARENT = {
     "name": "traceparent",
     "in": "header",
     "required": False,
     "schema": {"type": "string"},
-    "description": "W3C Trace Context: the caller's trace, which the request becomes a part of. "
-    "One that is not valid is ignored.",
+    "description": "W3C Trace Context: the caller's trace, which the request joins. "
+    "An invalid value is ignored.",
 }
 _EXPLAIN = {
     "name": "explain",
     "in": "query",
     "required": False,
     "schema": {"type": "string", "enum": [CAM]},
-    "description": "Also say where in the image the evidence for the answer lies: `explanation`, "
-    "or the warning `explanation_unavailable` if the model cannot.",
+    "description": "Add a map of the evidence in the image: `explanation`, or the warning "
+    "`explanation_unavailable` if the model cannot.",
 }
 _PREVIEW = {
     "name": "preview",
     "in": "query",
     "required": False,
     "schema": {"type": "string", "enum": [PREVIEW]},
-    "description": "The answer to a DICOM file has a small grey image of it: `preview`.",
+    "description": "Add a small grey image of a DICOM file to the response: `preview`.",
 }
 _PROBLEMS = problem_responses(
     ErrorCode.MALFORMED_REQUEST,
@@ -101,7 +101,7 @@ _ACCEPTED: Responses = {202: {"description": "Accepted; the outcome is at `Locat
 def new_predictions_router(
     service: PredictionService, limits: HttpLimits, timer: AnswerTimer, renderer: DicomRenderer
 ) -> APIRouter:
-    """Serve predictions: the seed's route and the versioned one."""
+    """Serve predictions: the route of the first version and the versioned one."""
     router = APIRouter(tags=["predictions"], route_class=DirectRoute)
 
     @router.post(
@@ -113,7 +113,7 @@ def new_predictions_router(
         },
     )
     async def predict(request: Request) -> Response:
-        """Classify one radiograph: the route of the first version, which waits for the answer."""
+        """Classify one image and wait for the outcome (the route of the first version)."""
         waits = _preferences(request, limits, prefer=None)
         upload = await _receive(service, request, waits, limits, renderer)
         if isinstance(upload, Response):
@@ -133,7 +133,7 @@ def new_predictions_router(
         },
     )
     async def create_prediction(request: Request) -> Response:
-        """Classify one radiograph, and wait for the answer or ask for it later."""
+        """Classify one image, and wait for the outcome or read it later by id."""
         form = choose_response_type(request.headers.get("accept"))
         preferences = _preferences(request, limits, prefer=request.headers.get("prefer"))
         upload = await _receive(service, request, preferences, limits, renderer)
@@ -151,15 +151,15 @@ def new_predictions_router(
 
 
 def new_outcomes_router(service: PredictionService) -> APIRouter:
-    """Serve outcomes by id, for as long as they are retained."""
+    """Serve outcomes by id, for their retention."""
     router = APIRouter(tags=["predictions"])
 
     @router.get(
         "/v1/predictions/{id}",
         responses=OUTCOME_RESPONSES | _ACCEPTED | problem_responses(*_FOUND_PROBLEMS),
     )
-    async def read_prediction(id: str, request: Request) -> Response:  # noqa: A002  the path's word
-        """Give how a prediction ended, for an hour; 202 while it is pending."""
+    async def read_prediction(id: str, request: Request) -> Response:  # noqa: A002  the name in the path
+        """Return a prediction's outcome, for one hour; 202 while it is pending."""
         return await _read(service, id, choose_response_type(request.headers.get("accept")))
 
     return router
@@ -228,7 +228,7 @@ async def _predict(
     except OutcomeTimeoutError as error:
         return problem(
             ErrorCode.DEADLINE_EXCEEDED,
-            "No answer in time; it may still come, at Location.",
+            "No outcome before the deadline. It may still arrive: see the Location header.",
             id_=error.id,
             headers=location_header(error.id),
         )
@@ -280,13 +280,15 @@ async def _read(service: PredictionService, id_: str, form: str) -> Response:
     except BrokerUnavailableError:
         return _broker_away()
     except LookupBusyError:
-        return problem(ErrorCode.OVERLOADED, "Too many look-ups by id.", headers=RETRY_SOON)
+        return problem(
+            ErrorCode.OVERLOADED, "Too many look-ups by id are in progress.", headers=RETRY_SOON
+        )
     match found:
         case PendingOutcome():
             body = {"id": found.id, "status": "pending"}
             return json_response(body, 202, location_header(found.id) | RETRY_SOON)
         case UnknownOutcome():
-            detail = "No such prediction, or its outcome is past its retention of one hour."
+            detail = "Unknown prediction, or its outcome is older than the retention of one hour."
             return problem(ErrorCode.NOT_FOUND, detail)
         case _:
             return outcome_response(found, form=form)
@@ -295,6 +297,6 @@ async def _read(service: PredictionService, id_: str, form: str) -> Response:
 def _broker_away() -> Response:
     return problem(
         ErrorCode.BROKER_UNAVAILABLE,
-        "The message broker did not confirm in time.",
+        "The message broker did not confirm the request in time.",
         headers={"Retry-After": "5"},
     )

@@ -1,4 +1,4 @@
-"""GET /status: the seed's fields, who serves what, how fast, and what went wrong lately."""
+"""GET /status: workers, current model, load, consumer lag and recent problems."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from shared.contracts.train import TrainEvent
 
 
 class ClusterState(Protocol):
-    """What the gateway knows of the others."""
+    """The state of workers, models and training, from their topics."""
 
     def workers(self, now_ms: int) -> tuple[WorkerStatus, ...]:
-        """The workers heard of lately."""
+        """Return the workers with a recent status report."""
         ...
 
     def predictions_per_second(self, worker_id: str) -> float | None:
-        """How fast a worker is."""
+        """Return a worker's rate; None if unknown."""
         ...
 
     def current_model(self, name: str) -> ModelPromoted | None:
-        """The promoted version."""
+        """Return the promoted version."""
         ...
 
     @property
@@ -39,12 +39,12 @@ class ClusterState(Protocol):
 
     @property
     def last_ended_job(self) -> TrainEvent | None:
-        """The newest job that has ended, however."""
+        """The newest job that has ended, in any terminal state."""
         ...
 
 
 class ConsumedTopic(Protocol):
-    """A topic, and the group that consumes it."""
+    """A topic and its consumer group."""
 
     @property
     def topic(self) -> str:
@@ -59,7 +59,7 @@ class ConsumedTopic(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StatusSources:
-    """Where the gateway's own state is asked for."""
+    """The functions that return this gateway's own state."""
 
     count_predictions: Callable[[], int]
     broker_reachable: Callable[[], bool]
@@ -72,13 +72,13 @@ class StatusSources:
 def new_status_router(
     cluster: ClusterState, clock: Clock, sources: StatusSources, *, model_name: str
 ) -> APIRouter:
-    """Serve the state of the system as this gateway sees it."""
+    """Serve the state of the system, as seen by this gateway."""
     router = APIRouter(tags=["operations"])
     started_s = clock.monotonic_s()
 
     @router.get("/status", responses=success_responses(StatusAnswer))
     async def status() -> Response:
-        """Say how the system is, as this gateway sees it."""
+        """Return the state of the system, as seen by this gateway."""
         workers = [_worker(w, cluster) for w in cluster.workers(clock.now_ms())]
         readiness = dict(sources.readiness())
         return json_response(
@@ -125,7 +125,7 @@ def _model(current: ModelPromoted | None) -> dict[str, object] | None:
 
 
 def _retrain(job: TrainEvent | None) -> dict[str, object] | None:
-    """Say how the job ended, but not its error: the sentence may name a file of somebody's."""
+    """Return how the job ended, without its error text: that may contain a file name."""
     if job is None:
         return None
     return {
@@ -149,7 +149,7 @@ def _load(load: LoadReport) -> dict[str, object]:
 
 
 def _counted(reasons: Mapping[str, int]) -> dict[str, int]:
-    # Reasons are enumerations of str, which orjson takes for no key.
+    # Reasons are StrEnum members, which orjson rejects as keys.
     return {str(reason): count for reason, count in reasons.items()}
 
 

@@ -1,4 +1,4 @@
-"""POST /v1/uploads, and the seed's /upload-data: labelled images in."""
+"""POST /v1/uploads, and /upload-data of the first version: labelled images."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -34,15 +34,15 @@ _log = structlog.get_logger(__name__)
 _PASSING: dict[type[Exception], tuple[ErrorCode, str]] = {
     UploadsBusyError: (
         ErrorCode.OVERLOADED,
-        "As many uploads as the gateway takes are under way.",
+        "Too many uploads are in progress.",
     ),
     ClientUploadsBusyError: (
         ErrorCode.RATE_LIMITED,
-        "As many uploads as one client may send at once are under way.",
+        "Too many uploads of this client are in progress.",
     ),
     SpoolFullError: (
         ErrorCode.OVERLOADED,
-        "The gateway's disk has no room for this upload. Try again later, or send fewer files.",
+        "The gateway's disk has no space for this upload. Try again later, or send fewer files.",
     ),
 }
 
@@ -60,7 +60,7 @@ class AcceptedUpload(BaseModel):
 
 
 class RejectedUpload(BaseModel):
-    """A file that was not taken, and why."""
+    """A rejected file, with the reason."""
 
     filename: str | None
     code: str
@@ -68,7 +68,7 @@ class RejectedUpload(BaseModel):
 
 
 class UploadAnswer(BaseModel):
-    """What became of every file."""
+    """The result of every file."""
 
     accepted_count: int
     rejected_count: int
@@ -77,7 +77,7 @@ class UploadAnswer(BaseModel):
 
 
 class SeedUploadAnswer(UploadAnswer):
-    """The same, with the seed's words on top."""
+    """The result of every file, with the fields of the first version."""
 
     message: str
     uploaded: int
@@ -90,7 +90,7 @@ _WORD = {"type": "string", "pattern": "^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$"}
 _NEW_CLASS: dict[str, Any] = {
     "type": "boolean",
     "default": False,
-    "description": "The label may be one that the current model does not know.",
+    "description": "Allow a label that the current model does not know.",
 }
 _OPTIONAL: dict[str, dict[str, Any]] = {
     "patient_id": _WORD,
@@ -123,7 +123,7 @@ _PROBLEMS = problem_responses(
 def new_uploads_router(
     service: UploadService, new_spool: NewSpool, limits: UploadBodyLimits
 ) -> APIRouter:
-    """Serve uploads: the seed's route and the versioned one."""
+    """Serve uploads: the route of the first version and the versioned one."""
     router = APIRouter(tags=["uploads"])
 
     @router.post(
@@ -136,11 +136,11 @@ def new_uploads_router(
         },
     )
     async def create_uploads(request: Request) -> Response:
-        """Store labelled images, DICOM among them, for training; each is answered for by name.
+        """Store labelled images or DICOM files for training; the response lists every file.
 
-        A form with `label` and one or many `files`, or a ZIP in which the folder of an image is its
-        label, as a file of the form or as the body. The query is for a body that is a ZIP; a form
-        has fields. The same image again is stored once.
+        Send a form with `label` and one or more `files`, or a ZIP whose folders are the labels,
+        as a file of the form or as the body. Query parameters apply to a ZIP body; a form has
+        fields. An image is stored once, however often it is sent.
         """
         taken = await _take(request, service, new_spool, limits)
         return taken if isinstance(taken, Response) else json_response(_lists(taken), 202)
@@ -152,13 +152,13 @@ def new_uploads_router(
         openapi_extra={"requestBody": {"required": True, "content": _form("files[]") | _zip()}},
     )
     async def upload_data(request: Request) -> Response:
-        """Store labelled images, in the form that the first version of this system had."""
+        """Store labelled images, with the fields of the first version."""
         taken = await _take(request, service, new_spool, limits)
         if isinstance(taken, Response):
             return taken
         count = len(taken.accepted)
-        said = {"message": f"Images accepted: {count}.", "uploaded": count}
-        return json_response(said | _lists(taken), 202)
+        summary = {"message": f"Images accepted: {count}.", "uploaded": count}
+        return json_response(summary | _lists(taken), 202)
 
     return router
 
@@ -186,9 +186,7 @@ async def _take(
 def _refused_for_now(error: Exception) -> Response:
     code, detail = _PASSING[type(error)]
     if isinstance(error, SpoolFullError):
-        _log.error(
-            "upload refused, the folder for temporary files cannot take it", cause=str(error)
-        )
+        _log.error("upload refused, temporary folder is full or not writable", cause=str(error))
     return problem(code, detail, headers=RETRY_SOON)
 
 
@@ -199,15 +197,15 @@ def _interrupted(error: UploadInterruptedError) -> Response:
         code, detail = describe_broker_refusal(error.refused)
         return problem(code, detail, extra=_lists(report))
     detail = (
-        f"The message broker stopped confirming; {len(report.accepted)} images are safe, see "
-        "`accepted`. Send the whole request again: what is stored already is not stored twice."
+        f"The message broker stopped confirming. {len(report.accepted)} images are stored, see "
+        "`accepted`. Send the whole request again: stored images are not stored twice."
     )
     headers = {"Retry-After": "5"}
     return problem(ErrorCode.BROKER_UNAVAILABLE, detail, headers=headers, extra=_lists(report))
 
 
 def _lists(report: UploadResult) -> dict[str, object]:
-    # Counts first: a person reads the beginning of a long line.
+    # Counts first: they show at the beginning of a long line.
     return {
         "accepted_count": len(report.accepted),
         "rejected_count": len(report.rejected),
