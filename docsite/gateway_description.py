@@ -5,9 +5,9 @@ from typing import Any, cast
 from prometheus_client import CollectorRegistry
 
 from gateway.core.recent_problems import RecentProblems
-from gateway.http.timing import AnswerTimer
-from gateway.main.http_side import new_routes
-from gateway.main.parts import Parts
+from gateway.http.answer_timing import AnswerTimer
+from gateway.main.asgi import new_api
+from gateway.main.components import Components
 from gateway.settings import Settings
 from shared.clock import SystemClock
 
@@ -22,7 +22,7 @@ class Unasked:
 def gateway_description() -> dict[str, Any]:
     """Give the gateway's OpenAPI document, as /openapi.json has it."""
     clock = SystemClock()
-    parts = cast("Parts", Unasked())
+    components = cast("Components", Unasked())
     timer = AnswerTimer(clock.monotonic_s, lambda *_: None)
-    app = new_routes(Settings(), parts, clock, CollectorRegistry(), timer, RecentProblems())
+    app = new_api(Settings(), components, clock, CollectorRegistry(), timer, RecentProblems())
     return app.openapi()

@@ -11,7 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from gateway.adapters.reader_pool import ReaderPool
-from gateway.main import build
+from gateway.main import build_gateway
 from gateway.ports import LookupBusyError
 from gateway.settings import Settings
 from shared.clock import new_id
@@ -32,7 +32,7 @@ LATER = JPEG | {"Prefer": "respond-async"}
 @asynccontextmanager
 async def gateway(kafka, **changes):
     """A gateway that is ready; its client has it as `.gateway`."""
-    async with build(Settings(kafka=kafka, **changes)) as built:
+    async with build_gateway(Settings(kafka=kafka, **changes)) as built:
         following = asyncio.create_task(built.run())
         async with asyncio.timeout(60):
             while not built.ready:

@@ -14,7 +14,7 @@ import inference_worker.settings
 import registry.settings
 import trainer.settings
 import ui.settings
-from gateway.main.gate import refuse_unsafe_start
+from gateway.main.edge import refuse_unsafe_start
 from shared.kafka.settings import KafkaSettings
 from shared.observability.tracing import TracingSettings
 from shared.testing.deployed import (

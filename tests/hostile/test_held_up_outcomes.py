@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.core.admission import Limits
+from gateway.core.admission import AdmissionLimits
+from gateway.core.lag_by_owner import PartitionLag
 from gateway.core.outcome_cache import OutcomeCache
-from gateway.core.owners import PartitionLag
 from gateway.service.outcomes import OutcomeFinder
 from gateway.service.predictions import PredictionService
 from gateway.subscribers.results import on_result
@@ -21,10 +21,10 @@ def test_outcomes_that_come_late_do_not_count_as_work_done_now(age_ms, left):
     clock = SystemClock()
     cache = OutcomeCache(100, 100_000)
     service = PredictionService(
-        None, None, OutcomeFinder(None, None, clock, cache), None, clock, Limits(9, 9)
+        None, None, OutcomeFinder(None, None, clock, cache), None, clock, AdmissionLimits(9, 9)
     )
-    service.looked([PartitionLag(0, "worker-0", 0, 10)], service.mark())
-    receive = on_result(service.settle)
+    service.update_lag([PartitionLag(0, "worker-0", 0, 10)], service.snapshot())
+    receive = on_result(service.on_outcome)
     ids = [new_id() for _ in range(4)]
     for id_ in ids:
         outcome = Expired(id=id_, deadline_ms=1)

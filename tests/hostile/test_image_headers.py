@@ -9,7 +9,7 @@ from PIL import Image
 from gateway.core.faults import Fault
 from gateway.core.tensors import TensorError
 from gateway.service.batches import encode_all
-from gateway.service.inspection import inspect
+from gateway.service.inspection import inspect_image
 from shared.contracts.errors import ErrorCode
 from shared.preprocessing import ImageError, check_header, decode_grey
 from shared.testing import hostile_images as hostile
@@ -54,7 +54,7 @@ def test_a_flood_is_refused_at_once(name):
 @pytest.mark.parametrize("name", [*FLOODS, *SCAN_FLOODS])
 def test_a_flood_is_refused_on_every_way_in(name):
     data = (FLOODS | SCAN_FLOODS)[name]
-    refused = inspect(data)
+    refused = inspect_image(data)
     assert isinstance(refused, Fault)
     assert refused.code is ErrorCode.UNDECODABLE
     with pytest.raises(TensorError) as tensor:

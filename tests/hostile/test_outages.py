@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 import inference_worker.main
-from gateway.main import build
+from gateway.main import build_gateway
 from gateway.settings import Settings
 from operations.main.audit import new_auditor
 from shared.clock import SystemClock
@@ -31,7 +31,7 @@ HOUR_MS = 60 * MINUTE_MS
 
 @asynccontextmanager
 async def gateway(kafka):
-    async with build(Settings(kafka=kafka)) as built:
+    async with build_gateway(Settings(kafka=kafka)) as built:
         following = asyncio.create_task(built.run())
         async with asyncio.timeout(60):
             while not built.ready:

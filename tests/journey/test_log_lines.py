@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gateway.cli.arguments import main as gateway_command
-from gateway.core.permissions import Scope
+from gateway.core.permissions import KeyScope
 from shared.bundle_files import read_manifest
 from shared.contracts.train import TERMINAL_STATES
 from shared.testing.archives import new_zip
@@ -39,7 +39,7 @@ def settings(key_file, capsys):
             str(key_file),
             "new",
             "ward",
-            *(word for scope in Scope for word in ("--scope", scope)),
+            *(word for scope in KeyScope for word in ("--scope", scope)),
         ]
     )
     secret = capsys.readouterr().out.strip()

@@ -28,7 +28,9 @@ async def _apps(kafka_settings, folder):
     """Give every service's app, made by its own composition root over a real broker."""
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        asked = await enter(gateway.main.build(gateway.settings.Settings(kafka=kafka_settings)))
+        asked = await enter(
+            gateway.main.build_gateway(gateway.settings.Settings(kafka=kafka_settings))
+        )
         worker = await enter(
             inference_worker.main.build(
                 inference_worker.settings.Settings(

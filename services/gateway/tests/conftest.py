@@ -13,10 +13,10 @@ from fastapi.responses import JSONResponse
 
 from gateway.adapters.dicom_processes import open_decoders
 from gateway.http.app import new_app
-from gateway.main import build
+from gateway.main import build_gateway
 from gateway.main.control_plane import new_control_plane, new_control_routers
 from gateway.main.data_plane import new_decoder_limits
-from gateway.main.gate import new_connection_limits
+from gateway.main.edge import new_connection_limits
 from gateway.settings import Settings
 from gateway.subscribers.cluster import ClusterView
 from shared.clock import SystemClock
@@ -279,7 +279,7 @@ def run_gateway(kafka_settings):
     async def run(registry_url="http://127.0.0.1:1", kafka=kafka_settings, **changes):
         settings = Settings(kafka=kafka, registry_url=registry_url, **changes)
         connections = new_connections(new_connection_limits(settings))
-        async with build(settings) as gateway:
+        async with build_gateway(settings) as gateway:
             following = asyncio.create_task(gateway.run())
             async with asyncio.timeout(30):
                 while not gateway.ready:

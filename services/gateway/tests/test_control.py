@@ -215,5 +215,5 @@ async def test_a_retraining_that_is_asked_for_twice_is_told_of_the_first(control
         await client.post(f"/v1/jobs/{second['id']}/cancel")
         third = (await client.post("/retrain")).json()
     assert first["message"] == third["message"] == "Training is queued."
-    assert f"Job {first['id']} is open, too." in second["message"]
+    assert f"Job {first['id']} is also open." in second["message"]
     assert f"/v1/jobs/{second['id']}/cancel" in second["message"]

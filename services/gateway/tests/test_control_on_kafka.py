@@ -213,7 +213,7 @@ async def test_a_stream_gives_the_state_then_each_event_and_ends(
             while (told := await stream.next()) is not None:
                 seen.append(told)
         status = (await client.get("/status")).json()
-        assert len(client.gateway.parts.control.feeds) == 0
+        assert len(client.gateway.components.control.feeds) == 0
     assert response.headers["content-type"].startswith("text/event-stream")
     assert (first["id"], first["state"]) == (id_, "queued")
     assert (second["phase"], second["progress"], second["metrics"]) == ("fit", 0.5, {"loss": 0.1})
@@ -229,7 +229,7 @@ async def test_a_client_that_goes_frees_its_place(registry, run_gateway):
         async with client.stream("GET", path) as response:
             assert (await Stream(response).next())["state"] == "queued"
             full = await client.get(path)
-        feeds = client.gateway.parts.control.feeds
+        feeds = client.gateway.components.control.feeds
         async with asyncio.timeout(10):
             while len(feeds):
                 await asyncio.sleep(0.01)

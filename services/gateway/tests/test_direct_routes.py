@@ -3,8 +3,8 @@ import pytest
 from fastapi import APIRouter, Request, Response
 
 from gateway.http.app import new_app
-from gateway.http.direct_route import DirectRoute, DirectRoutes
-from gateway.http.problems import ProblemError
+from gateway.http.direct_routes import DirectDispatcher, DirectRoute
+from gateway.http.formats.problems import ProblemError
 from shared.contracts.errors import ErrorCode
 from shared.control_client import RegistryUnavailableError
 
@@ -58,7 +58,7 @@ REQUESTS = [
 @pytest.mark.parametrize(("method", "path", "body"), REQUESTS)
 async def test_a_direct_route_answers_as_it_does_within_the_app(app, method, path, body):
     answers = []
-    for asgi in (app, DirectRoutes(app)):
+    for asgi in (app, DirectDispatcher(app)):
         async with _client(asgi) as client:
             response = await client.request(method, path, content=body)
             answers.append((response.status_code, response.headers, response.content))
@@ -73,7 +73,7 @@ async def test_only_what_is_not_direct_reaches_the_app(app):
         reached.append(scope["path"])
         await type(app).__call__(app, scope, receive, send)
 
-    direct = DirectRoutes(app)
+    direct = DirectDispatcher(app)
     direct._app = spy
     async with _client(direct) as client:
         for method, path, body in (REQUESTS[0], *REQUESTS[3:]):
@@ -82,10 +82,10 @@ async def test_only_what_is_not_direct_reaches_the_app(app):
 
 
 async def test_a_bug_is_answered_and_told_to_the_server(app):
-    async with _client(DirectRoutes(app), raise_app_exceptions=False) as client:
+    async with _client(DirectDispatcher(app), raise_app_exceptions=False) as client:
         answered = await client.post("/hot", content="bug")
         assert (answered.status_code, answered.json()["code"]) == (500, "internal")
-    async with _client(DirectRoutes(app)) as client:
+    async with _client(DirectDispatcher(app)) as client:
         with pytest.raises(LookupError):
             await client.post("/hot", content="bug")
 
@@ -95,7 +95,7 @@ async def test_whoever_watches_sees_the_route(app):
 
     async def watched(scope, receive, send):
         scopes.append(scope)
-        await DirectRoutes(app)(scope, receive, send)
+        await DirectDispatcher(app)(scope, receive, send)
 
     async with _client(watched) as client:
         await client.post("/hot", content="fine")

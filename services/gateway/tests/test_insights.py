@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from gateway.http.status_answer import StatusAnswer
+from gateway.http.formats.status_answer import StatusAnswer
 from gateway.subscribers.cluster import ClusterView
 from shared.clock import SystemClock
 from shared.contracts.insights import DatasetInsights, ModelInsights

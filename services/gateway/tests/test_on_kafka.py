@@ -8,7 +8,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from gateway.main import build
+from gateway.main import build_gateway
 from gateway.settings import Settings
 from shared.clock import SystemClock, new_id
 from shared.contracts.errors import ErrorCode
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.kafka
 @asynccontextmanager
 async def running_gateway(kafka_settings, **changes):
     settings = Settings(kafka=kafka_settings, **changes)
-    async with build(settings) as gateway:
+    async with build_gateway(settings) as gateway:
         following = asyncio.create_task(gateway.run())
         async with asyncio.timeout(90):
             while not gateway.ready:
@@ -302,7 +302,7 @@ async def test_a_gateway_closes_in_time_while_its_broker_is_frozen(restartable_b
     await create_topics(settings)
     gateway = AsyncExitStack()
     built = await gateway.enter_async_context(
-        build(Settings(kafka=settings, publish_timeout_s=0.5))
+        build_gateway(Settings(kafka=settings, publish_timeout_s=0.5))
     )
     await gateway.enter_async_context(built.clients.connected())
     probing = asyncio.create_task(built.probe.run())

@@ -11,17 +11,17 @@ from contextlib import asynccontextmanager, contextmanager
 import httpx
 import pytest
 
-from gateway.core.admission import Reason, full
+from gateway.core.admission import RefusalReason, refuse_as_full
 from gateway.core.dicom import Rendered
 from gateway.core.faults import Fault
+from gateway.edge.open_inference_errors import OpenInferenceErrorMiddleware
+from gateway.http.answer_timing import AnswerTimer
 from gateway.http.app import new_app
 from gateway.http.limits import InferLimits
-from gateway.http.open_inference import new_open_inference_router
-from gateway.http.open_inference_errors import OpenInferenceErrors
-from gateway.http.open_inference_models import ServedModel
-from gateway.http.timing import AnswerTimer
+from gateway.http.routes.open_inference import new_open_inference_router
+from gateway.http.routes.open_inference_models import ModelSelector
 from gateway.ports import DecoderBusyError
-from gateway.service.predictions import Answered, DeadlineExceededError
+from gateway.service.predictions import Answered, OutcomeTimeoutError
 from shared.contracts.errors import ErrorCode
 from shared.contracts.models import ModelPromoted
 from shared.contracts.predict import Expired, Failed, ModelRef, Succeeded
@@ -41,11 +41,11 @@ class ToldService:
         self.version = "2"
         self.waits, self.seen = [], []
 
-    def refusal(self, image_bytes, wait_s):
+    def find_refusal(self, image_bytes, wait_s):
         return None
 
     @contextmanager
-    def arriving(self, *, at_most):
+    def reserve_body_bytes(self, *, at_most):
         yield lambda size_bytes: None
 
     async def predict(self, image, content_type, wait_s, traceparent, *, warnings):
@@ -86,11 +86,11 @@ async def serving(said=None, rendered=None):
     service = ToldService(said)
     timer = AnswerTimer(lambda: 0.0, lambda *_: None)
     limits = InferLimits(10.0, 60.0, 10_000, 20_000, 100_000)
-    served = ServedModel(lambda: CURRENT, lambda: ())
+    served = ModelSelector(lambda: CURRENT, lambda: ())
     app = new_app(new_open_inference_router(service, limits, timer, served, ToldRenderer(rendered)))
 
     async def begun(scope, receive, send):
-        await OpenInferenceErrors(app)(scope | {"pneumo.started_s": 0.0}, receive, send)
+        await OpenInferenceErrorMiddleware(app)(scope | {"pneumo.started_s": 0.0}, receive, send)
 
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(begun), base_url="http://g"
@@ -115,9 +115,9 @@ def failed(code, **changes):
         (failed(ErrorCode.UNDECODABLE), 422, "undecodable", None),
         (failed(ErrorCode.WORKER_CRASHED), 500, "worker_crashed", None),
         (Expired(id="bad", deadline_ms=1), 504, "deadline_exceeded", None),
-        (DeadlineExceededError("bad"), 504, "deadline_exceeded", "location"),
+        (OutcomeTimeoutError("bad"), 504, "deadline_exceeded", "location"),
         (BrokerUnavailableError("gone"), 503, "broker_unavailable", "retry-after"),
-        (full(Reason.IN_FLIGHT), 503, "overloaded", "retry-after"),
+        (refuse_as_full(RefusalReason.IN_FLIGHT), 503, "overloaded", "retry-after"),
         (succeeded("1"), 409, "conflict", "retry-after"),
     ],
 )

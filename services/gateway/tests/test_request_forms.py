@@ -11,10 +11,10 @@ from PIL import Image, PngImagePlugin
 
 from gateway.core.dicom import Rendered
 from gateway.core.faults import Fault
+from gateway.http.answer_timing import AnswerTimer
 from gateway.http.app import new_app
 from gateway.http.limits import HttpLimits
-from gateway.http.predictions import new_predictions_router
-from gateway.http.timing import AnswerTimer
+from gateway.http.routes.predictions import new_predictions_router
 from gateway.service.predictions import Answered
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import ModelRef, Succeeded
@@ -46,11 +46,11 @@ class AnsweringService:
     def __init__(self):
         self.seen = []
 
-    def refusal(self, image_bytes, wait_s):
+    def find_refusal(self, image_bytes, wait_s):
         return None
 
     @contextmanager
-    def arriving(self, *, at_most):
+    def reserve_body_bytes(self, *, at_most):
         yield lambda size_bytes: None
 
     async def predict(self, image, *_, **__):

@@ -1,14 +1,14 @@
-"""What the story needs from outside."""
+"""Interfaces to the outside of the services."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from gateway.core.backlog import Mark
 from gateway.core.dicom import Rendered
 from gateway.core.faults import Fault
-from gateway.core.owners import PartitionLag
-from gateway.core.uploads import Candidate, Part, Rejected
+from gateway.core.lag_by_owner import PartitionLag
+from gateway.core.load_estimator import CountSnapshot
+from gateway.core.uploads import Candidate, RejectedImage, UploadPart
 from shared.contracts.accepted import AcceptedRequest
 from shared.contracts.dataset import UploadHeaders
 from shared.contracts.headers import RequestHeaders
@@ -21,23 +21,23 @@ Outcome = Succeeded | Failed | Expired
 
 
 @dataclass(frozen=True, slots=True)
-class InFlight:
+class InFlightRequest:
     """A request that was accepted and has no outcome yet. deadline_ms: unix ms."""
 
     id: str
     deadline_ms: int
 
 
-Found: TypeAlias = Outcome | InFlight | None
-"""What the topics hold of an id."""
+Found: TypeAlias = Outcome | InFlightRequest | None
+"""The result of a look-up by id in the topics."""
 
 
 class LookupBusyError(Exception):
-    """Too many look-ups by id wait for their turn; may pass."""
+    """Too many look-ups by id are waiting. Temporary."""
 
 
 class FaultError(Exception):
-    """The client sent something that cannot be taken; `fault` says what, and nothing else does."""
+    """The client sent something invalid; `fault` is the reason."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.detail)
@@ -45,16 +45,16 @@ class FaultError(Exception):
 
 
 class DecoderBusyError(Exception):
-    """Too many DICOM files wait for a decoder, or none starts; may pass."""
+    """Too many DICOM files wait for a decoder, or none starts. Temporary."""
 
 
 class DicomRenderer(Protocol):
-    """Makes pictures of DICOM files, out of harm's way."""
+    """Renders DICOM files, isolated from this process."""
 
     async def render(self, content: bytes, *, wait_s: float) -> Rendered | Fault:
-        """Give the picture, or what is wrong with the file.
+        """Return the image, or the fault of the file.
 
-        wait_s: seconds to wait for a free decoder; what it takes to decode comes on top, bounded.
+        wait_s: maximum time to wait for a free decoder; decoding has a time limit of its own.
         Raises DecoderBusyError.
         """
         ...
@@ -72,7 +72,7 @@ class RequestPublisher(Protocol):
 
 
 class AcceptedLog(Protocol):
-    """Remembers accepted requests for longer than their images are kept."""
+    """Records accepted requests for longer than their images are retained."""
 
     async def note(self, accepted: AcceptedRequest) -> None:
         """Return when the broker has confirmed.
@@ -83,10 +83,10 @@ class AcceptedLog(Protocol):
 
 
 class OutcomeLog(Protocol):
-    """Outcomes and requests that are no longer, or never were, in this process's memory."""
+    """Outcomes and requests that are not in this process's memory."""
 
     async def find(self, id_: str) -> Found:
-        """Give a request's first outcome, or that it was accepted; None: no topic knows the id.
+        """Return a request's first outcome, or that it is in flight; None for an unknown id.
 
         Raises BrokerUnavailableError, LookupBusyError.
         """
@@ -94,47 +94,47 @@ class OutcomeLog(Protocol):
 
 
 class BrokerProbe(Protocol):
-    """Knows whether the broker answers."""
+    """Whether the broker is reachable."""
 
     @property
     def reachable(self) -> bool:
-        """Whether the last look, at most a few seconds ago, found it."""
+        """Whether the last check, at most a few seconds ago, reached it."""
         ...
 
 
-class LagWatcher(Protocol):
-    """Wants to know how far the workers are behind."""
+class LagObserver(Protocol):
+    """Receives the workers' consumer lag."""
 
-    def mark(self) -> Mark:
-        """Begin a look at their lag."""
+    def snapshot(self) -> CountSnapshot:
+        """Return the counts at the start of a lag query."""
         ...
 
-    def looked(self, partitions: Sequence[PartitionLag], since: Mark) -> None:
-        """Take in what the look that began at `since` has found of every partition."""
+    def update_lag(self, partitions: Sequence[PartitionLag], since: CountSnapshot) -> None:
+        """Receive the lag of every partition, from the query that began at `since`."""
         ...
 
 
 class SpoolFullError(Exception):
-    """The disk does not take, or give back, a request's files; may pass."""
+    """The disk cannot write or read a request's files. Temporary."""
 
 
 class Spool(Protocol):
-    """The files of one request, outside memory. Blocking."""
+    """The files of one request, on disk. Blocking."""
 
     def append(self, chunk: bytes) -> None:
-        """Put bytes behind those that are there. Raises SpoolFullError."""
+        """Append bytes. Raises SpoolFullError."""
         ...
 
     def read(self, start: int, size_bytes: int) -> bytes:
-        """Give the bytes from `start` on, fewer at the end. Raises SpoolFullError."""
+        """Return the bytes from `start` on, fewer at the end. Raises SpoolFullError."""
         ...
 
 
 class Archives(Protocol):
     """Opens archives of labelled images. Blocking."""
 
-    def list_images(self, spool: Spool, part: Part) -> list[Candidate | Rejected]:
-        """Judge every entry; nothing is unpacked yet. Raises FaultError."""
+    def list_images(self, spool: Spool, part: UploadPart) -> list[Candidate | RejectedImage]:
+        """Accept or reject every entry; nothing is unpacked yet. Raises FaultError."""
         ...
 
 
@@ -153,31 +153,31 @@ class ModelRegistry(Protocol):
     """Knows the models. Raises ControlRefusedError and RegistryUnavailableError."""
 
     async def current_model(self) -> ModelRecord:
-        """Give the promoted model."""
+        """Return the promoted model."""
         ...
 
     async def model(self, version: str) -> ModelRecord:
-        """Give one version."""
+        """Return one version."""
         ...
 
     async def bundle_file(self, version: str, name: str) -> bytes:
-        """Give one small file of a version's bundle."""
+        """Return one small file of a version's bundle."""
         ...
 
 
-class StoredImages(Protocol):
+class ImageStore(Protocol):
     """Keeps labelled images. Raises ControlRefusedError and RegistryUnavailableError."""
 
     async def image_bytes(self, sha256: str) -> bytes:
-        """Give an image as it was uploaded."""
+        """Return an image as it was uploaded."""
         ...
 
 
 class Announcements(Protocol):
-    """What `models.events` has said."""
+    """The promotions announced on `models.events`."""
 
     def current_model(self, name: str) -> ModelPromoted | None:
-        """Give the promoted version of a model, if any was announced."""
+        """Return the promoted version of a model, if one was announced."""
         ...
 
 
@@ -185,9 +185,9 @@ class JobRegistry(Protocol):
     """Knows the training jobs. Raises ControlRefusedError and RegistryUnavailableError."""
 
     async def job(self, id_: str) -> Job:
-        """Give one job."""
+        """Return one job."""
         ...
 
     async def jobs(self) -> list[Job]:
-        """Give every job, newest first."""
+        """Return every job, newest first."""
         ...

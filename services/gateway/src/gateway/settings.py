@@ -28,33 +28,33 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     default_wait_s: float = Field(default=10.0, gt=0, le=300)
-    """How long a client waits that does not say (`Prefer: wait=`), seconds."""
+    """Default wait of a client without `Prefer: wait=`, in seconds."""
     max_wait_s: float = Field(default=60.0, gt=0, le=300)
-    """What a client may ask for at most, seconds."""
+    """Maximum wait that a client may request, in seconds."""
     model_name: str = "pneumonia"
     max_image_bytes: int = Field(default=MAX_IMAGE_BYTES, gt=0, le=MAX_IMAGE_BYTES)
-    """One image, at most; no setting lets more than 8 MiB onto a topic."""
+    """Maximum size of one image, in bytes; topics never take more than 8 MiB."""
     max_infer_bytes: int = Field(default=32 * _MIB, ge=1)
-    """Body of one request of the Open Inference Protocol, at most: as it comes, and unpacked."""
+    """Maximum body of one Open Inference request, in bytes: as received, and unpacked."""
     max_dicom_bytes: int = Field(default=64 * _MIB, gt=0, le=512 * _MIB)
-    """A DICOM file, at most; what goes on is its picture, no more than an image may be."""
+    """Maximum size of one DICOM file, in bytes; its rendered image has the limit of an image."""
     dicom_processes: int = Field(default=2, ge=1, le=16)
-    """Decoders of DICOM files at once, at most; none runs before the first file."""
+    """Maximum number of DICOM decoder processes; the first file starts the first one."""
     max_dicom_waiting: int = Field(default=16, ge=1)
-    """Files that wait for a decoder, at most."""
+    """Maximum number of files that wait for a decoder."""
     dicom_timeout_s: float = Field(default=20.0, gt=0, le=300)
-    """In which a file must be decoded; its decoder is ended then."""
+    """Maximum time to decode one DICOM file, in seconds; the decoder process is killed then."""
     dicom_memory_bytes: int = Field(default=896 * _MIB, ge=256 * _MIB)
     """Maximum address space of one DICOM decoder, in bytes (RLIMIT_AS); a file that needs more is
-    refused. The largest JPEG 2000 that is taken needs 850 MiB."""
+    refused. The largest JPEG 2000 within the limits needs 850 MiB."""
     max_in_flight: int = Field(default=512, ge=1)
-    """Requests accepted and not yet answered, at most."""
+    """Maximum number of requests in flight."""
     max_in_flight_bytes: int = Field(default=256 * _MIB, ge=1)
-    """Image bytes held for them, at most."""
+    """Maximum image bytes in memory for requests in flight."""
     outcome_cache: int = Field(default=20_000, ge=0)
-    """Outcomes kept in memory for GET by id; older ones are read from the topic."""
+    """Number of outcomes kept in memory for GET by id; older ones are read from the topic."""
     outcome_cache_bytes: int = Field(default=16 * _MIB, ge=0)
-    """Bytes of them, at most: explained ones are larger."""
+    """Maximum bytes of outcomes kept in memory; outcomes with an explanation are larger."""
     publish_timeout_s: float = Field(default=4.0, gt=0)
 
     registry_url: str = Field(
@@ -62,60 +62,61 @@ class Settings(BaseSettings):
     )
     registry_timeout_s: float = Field(default=5.0, gt=0)
     max_upload_bytes: int = Field(default=256 * _MIB, ge=1)
-    """Body of one upload, at most; it lies in a temporary file (TMPDIR), not in memory."""
+    """Maximum body of one upload, in bytes; it is stored in a temporary file (TMPDIR)."""
     max_unpacked_bytes: int = Field(default=512 * _MIB, ge=1)
-    """What the files of one upload may be together once unpacked."""
+    """Maximum total size of the files of one upload once unpacked, in bytes."""
     max_upload_files: int = Field(default=1_000, ge=1)
-    """Files of one upload, at most."""
+    """Maximum number of files in one upload."""
     max_uploads: int = Field(default=8, ge=1)
-    """Uploads at once, at most."""
+    """Maximum number of concurrent uploads."""
     max_uploads_per_client: int = Field(default=4, ge=1)
-    """Maximum number of uploads of one key at once, or of one address where there are no keys;
+    """Maximum number of concurrent uploads of one key, or of one address without keys;
     further ones are refused with 429."""
     upload_timeout_s: float = Field(default=600.0, gt=0)
-    """In which the body of an upload must have arrived."""
+    """Maximum time to receive the body of an upload, in seconds."""
     max_job_streams: int = Field(default=64, ge=1)
-    """Clients that watch a job at once, at most."""
+    """Maximum number of open job event streams."""
     stream_beat_s: float = Field(default=15.0, gt=0)
-    """After so long without an event, a stream says that it is still there."""
+    """Interval of heartbeat comments on an event stream without events, in seconds."""
 
     keys_file: Path | None = None
-    """API keys, as `python -m gateway keys` writes them; None: everything is open."""
+    """File of API keys, written by `python -m gateway keys`; None: no key is required."""
     insecure: bool = False
     """Serve other machines without API keys."""
     rate_per_s: float | None = Field(default=None, gt=0)
-    """Requests a second of one key, or of one address where there are no keys; None: no limit."""
+    """Requests per second of one key, or of one address without keys; None: no limit."""
     burst: int = Field(default=20, ge=1)
-    """Requests that such a client may send at once after a silence."""
+    """Requests that a client may send at once after an idle time."""
     max_in_flight_per_client: int = Field(default=256, ge=1)
-    """Requests of one key that are being answered, at most; of an address where it has a rate."""
+    """Maximum concurrent requests of one key; of one address if `rate_per_s` is set."""
 
     allowed_origins: Annotated[tuple[Origin, ...], NoDecode] = ()
     """Origins of web pages that may call the API (CORS), comma-separated, such as
-    `https://viewer.example.org`; none: pages of other origins are refused."""
+    `https://viewer.example.org`; empty: pages of other origins are refused."""
     max_connections: int = Field(default=900, ge=1)
-    """Open at once, at most: below the 1,024 descriptors that a process usually has. Beyond them
-    32 are kept for health checks and `/metrics`."""
+    """Maximum number of open connections, below the usual 1,024 file descriptors of a process.
+    Another 32 are reserved for health checks and `/metrics`."""
     max_connections_per_address: int = Field(default=800, ge=1)
     """Maximum number of open connections of one address; further ones get 503. Lower it where
     strangers reach the port; behind a proxy all connections have the proxy's address."""
     max_head_bytes: int = Field(default=32 * 1024, ge=1024)
-    """Path and headers of one request, at most."""
+    """Maximum size of the path and headers of one request, in bytes."""
     max_headers: int = Field(default=100, ge=1)
-    """Headers of one request, at most."""
+    """Maximum number of headers of one request."""
     head_timeout_s: float = Field(default=10.0, gt=0)
-    """In which a request's headers must have arrived."""
+    """Maximum time to receive a request's headers, in seconds."""
     stall_timeout_s: float = Field(default=60.0, gt=0)
-    """After so long, a client that does not read its answer is dropped."""
+    """Maximum time that a client may stop reading its response, in seconds; then it is
+    disconnected."""
     body_timeout_s: float = Field(default=60.0, gt=0)
-    """In which any body but an upload's must have arrived."""
+    """Maximum time to receive any body but an upload's, in seconds."""
     body_grace_s: float = Field(default=10.0, gt=0)
-    """After so long, a body must have come at `min_body_bytes_per_s`."""
+    """Time in seconds before `min_body_bytes_per_s` applies to a body."""
     min_body_bytes_per_s: float = Field(default=16 * 1024, gt=0)
-    """Slower bodies are given up."""
+    """Minimum transfer rate of a body; slower requests are answered with 408."""
 
     loop_stuck_after_s: float = Field(default=30.0, ge=0)
-    """An event loop that has not turned for this long ends the gateway; 0: never."""
+    """Time in seconds after which a blocked event loop ends the gateway; 0: never."""
 
     log_level: str = "INFO"
     http: HttpSettings = Field(default_factory=HttpSettings)

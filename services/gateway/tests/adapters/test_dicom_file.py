@@ -229,7 +229,7 @@ REASONS = {
     ),
     "polarity unknown": (
         changed(dicom(), PhotometricInterpretation="GREY"),
-        "Its PhotometricInterpretation is none that is known",
+        "Its PhotometricInterpretation is unknown",
     ),
     "colour": (changed(dicom(), PhotometricInterpretation="PALETTE COLOR"), "in colour"),
     "sign": (changed(dicom(), PixelRepresentation=2), "PixelRepresentation 2 is neither 0 nor 1"),
@@ -241,7 +241,7 @@ REASONS = {
     "cut in the file meta": (dicom()[:132], "missing, or cut short"),
     "a private syntax": (
         with_syntax(uid.JPEG2000Lossless, "1.2.3.4"),
-        "Its transfer syntax is not taken",
+        "Its transfer syntax is not supported",
     ),
     "another syntax": (
         with_syntax(uid.JPEGLSLossless, uid.JPEG2000Lossless),
@@ -272,7 +272,7 @@ def test_a_name_in_the_place_of_a_number_is_not_quoted():
     [
         (MemoryError(), "more memory"),
         (AttributeError("x"), "lacks an element"),
-        (NotImplementedError("x"), "not taken"),
+        (NotImplementedError("x"), "not supported"),
         (ValueError("x"), "lacks an element"),
         (RuntimeError("x"), "damaged, cut short, or not of the transfer syntax"),
         (EOFError("x"), "damaged or cut short"),

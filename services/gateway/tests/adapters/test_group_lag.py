@@ -4,8 +4,8 @@ import asyncio
 
 from aiokafka.structs import OffsetAndMetadata
 
-from gateway.adapters.group_lag import Followed, KafkaGroupLag
-from gateway.core.owners import PartitionLag
+from gateway.adapters.group_lag import GroupSubscription, KafkaGroupLag
+from gateway.core.lag_by_owner import PartitionLag
 
 
 class Broker:
@@ -36,17 +36,17 @@ class Watcher:
     def __init__(self) -> None:
         self.lag = asyncio.get_running_loop().create_future()
 
-    def mark(self) -> int:
+    def snapshot(self) -> int:
         return 0
 
-    def looked(self, partitions, since) -> None:
+    def update_lag(self, partitions, since) -> None:
         if not self.lag.done():
             self.lag.set_result(partitions)
 
 
 async def test_a_coordinator_that_is_starting_tells_nothing_and_ends_nothing():
     broker, watcher = Broker(), Watcher()
-    followed = Followed("predict.requests", "inference-worker")
+    followed = GroupSubscription("predict.requests", "inference-worker")
     lag = KafkaGroupLag(broker, broker, broker, watcher, followed, interval_s=0.001)
     looking = asyncio.create_task(lag.run())
     async with asyncio.timeout(10):
@@ -70,7 +70,9 @@ async def test_while_releases_are_mixed_what_either_group_has_done_counts():
         return {p: OffsetAndMetadata(done[group][p.partition], "") for p in partitions}
 
     broker.list_consumer_group_offsets = commits
-    followed = Followed("ward3.predict.requests", "ward3.inference-worker", "inference-worker")
+    followed = GroupSubscription(
+        "ward3.predict.requests", "ward3.inference-worker", "inference-worker"
+    )
     lag = KafkaGroupLag(broker, broker, broker, watcher, followed, interval_s=0.001)
     looking = asyncio.create_task(lag.run())
     async with asyncio.timeout(10):

@@ -8,10 +8,10 @@ import pytest
 
 from gateway.adapters.key_file import KeyFileError, WatchedKeys, read_key_file, write_key_file
 from gateway.core.keys import ApiKey, KeyRing, digest_of
-from gateway.core.permissions import Scope
+from gateway.core.permissions import KeyScope
 
 SECRET = "pneumo_never-to-be-seen"
-KEY = ApiKey("ward", digest_of("pneumo_ward"), frozenset({Scope.PREDICT}), 1, 2, 3.5, 4)
+KEY = ApiKey("ward", digest_of("pneumo_ward"), frozenset({KeyScope.PREDICT}), 1, 2, 3.5, 4)
 ENTRY = {"name": "ward", "sha256": KEY.sha256, "scopes": ["predict"], "created_at_ms": 1}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.adapters.traced_requests import TracedRequests
+from gateway.adapters.traced_requests import TracedRequestPublisher
 from shared.contracts.headers import RequestHeaders
 from shared.kafka.publisher import BrokerUnavailableError
 from shared.observability.otlp import OtlpTracer
@@ -29,7 +29,7 @@ async def test_a_record_is_a_child_of_its_request_and_the_worker_a_child_of_the_
     publisher = Publisher(error)
     with Collector().running() as collector:
         tracer = OtlpTracer(f"{collector.url}/v1/traces", service="gateway", instance="1")
-        traced = TracedRequests(publisher, tracer, "predict.requests")
+        traced = TracedRequestPublisher(publisher, tracer, "predict.requests")
         try:
             await traced.publish(RequestHeaders("1", 99, traceparent=CALLER), b"image")
         except BrokerUnavailableError as raised:

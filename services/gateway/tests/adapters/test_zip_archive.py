@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.adapters.spool import new_spool
 from gateway.adapters.zip_archive import ZipArchives
-from gateway.core.uploads import Candidate, Part
+from gateway.core.uploads import Candidate, UploadPart
 from gateway.ports import FaultError
 from shared.contracts.errors import ErrorCode
 from shared.testing.archives import new_zip
@@ -22,7 +22,7 @@ def find_faults(content):
     with new_spool() as spool:
         spool.append(content)
         try:
-            found = ZipArchives(50, MIB, MIB).list_images(spool, Part(None, 0, len(content)))
+            found = ZipArchives(50, MIB, MIB).list_images(spool, UploadPart(None, 0, len(content)))
         except FaultError as error:
             return [error.fault]
         for each in found:

@@ -3,31 +3,33 @@
 import pytest
 
 from gateway.adapters.outcome_log import partition_of
-from gateway.core.admission import Admit, Limits, Load, Refuse, admit
+from gateway.core.admission import AdmissionLimits, Admitted, CurrentLoad, Refusal, decide_admission
 from gateway.core.outcome_cache import OutcomeCache
+from gateway.core.pending_requests import NotPending, PendingRequests, Resolved
 from gateway.core.preferences import Preferences, parse_explain, parse_prefer
-from gateway.core.waiters import Ignore, Waiters, Wake
-from gateway.core.workers import SILENT_AFTER_MS, present_workers
+from gateway.core.workers import SILENT_AFTER_MS, recent_workers
 from shared.contracts.errors import ErrorCode
 from shared.contracts.models import WorkerStatus
 from shared.contracts.predict import Expired, Failed
 
-LIMITS = Limits(max_in_flight=2, max_in_flight_bytes=100)
+LIMITS = AdmissionLimits(max_in_flight=2, max_in_flight_bytes=100)
 
 
 @pytest.mark.parametrize(
     ("load", "image_bytes", "expected"),
     [
-        (Load(0, 0, True), 100, Admit(11_000)),
-        (Load(1, 50, True), 50, Admit(11_000)),
-        (Load(1, 50, True), 51, ErrorCode.OVERLOADED),
-        (Load(2, 0, True), 1, ErrorCode.OVERLOADED),
-        (Load(0, 0, False), 1, ErrorCode.BROKER_UNAVAILABLE),
+        (CurrentLoad(0, 0, True), 100, Admitted(11_000)),
+        (CurrentLoad(1, 50, True), 50, Admitted(11_000)),
+        (CurrentLoad(1, 50, True), 51, ErrorCode.OVERLOADED),
+        (CurrentLoad(2, 0, True), 1, ErrorCode.OVERLOADED),
+        (CurrentLoad(0, 0, False), 1, ErrorCode.BROKER_UNAVAILABLE),
     ],
 )
 def test_admission(load, image_bytes, expected):
-    found = admit(image_bytes=image_bytes, wait_s=10, now_ms=1_000, load=load, limits=LIMITS)
-    assert (found.code if isinstance(found, Refuse) else found) == expected
+    found = decide_admission(
+        image_bytes=image_bytes, wait_s=10, now_ms=1_000, load=load, limits=LIMITS
+    )
+    assert (found.code if isinstance(found, Refusal) else found) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,15 +63,15 @@ def test_an_explanation_is_asked_for_by_its_only_word():
 
 
 def test_an_outcome_wakes_its_waiter_once():
-    waiters: Waiters[str] = Waiters()
-    waiters.expect("a", "somebody")
-    assert waiters.settle("b") == Ignore()
-    assert waiters.settle("a") == Wake("somebody")
-    assert waiters.settle("a") == Ignore()
-    waiters.expect("c", "impatient")
-    waiters.give_up("c")
-    assert waiters.settle("c") == Ignore()
-    assert len(waiters) == 0
+    pending: PendingRequests[str] = PendingRequests()
+    pending.register("a", "somebody")
+    assert pending.resolve("b") == NotPending()
+    assert pending.resolve("a") == Resolved("somebody")
+    assert pending.resolve("a") == NotPending()
+    pending.register("c", "impatient")
+    pending.discard("c")
+    assert pending.resolve("c") == NotPending()
+    assert len(pending) == 0
 
 
 def test_the_cache_keeps_the_newest_and_the_first_word():
@@ -98,7 +100,7 @@ def test_a_silent_worker_is_not_counted():
         return WorkerStatus(id=id_, ready=True, at_ms=at_ms)
 
     statuses = {"b": word("b", SILENT_AFTER_MS), "a": word("a", 1), "gone": word("gone", 0)}
-    assert [w.id for w in present_workers(statuses, SILENT_AFTER_MS)] == ["a", "b"]
+    assert [w.id for w in recent_workers(statuses, SILENT_AFTER_MS)] == ["a", "b"]
 
 
 def test_partitions_are_those_of_kafkas_own_partitioner():

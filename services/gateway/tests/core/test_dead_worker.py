@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from gateway.core.admission import WAIT_SHARE
-from gateway.core.owners import OUTAGE_S, SILENT_S, Owners, PartitionLag
-from gateway.core.workload import Workload
+from gateway.core.lag_by_owner import OUTAGE_S, SILENT_S, LagByOwner, PartitionLag
+from gateway.core.load_estimator import LoadEstimator
 from shared.kafka.clients import SESSION_TIMEOUT_MS
 
 PARTITIONS = 24
@@ -34,7 +34,7 @@ class Group:
 
     rate: float
     workers: list[Worker]
-    workload: Workload = field(default_factory=lambda: Workload(0.0))
+    load: LoadEstimator = field(default_factory=lambda: LoadEstimator(0.0))
     now_s: float = 0.0
     asked: int = 0
     answered: list[str] = field(default_factory=list)
@@ -58,9 +58,9 @@ class Group:
                 self.look()
 
     def ask(self):
-        self.waits_s.append((self.now_s, self.workload.wait(self.now_s).seconds))
+        self.waits_s.append((self.now_s, self.load.estimate_wait(self.now_s).seconds))
         id_ = str(self.asked)
-        self.workload.accept(id_, 10**9)
+        self.load.record_accepted(id_, 10**9)
         self.waiting[self.places.randrange(PARTITIONS)].append((self.asked, id_))
         self.asked += 1
 
@@ -69,7 +69,7 @@ class Group:
             for number, id_ in worker.batch:
                 self.waiting[number] = [r for r in self.waiting[number] if r[1] != id_]
                 self.committed[number] += 1
-                self.workload.answer(id_, self.now_s, inferred=True)
+                self.load.record_outcome(id_, self.now_s, inferred=True)
                 self.answered.append(id_)
             worker.batch = []
         if not worker.batch:
@@ -83,7 +83,7 @@ class Group:
             PartitionLag(n, self.marks[n], self.committed[n], len(self.waiting[n]))
             for n in range(PARTITIONS)
         ]
-        self.workload.looked(found, self.workload.mark(), self.now_s)
+        self.load.update_lag(found, self.load.snapshot(), self.now_s)
 
     def give_all_to(self, worker):
         self.owners = dict.fromkeys(self.owners, worker)
@@ -131,7 +131,7 @@ def test_three_times_too_much_is_refused_with_or_without_a_death(each_s):
     group.run(8, working=group.workers)
     assert group.refused(from_s=7) == 1
     true_s = (group.asked - len(group.answered)) * each_s / 2
-    assert group.workload.wait(group.now_s).seconds == pytest.approx(true_s, rel=0.3)
+    assert group.load.estimate_wait(group.now_s).seconds == pytest.approx(true_s, rel=0.3)
     group.run(12, working=group.workers[1:])
     assert group.refused(from_s=7) == 1
 
@@ -152,12 +152,12 @@ def lag(owner, committed, behind, number=0):
 
 
 def test_the_lag_of_a_silent_owner_is_no_load_until_it_has_lasted_too_long():
-    owners = Owners()
+    owners = LagByOwner()
     unserved = {}
     for tick in range(40):
         now_s = tick * LOOK_S
         found = [lag("dead", 5, 7), lag("alive", 5 + tick, 3, number=1)]
-        unserved[now_s] = owners.looked(found, now_s).unserved
+        unserved[now_s] = owners.split_lag(found, now_s).unserved
     assert {s for s, records in unserved.items() if records} == {
         s for s in unserved if SILENT_S < s <= OUTAGE_S
     }
@@ -165,17 +165,17 @@ def test_the_lag_of_a_silent_owner_is_no_load_until_it_has_lasted_too_long():
 
 
 def test_where_nobody_makes_progress_all_lag_counts():
-    owners = Owners()
+    owners = LagByOwner()
     for tick in range(10):
-        found = owners.looked([lag("a", 5, 7), lag("b", 5, 3, number=1)], tick * LOOK_S)
+        found = owners.split_lag([lag("a", 5, 7), lag("b", 5, 3, number=1)], tick * LOOK_S)
     assert (found.total, found.working, found.unserved) == (10, 10, 0)
 
 
 def test_a_new_owner_is_believed_from_its_first_look():
-    owners = Owners()
+    owners = LagByOwner()
     for tick in range(8):
-        owners.looked([lag("dead", 5, 7), lag("alive", tick, 0, number=1)], tick * LOOK_S)
-    found = owners.looked([lag("alive", 5, 7), lag("alive", 7, 0, number=1)], 8 * LOOK_S)
+        owners.split_lag([lag("dead", 5, 7), lag("alive", tick, 0, number=1)], tick * LOOK_S)
+    found = owners.split_lag([lag("alive", 5, 7), lag("alive", 7, 0, number=1)], 8 * LOOK_S)
     assert (found.total, found.working, found.unserved) == (7, 7, 0)
 
 

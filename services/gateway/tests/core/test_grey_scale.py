@@ -5,10 +5,10 @@ import pytest
 
 from gateway.core.grey_scale import (
     GreyScale,
+    GreyWindow,
     Lookup,
     Rescale,
     Shape,
-    Window,
     choose_window,
     is_usable,
     level_table,
@@ -26,10 +26,10 @@ def levels(*values, **scale):
     ("window", "values", "expected"),
     [
         # c - .5 - (w - 1) / 2 = 0 and c - .5 + (w - 1) / 2 = 255: the standard's own example
-        (Window(128, 256), (0, 100, 255, 256), [0, 100, 255, 255]),
-        (Window(1000, 1), (999, 1000), [0, 255]),
-        (Window(1000, 510, Shape.LINEAR_EXACT), (745, 1000, 1255, 4000), [0, 128, 255, 255]),
-        (Window(2000, 1000, Shape.SIGMOID), (0, 2000, 2500, 4000), [0, 128, 225, 255]),
+        (GreyWindow(128, 256), (0, 100, 255, 256), [0, 100, 255, 255]),
+        (GreyWindow(1000, 1), (999, 1000), [0, 255]),
+        (GreyWindow(1000, 510, Shape.LINEAR_EXACT), (745, 1000, 1255, 4000), [0, 128, 255, 255]),
+        (GreyWindow(2000, 1000, Shape.SIGMOID), (0, 2000, 2500, 4000), [0, 128, 225, 255]),
         (Lookup(10, np.array([0.0, 50.0, 100.0])), (0, 10, 11, 12, 4000), [0, 0, 128, 255, 255]),
         (Lookup(0, np.array([7.0, 7.0])), (0, 1), [0, 0]),
     ],
@@ -39,14 +39,14 @@ def test_a_window_spreads_what_it_says(window, values, expected):
 
 
 def test_real_values_are_windowed_and_not_stored_ones():
-    window = Window(-872, 256)
+    window = GreyWindow(-872, 256)
     assert levels(0, 127, 255, modality=Rescale(1, -1000), window=window) == [0, 127, 255]
     table = Lookup(100, np.arange(4096.0)[::-1])
-    assert levels(0, 100, 4095, modality=table, window=Window(2048, 4096)) == [255, 255, 6]
+    assert levels(0, 100, 4095, modality=table, window=GreyWindow(2048, 4096)) == [255, 255, 6]
 
 
 def test_inversion_turns_the_picture_and_leaves_padding_black():
-    said = levels(0, 2047, 4095, window=Window(2048, 4096), is_inverse=True, padding=(0, 0))
+    said = levels(0, 2047, 4095, window=GreyWindow(2048, 4096), is_inverse=True, padding=(0, 0))
     assert said == [0, 128, 0]
 
 
@@ -68,13 +68,13 @@ def test_a_picture_of_one_value_or_none_is_black(counts):
 @pytest.mark.parametrize(
     ("window", "usable"),
     [
-        (Window(1, 1), True),
-        (Window(1, 0.5), False),
-        (Window(1, 0.5, Shape.LINEAR_EXACT), True),
-        (Window(1, 0, Shape.SIGMOID), False),
-        (Window(1, -5), False),
-        (Window(float("nan"), 5), False),
-        (Window(1, float("inf")), False),
+        (GreyWindow(1, 1), True),
+        (GreyWindow(1, 0.5), False),
+        (GreyWindow(1, 0.5, Shape.LINEAR_EXACT), True),
+        (GreyWindow(1, 0, Shape.SIGMOID), False),
+        (GreyWindow(1, -5), False),
+        (GreyWindow(float("nan"), 5), False),
+        (GreyWindow(1, float("inf")), False),
     ],
 )
 def test_a_width_of_nothing_is_no_window(window, usable):
@@ -85,12 +85,16 @@ def test_the_first_window_that_holds_a_quarter_of_the_pixels_is_chosen():
     counts = np.where((ALL >= 1000) & (ALL < 2000), 10, 0)
     # Background and saturation: most of the pixels, and outside of every good window.
     counts[[0, 4095]] = 100_000
-    eight_bits, narrow, lookup = Window(128, 256), Window(1100, 520), Lookup(0, np.arange(256.0))
+    eight_bits, narrow, lookup = (
+        GreyWindow(128, 256),
+        GreyWindow(1100, 520),
+        Lookup(0, np.arange(256.0)),
+    )
 
     def chosen(*windows, **scale):
         return choose_window(windows, ALL, counts, GreyScale(**scale)).window
 
     assert chosen(lookup, eight_bits, narrow) is narrow
     assert chosen(lookup, eight_bits) is None
-    assert chosen(Window(-900, 520), modality=Rescale(1, -2000)) == Window(-900, 520)
+    assert chosen(GreyWindow(-900, 520), modality=Rescale(1, -2000)) == GreyWindow(-900, 520)
     assert chosen(eight_bits, padding=(1000, 4095)) == eight_bits

@@ -13,7 +13,15 @@ from gateway.core.keys import (
     digest_of,
     find_secret,
 )
-from gateway.core.permissions import ROUTES, Absent, Known, Public, Scope, WrongMethod, find_route
+from gateway.core.permissions import (
+    ROUTES,
+    Absent,
+    KeyScope,
+    Known,
+    Public,
+    WrongMethod,
+    find_route,
+)
 
 NOW_MS = 1_000
 
@@ -22,7 +30,9 @@ def a_key(name, *scopes, expires_at_ms=None):
     return ApiKey(name, digest_of(f"pneumo_{name}"), frozenset(scopes), 0, expires_at_ms)
 
 
-RING = KeyRing((a_key("reader"), a_key("ward", Scope.PREDICT), a_key("old", expires_at_ms=NOW_MS)))
+RING = KeyRing(
+    (a_key("reader"), a_key("ward", KeyScope.PREDICT), a_key("old", expires_at_ms=NOW_MS))
+)
 
 
 @pytest.mark.parametrize(
@@ -34,9 +44,9 @@ RING = KeyRing((a_key("reader"), a_key("ward", Scope.PREDICT), a_key("old", expi
         (Public.ANY_KEY, "pneumo_old", Unauthenticated(presented=True)),
         (Public.ANY_KEY, digest_of("pneumo_reader"), Unauthenticated(presented=True)),
         (Public.ANY_KEY, "pneumo_reader", Allowed(RING.keys[0])),
-        (Scope.PREDICT, "pneumo_reader", Forbidden(Scope.PREDICT)),
-        (Scope.PREDICT, "pneumo_ward", Allowed(RING.keys[1])),
-        (Scope.ADMIN, "pneumo_ward", Forbidden(Scope.ADMIN)),
+        (KeyScope.PREDICT, "pneumo_reader", Forbidden(KeyScope.PREDICT)),
+        (KeyScope.PREDICT, "pneumo_ward", Allowed(RING.keys[1])),
+        (KeyScope.ADMIN, "pneumo_ward", Forbidden(KeyScope.ADMIN)),
     ],
 )
 def test_a_key_opens_what_it_is_good_for_and_nothing_else(need, secret, expected):
@@ -74,11 +84,11 @@ def test_a_key_is_read_only_where_it_is_clear_which_one_is_meant(
 @pytest.mark.parametrize(
     ("method", "path", "expected"),
     [
-        ("POST", "/predict", Known("/predict", Scope.PREDICT)),
-        ("GET", "/v1/predictions/1", Known("/v1/predictions/{id}", Scope.PREDICT)),
+        ("POST", "/predict", Known("/predict", KeyScope.PREDICT)),
+        ("GET", "/v1/predictions/1", Known("/v1/predictions/{id}", KeyScope.PREDICT)),
         ("GET", "/v1/models/current", Known("/v1/models/current", Public.ANY_KEY)),
-        ("POST", "/v1/models/2/promote", Known("/v1/models/{version}/promote", Scope.ADMIN)),
-        ("DELETE", "/v1/dataset/images/a", Known("/v1/dataset/images/{sha256}", Scope.ADMIN)),
+        ("POST", "/v1/models/2/promote", Known("/v1/models/{version}/promote", KeyScope.ADMIN)),
+        ("DELETE", "/v1/dataset/images/a", Known("/v1/dataset/images/{sha256}", KeyScope.ADMIN)),
         ("HEAD", "/docs", Known("/docs", Public.ANY_KEY)),
         ("GET", "/predict", WrongMethod("/predict", ("POST",))),
         ("DELETE", "/v1/jobs", WrongMethod("/v1/jobs", ("GET", "POST"))),
@@ -107,7 +117,7 @@ def test_only_health_is_open_and_every_change_asks_for_a_scope():
         if method != "GET" and path != "/v2/repository/index"
     }
     assert changes
-    assert all(isinstance(need, Scope) for need in changes.values())
+    assert all(isinstance(need, KeyScope) for need in changes.values())
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.media_types import FHIR, JSON, choose
+from gateway.core.media_types import FHIR, JSON, choose_media_type
 
 
 @pytest.mark.parametrize(
@@ -31,4 +31,4 @@ from gateway.core.media_types import FHIR, JSON, choose
     ],
 )
 def test_the_header_decides(accept, expected):
-    assert choose(accept, (JSON, FHIR)) == expected
+    assert choose_media_type(accept, (JSON, FHIR)) == expected

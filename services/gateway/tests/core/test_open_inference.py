@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.core.decompression import decompress
 from gateway.core.faults import Fault
-from gateway.core.inflating import inflate
-from gateway.core.open_inference import MAX_IMAGES, InferRequest, Pixels, parse_infer
+from gateway.core.open_inference import MAX_IMAGES, InferPixels, InferRequest, parse_infer
 from gateway.core.open_inference_answers import OUTPUTS, Wanted, format_infer
 from gateway.core.served_models import choose_model, is_loaded
 from gateway.core.tensors import TensorError
@@ -71,7 +71,7 @@ def test_pixels_come_out_as_they_went_in_flat_nested_or_binary(shape):
         ),
     )
     channels = shape[3] if len(shape) == 4 else 1
-    expected = tuple(Pixels(one.tobytes(), 4, 3, channels) for one in pixels)
+    expected = tuple(InferPixels(one.tobytes(), 4, 3, channels) for one in pixels)
     assert [parse_infer(*form).images for form in forms] == [expected] * 3
 
 
@@ -219,18 +219,18 @@ def test_an_answer_in_json_and_behind_it():
 
 def test_bodies_are_unpacked_as_far_as_they_may_be():
     packed = zlib.compress(b"x" * 1_000)
-    assert inflate(packed, "deflate", 1_000) == b"x" * 1_000
+    assert decompress(packed, "deflate", 1_000) == b"x" * 1_000
     for broken in (packed[:-1], packed + b"x", b"x"):
-        assert inflate(broken, "deflate", 1_000).code == ErrorCode.MALFORMED_REQUEST
-    assert inflate(packed, "gzip", 1_000).code == ErrorCode.MALFORMED_REQUEST
-    assert inflate(packed, "deflate", 999).code == ErrorCode.TOO_LARGE
+        assert decompress(broken, "deflate", 1_000).code == ErrorCode.MALFORMED_REQUEST
+    assert decompress(packed, "gzip", 1_000).code == ErrorCode.MALFORMED_REQUEST
+    assert decompress(packed, "deflate", 999).code == ErrorCode.TOO_LARGE
 
 
 def test_a_bomb_is_not_unpacked_to_be_measured():
     bomb = zlib.compress(bytes(50_000_000))
     tracemalloc.start()
     try:
-        assert inflate(bomb, "deflate", 1_000).code == ErrorCode.TOO_LARGE
+        assert decompress(bomb, "deflate", 1_000).code == ErrorCode.TOO_LARGE
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()

@@ -3,18 +3,18 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.rate_limits import Granted, InFlight, Rate, TokenBuckets, Wait
+from gateway.core.rate_limits import ConcurrencyLimiter, Granted, Rate, RetryLater, TokenBuckets
 
 RATE = Rate(per_s=2.0, burst=3)
 
 
 def test_a_burst_is_granted_then_the_rate():
     buckets = TokenBuckets(10)
-    assert [buckets.take("a", RATE, 0.0) for _ in range(4)] == [Granted()] * 3 + [Wait(1)]
-    assert buckets.take("a", RATE, 0.4) == Wait(1)
+    assert [buckets.take("a", RATE, 0.0) for _ in range(4)] == [Granted()] * 3 + [RetryLater(1)]
+    assert buckets.take("a", RATE, 0.4) == RetryLater(1)
     assert buckets.take("a", RATE, 0.5) == Granted()
-    assert buckets.take("a", RATE, 0.5) == Wait(1)
-    assert [buckets.take("a", RATE, 100.0) for _ in range(4)] == [Granted()] * 3 + [Wait(1)]
+    assert buckets.take("a", RATE, 0.5) == RetryLater(1)
+    assert [buckets.take("a", RATE, 100.0) for _ in range(4)] == [Granted()] * 3 + [RetryLater(1)]
 
 
 def test_one_subject_costs_another_nothing():
@@ -28,7 +28,7 @@ def test_a_clock_that_steps_back_gives_and_takes_nothing():
     buckets = TokenBuckets(10)
     for _ in range(3):
         buckets.take("a", RATE, 10.0)
-    assert buckets.take("a", RATE, 5.0) == Wait(1)
+    assert buckets.take("a", RATE, 5.0) == RetryLater(1)
     assert buckets.take("a", RATE, 5.5) == Granted()
 
 
@@ -38,7 +38,7 @@ def test_no_more_subjects_are_remembered_than_may_be_and_the_busy_ones_are():
         buckets.take("busy", RATE, 0.0)
     for n in range(100):
         buckets.take(f"once-{n}", RATE, 0.0)
-        assert buckets.take("busy", RATE, 0.0) == Wait(1)
+        assert buckets.take("busy", RATE, 0.0) == RetryLater(1)
     assert len(buckets) == 2
 
 
@@ -62,8 +62,8 @@ def test_never_more_than_burst_and_rate_and_the_wait_is_true(per_s, burst, gaps_
 
 
 def test_so_many_at_once_and_no_more_and_none_is_remembered():
-    in_flight = InFlight(2)
-    assert [in_flight.enter("a") for _ in range(3)] == [Granted(), Granted(), Wait(1)]
+    in_flight = ConcurrencyLimiter(2)
+    assert [in_flight.enter("a") for _ in range(3)] == [Granted(), Granted(), RetryLater(1)]
     assert in_flight.enter("b") == Granted()
     in_flight.leave("a")
     assert in_flight.enter("a") == Granted()

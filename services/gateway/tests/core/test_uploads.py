@@ -7,9 +7,9 @@ import pytest
 
 from gateway.core.faults import Fault
 from gateway.core.job_ids import is_idempotency_key, job_id_of
-from gateway.core.labelling import Labelling, find_label_fault, read_labelling
-from gateway.core.uploads import Rejected, summarise
-from gateway.core.zip_entries import Entry, Skip, Take, judge_entry
+from gateway.core.upload_fields import UploadFields, find_label_fault, parse_upload_fields
+from gateway.core.uploads import RejectedImage, summarise
+from gateway.core.zip_entries import Skip, Take, ZipEntry, judge_entry
 from gateway.core.zip_layout import choose_label, find_folder_fault, find_outer_folders
 from shared.clock import created_at_ms
 from shared.contracts.errors import ErrorCode
@@ -41,13 +41,13 @@ CLASSES = ("NORMAL", "viral")
 )
 def test_labels(label, classes, code):
     fault = find_label_fault(
-        label, CLASSES if classes is None else classes, may_be_new=classes is None
+        label, CLASSES if classes is None else classes, allow_new_class=classes is None
     )
     assert (fault and fault.code) == code
 
 
 def test_a_label_in_other_capitals_is_answered_with_the_class():
-    fault = find_label_fault("Normal", CLASSES, may_be_new=True)
+    fault = find_label_fault("Normal", CLASSES, allow_new_class=True)
     assert "'NORMAL'" in fault.detail
     assert "new_class" not in fault.detail
 
@@ -88,11 +88,11 @@ def test_the_label_of_an_image_in_folders(folders, label):
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({}, Labelling()),
-        ({"label": "a", "patient_id": "p.1", "source": "s"}, Labelling("a", "p.1", "s")),
-        ({"label": "", "patient_id": "", "source": "", "new_class": ""}, Labelling()),
-        ({"new_class": "TRUE"}, Labelling(may_be_new=True)),
-        ({"new_class": "0"}, Labelling()),
+        ({}, UploadFields()),
+        ({"label": "a", "patient_id": "p.1", "source": "s"}, UploadFields("a", "p.1", "s")),
+        ({"label": "", "patient_id": "", "source": "", "new_class": ""}, UploadFields()),
+        ({"new_class": "TRUE"}, UploadFields(allow_new_class=True)),
+        ({"new_class": "0"}, UploadFields()),
         ({"new_class": "perhaps"}, ErrorCode.MALFORMED_REQUEST),
         ({"patient_id": "a b"}, ErrorCode.MALFORMED_REQUEST),
         ({"source": "a/b"}, ErrorCode.MALFORMED_REQUEST),
@@ -100,12 +100,12 @@ def test_the_label_of_an_image_in_folders(folders, label):
 )
 def test_labellings(fields, expected):
     nothing = {"label": None, "patient_id": None, "source": None, "new_class": None}
-    found = read_labelling(**nothing | fields)
+    found = parse_upload_fields(**nothing | fields)
     assert (found.code if isinstance(found, Fault) else found) == expected
 
 
 def entry(name, size_bytes=10_000, packed_bytes=9_000, **more):
-    return Entry(name, size_bytes, packed_bytes, **more)
+    return ZipEntry(name, size_bytes, packed_bytes, **more)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_zip_entries(judged, expected):
     ],
 )
 def test_what_is_said_of_a_request_of_which_nothing_was_taken(codes, expected):
-    assert summarise([Rejected(None, code, "no") for code in codes]).code == expected
+    assert summarise([RejectedImage(None, code, "no") for code in codes]).code == expected
 
 
 def test_a_key_names_its_job_in_every_gateway():

@@ -1,4 +1,4 @@
-"""The description of an API as a page whose every file comes from this process.
+"""The API documentation page, with every file served by this process.
 
 FastAPI's own page loads a floating version of Swagger UI from a CDN: code of others with all rights
 of the API's origin, and a blank page without a network.

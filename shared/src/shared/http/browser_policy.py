@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from shared.contracts.errors import ErrorCode
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-"""OPTIONS is not among them: it is a preflight, whose answer has to name the reason."""
+"""Without OPTIONS: it is a preflight, whose response must state the reason."""
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::(?P<port>[0-9]{1,5}))?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -31,7 +31,7 @@ class BrowserPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RequestSource:
-    """What a request's headers say of where it comes from; as often as they say it."""
+    """The headers that show where a request comes from, each with all its values."""
 
     hosts: list[str] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)
@@ -40,7 +40,7 @@ class RequestSource:
 
 @dataclass(frozen=True, slots=True)
 class BrowserRefusal:
-    """Why a request is not taken: a 403."""
+    """Why a request is refused with 403."""
 
     code: ErrorCode
     detail: str
@@ -56,28 +56,28 @@ def new_browser_policy(hosts: Iterable[str], origins: Iterable[str] = ()) -> Bro
 def find_browser_refusal(
     policy: BrowserPolicy, method: str, source: RequestSource
 ) -> BrowserRefusal | None:
-    """Return why this request is not taken, or None if it is."""
+    """Return why this request is refused, or None if it is allowed."""
     if not all(is_allowed_host(policy, host) for host in source.hosts):
         detail = (
-            "This server is not called by that Host. Use its address, or add the name to"
+            "Unknown Host header. Use the server's address, or add the name to"
             " PNEUMO_HTTP_ALLOWED_HOSTS."
         )
         return BrowserRefusal(ErrorCode.HOST_NOT_ALLOWED, detail)
     if method in SAFE_METHODS or not _is_cross_site(policy, source):
         return None
     detail = (
-        "A page of another origin may not change anything here (CORS is off for it). The gateway"
-        " takes requests of origins that PNEUMO_GATEWAY_ALLOWED_ORIGINS names."
+        "Pages of other origins may not change anything (CORS is off for this origin). Allow the"
+        " origin with PNEUMO_GATEWAY_ALLOWED_ORIGINS."
     )
     return BrowserRefusal(ErrorCode.CROSS_SITE_REQUEST, detail)
 
 
 def is_allowed_host(policy: BrowserPolicy, host: str) -> bool:
-    """Tell whether a Host header names this server.
+    """Return whether a Host header names this server.
 
-    Any IP address does: no DNS is asked for it, so nobody can rebind it, and a page that sends its
-    visitor's browser to an address is of another origin and stopped as such. It is what probes and
-    Prometheus use in a cluster.
+    Any IP address does: it involves no DNS, so it cannot be rebound, and a page that sends its
+    visitor's browser to an address is of another origin and refused as such. Probes and Prometheus
+    use addresses in a cluster.
     """
     matched = _HOST.fullmatch(host.lower())
     if matched is None:

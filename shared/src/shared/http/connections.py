@@ -1,4 +1,4 @@
-"""Connections are bounded in number, time and size, below HTTP."""
+"""Limits of connections, below HTTP: number, time and size."""
 
 import asyncio
 from http import HTTPStatus
@@ -20,17 +20,17 @@ _PROBES = frozenset(
 _FULL = ProblemResponse(
     HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.OVERLOADED.value,
-    "The server has as many connections as it takes, in all or from this address."
+    "Too many open connections, in all or from this address."
     " Use fewer connections, or try again later.",
     headers={"Retry-After": "1", "Connection": "close"},
 )
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """uvicorn's connection, which has no bound of its own on heads, silence or number.
+    """uvicorn's connection with limits on the size of heads, on idle time and on number.
 
-    A connection owes bytes while a request's head is not whole, and while a body is not whole whose
-    request has been answered already. Bodies that are being read are the application's to bound.
+    A time limit runs while a request's head is incomplete, and while the body of an answered
+    request is incomplete. The application limits the bodies that it reads.
     """
 
     limits: ClassVar[ConnectionLimits]
@@ -40,16 +40,16 @@ class BoundedConnection(HttpToolsProtocol):
     _has_place = False
     _in_head = True
     _head_bytes = 0
-    """Received since the request began, while its head is not whole."""
+    """Received since the request began, while its head is incomplete."""
     _parsed_bytes = 0
     _parsed_headers = 0
     _unanswered = 0
-    """Requests whose heads are whole and whose answers are not."""
-    _owing: asyncio.TimerHandle | None = None
+    """Requests with a complete head and an incomplete response."""
+    _deadline: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Give the connection a place; one without can only be a probe's."""
+        """Give the connection a slot; one without a slot may only send probes."""
         super().connection_made(transport)
         if self.client is not None:
             self._address = self.client[0]
@@ -58,19 +58,19 @@ class BoundedConnection(HttpToolsProtocol):
             displaced = self.reserve.enter(self)
             if displaced is not None:
                 displaced.refuse_with(_FULL)
-        self._owe()
+        self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Free its place."""
+        """Release its slot."""
         if self._has_place:
             self.places.free(self._address)
         self.reserve.leave(self)
-        self._settle()
+        self._cancel_deadline()
         self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take in bytes; a head that does not end is refused before it is kept."""
+        """Process bytes; an oversized head is refused before it is stored."""
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
@@ -79,25 +79,25 @@ class BoundedConnection(HttpToolsProtocol):
         if self._in_head and self._head_bytes > self.limits.max_head_bytes:
             self.send_400_response("")
         elif not self._unanswered:
-            self._owe()
+            self._start_deadline()
 
     def on_url(self, url: bytes) -> None:
-        """Take in a piece of the path."""
+        """Count a piece of the path."""
         self._count_head(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take in one header."""
+        """Count one header."""
         self._parsed_headers += 1
         self._count_head(len(name) + len(value))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Hand the request over; its body is its route's to wait for."""
+        """Start the request; the application limits the time of its body."""
         if self._unanswered >= self.limits.max_pipelined:
             # uvicorn would queue a scope and a cycle for each: 250 kB of requests become 25 MB.
             raise ValueError("too many pipelined requests")  # ends the parser: it is answered 400
-        self._settle()
+        self._cancel_deadline()
         self._in_head = False
         if not self._has_place and self.url.partition(b"?")[0] not in _PROBES:
             self.app = _FULL
@@ -107,14 +107,14 @@ class BoundedConnection(HttpToolsProtocol):
         self._unanswered += 1
 
     def on_message_complete(self) -> None:
-        """Wait for the next request."""
+        """Reset for the next request."""
         super().on_message_complete()
-        self._settle()
+        self._cancel_deadline()
         self._in_head, self._head_bytes = True, 0
         self._parsed_bytes, self._parsed_headers = 0, 0
 
     def on_response_complete(self) -> None:
-        """Give what is still under way a last bounded time."""
+        """Start the time limit of an unfinished request."""
         known = self.cycle.scope.get(KNOWN_CLIENT, True)
         limits = self.limits
         self.timeout_keep_alive = limits.keep_alive_s if known else limits.unknown_keep_alive_s
@@ -122,31 +122,31 @@ class BoundedConnection(HttpToolsProtocol):
         self._unanswered -= 1
         unfinished = not self._in_head or self._head_bytes > 0
         if unfinished and not self._unanswered and not self.transport.is_closing():
-            self._owe()
+            self._start_deadline()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's words are not ours
-        """Refuse what is no HTTP, or too much of it, in our own form."""
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's text is not used
+        """Refuse invalid or oversized HTTP with a problem document."""
         detail = (
-            "The request is no valid HTTP, its headers are too large, or too many requests wait"
-            " on this connection."
+            "The request is not valid HTTP, its headers are too large, or too many requests are"
+            " pending on this connection."
         )
         self.refuse_with(_problem(HTTPStatus.BAD_REQUEST, ErrorCode.MALFORMED_REQUEST, detail))
 
     def refuse_with(self, response: ProblemResponse) -> None:
-        """Answer, unless an answer is under way, and close the connection."""
-        # An answer that is under way must not be cut in two by another one.
+        """Respond, unless a response is in progress, and close the connection."""
+        # A response in progress must not be interrupted by another one.
         waiting = self._unanswered == 1 and not self.cycle.response_started
         if (waiting or not self._unanswered) and not self.transport.is_closing():
             self.transport.write(_bytes_of(response))
         self.transport.close()
 
     def pause_writing(self) -> None:
-        """Give a client that does not read a bounded time to go on."""
+        """Start the time limit of a client that stopped reading."""
         super().pause_writing()
         self._stalled = self.loop.call_later(self.limits.stall_timeout_s, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Go on writing."""
+        """Cancel the time limit and continue writing."""
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
@@ -158,9 +158,9 @@ class BoundedConnection(HttpToolsProtocol):
         if self._parsed_bytes > limits.max_head_bytes or self._parsed_headers > limits.max_headers:
             raise ValueError("the head is too large")  # the parser's end; answered as no HTTP
 
-    def _owe(self) -> None:
-        if self._owing is None:
-            self._owing = self.loop.call_later(self._head_timeout_s, self._give_up)
+    def _start_deadline(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self._head_timeout_s, self._on_deadline)
 
     @property
     def _head_timeout_s(self) -> float:
@@ -169,12 +169,12 @@ class BoundedConnection(HttpToolsProtocol):
             return limits.head_timeout_s
         return min(limits.head_timeout_s, limits.reserved_head_timeout_s)
 
-    def _settle(self) -> None:
-        if self._owing is not None:
-            self._owing.cancel()
-            self._owing = None
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
-    def _give_up(self) -> None:
+    def _on_deadline(self) -> None:
         if not self._has_place:
             self.refuse_with(_FULL)
         elif self._in_head and self._head_bytes > 0:
@@ -186,7 +186,7 @@ class BoundedConnection(HttpToolsProtocol):
 
 
 def new_connections(bounds: ConnectionLimits) -> type[BoundedConnection]:
-    """Make the class of connections that keep to these bounds, for one server of uvicorn's."""
+    """Return a connection class with these limits, for one uvicorn server."""
 
     class Connection(BoundedConnection):
         limits = bounds

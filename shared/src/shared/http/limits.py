@@ -1,11 +1,11 @@
-"""The bounds that a connection keeps to."""
+"""The limits of a connection."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What a connection may have and owe, below HTTP.
+    """Limits of connections, below HTTP.
 
     max_per_address: connections of one address. reserved: further ones, for probes alone.
     max_pipelined: requests on one connection without an answer.

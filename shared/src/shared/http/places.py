@@ -1,4 +1,4 @@
-"""How many connections may be open, in all and per address. No sockets, no clock."""
+"""Connection slots, in all and per address. No sockets, no clock."""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar
@@ -33,7 +33,7 @@ class Places:
 
 
 class Reserve(Generic[T]):
-    """The few places beyond that, for probes.
+    """A few further slots for probes.
 
     A new entry displaces the oldest one: a probe sends its request as it connects, so holding
     these places takes a flood of new connections, never a number of silent ones.
@@ -44,10 +44,10 @@ class Reserve(Generic[T]):
         self._entries: OrderedDict[T, None] = OrderedDict()
 
     def enter(self, entry: T) -> T | None:
-        """Take a place, and return the entry that had to make room."""
+        """Take a slot, and return the entry that it displaced."""
         self._entries[entry] = None
         return self._entries.popitem(last=False)[0] if len(self._entries) > self._size else None
 
     def leave(self, entry: T) -> None:
-        """Free the place, if the entry still has one."""
+        """Release the slot, if the entry still has one."""
         self._entries.pop(entry, None)

@@ -41,6 +41,6 @@ class ProblemResponse(Response):
         self._code = code
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request."""
+        """Send the response."""
         scope[PROBLEM_CODE] = self._code
         await super().__call__(scope, receive, send)

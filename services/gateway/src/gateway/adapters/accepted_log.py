@@ -1,4 +1,4 @@
-"""Accepted requests whose id a client is about to be given, onto `predict.accepted`."""
+"""Publishes accepted requests whose id goes to a client, to `predict.accepted`."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Whether the broker answers, looked at in the background so that no request has to wait."""
+"""Whether the broker is reachable, checked in the background so that no request waits for it."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ _log = structlog.get_logger(__name__)
 
 
 class KafkaProbe:
-    """Asks for the cluster's metadata every `interval_s`; an answer late is no answer."""
+    """Requests the cluster's metadata every `interval_s`; after `timeout_s` it is unreachable."""
 
     def __init__(
         self, consumer: AIOKafkaConsumer, *, interval_s: float = 1.0, timeout_s: float = 2.0
@@ -23,23 +23,23 @@ class KafkaProbe:
 
     @property
     def reachable(self) -> bool:
-        """Whether the last look found the broker."""
+        """Whether the last check reached the broker."""
         return self._reachable
 
     def has_topic(self, name: str) -> bool:
-        """Whether the last look that found the broker found this topic on it."""
+        """Whether the topic existed when the broker was last reached."""
         return name in self._topics
 
     async def run(self) -> None:
-        """Look until cancelled; the consumer is started, and only asks for metadata."""
+        """Check until cancelled; the consumer is started, and only requests metadata."""
         while True:
-            found = await self._look()
+            found = await self._check()
             if found != self._reachable:
                 _log.warning("broker reachable" if found else "broker unreachable")
                 self._reachable = found
             await asyncio.sleep(self._interval_s)
 
-    async def _look(self) -> bool:
+    async def _check(self) -> bool:
         try:
             async with asyncio.timeout(self._timeout_s):
                 self._topics = frozenset(await self._consumer.topics())

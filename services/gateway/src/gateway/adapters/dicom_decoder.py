@@ -2,7 +2,7 @@
 
 The decoders are native code and the files are strangers': this process has no connection, no
 secret and no file of its own, may use so much memory and CPU time and no more, and is replaced
-when it dies. What it prints quotes files, so nobody hears it.
+when it dies. Its output quotes files, so it is discarded.
 """
 
 import os
@@ -22,11 +22,11 @@ _MAX_OPEN_FILES = 64
 
 
 def serve(render: Render, *, cpu_s: float) -> None:
-    """Answer each file that comes in with its picture or a fault, until the gateway is gone."""
-    # Native code prints: to nobody, and least of all into the replies.
+    """Reply to each file with its image or a fault, until the gateway closes the pipe."""
+    # Native code prints to stdout, which carries the replies: send its output to /dev/null.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-    with open(os.devnull, "wb") as nobody:  # noqa: PTH123  a device
-        os.dup2(nobody.fileno(), sys.stdout.fileno())
+    with open(os.devnull, "wb") as null:  # noqa: PTH123  a device
+        os.dup2(null.fileno(), sys.stdout.fileno())
     _write(replies, READY)
     while content := _read_file(sys.stdin.buffer):
         _allow(cpu_s)
@@ -34,10 +34,10 @@ def serve(render: Render, *, cpu_s: float) -> None:
 
 
 def bound(memory_bytes: int) -> None:
-    """Give up what a decoder has no need of."""
+    """Drop privileges and resources that a decoder does not need."""
     for limit, value in (
         (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_CORE, 0),  # it would be the patient's picture
+        (resource.RLIMIT_CORE, 0),  # a core dump would contain the patient's image
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, _MAX_OPEN_FILES),
     ):
@@ -69,14 +69,14 @@ def _write(replies: BinaryIO, reply: bytes) -> None:
         left = left[replies.write(left) :]
 
 
-def main(words: list[str]) -> None:
-    """Serve. words: bytes of memory, seconds of CPU time a file, pixels of a picture."""
-    memory_bytes, max_pixels = int(words[0]), int(words[2])
+def main(arguments: list[str]) -> None:
+    """Serve. arguments: bytes of memory, seconds of CPU time per file, pixels of an image."""
+    memory_bytes, max_pixels = int(arguments[0]), int(arguments[2])
     bound(memory_bytes)
     # Here, and nowhere in the gateway itself.
     from gateway.adapters.dicom_file import render  # noqa: PLC0415
 
-    serve(lambda content: render(content, max_pixels=max_pixels), cpu_s=float(words[1]))
+    serve(lambda content: render(content, max_pixels=max_pixels), cpu_s=float(arguments[1]))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def complete(dataset: pydicom.Dataset) -> None:
 
 
 def _name_polarity(dataset: pydicom.Dataset) -> None:
-    """Let a word in small letters count as the one that it is."""
+    """Accept a lower-case PhotometricInterpretation."""
     word = _word(dataset.PhotometricInterpretation)
     if word != dataset.PhotometricInterpretation:
         dataset.PhotometricInterpretation = word

@@ -1,4 +1,4 @@
-"""A DICOM file to a grey picture. Imported by the decoder's process alone: native code and big."""
+"""Renders a DICOM file as a grey image. Imported only by the decoder process: large native code."""
 
 import io
 import math
@@ -29,10 +29,10 @@ from gateway.ports import FaultError
 from shared.contracts.errors import ErrorCode
 
 SHORTER_PX = 1_024
-"""Shorter side of the picture that goes on. The model sees 224; the rest is for people, and for a
+"""Shorter side of the rendered image. The model sees 224; the rest is for people, and for a
 model to come."""
 MOST_PIXELS = 4_000_000
-"""Of that picture, whatever its shape: as noise it is a PNG of 4 MB, and Kafka takes 8 MiB."""
+"""Maximum pixels of that image: as noise it is a PNG of 4 MB, and Kafka accepts 8 MiB."""
 _QUICK = 1
 _TOGETHER = 1 << 20
 """Pixels counted or looked up at once; NumPy makes 8 bytes of each."""
@@ -50,7 +50,7 @@ Stored = NDArray[np.unsignedinteger[Any]]
 
 
 def render(content: bytes, *, max_pixels: int) -> Rendered:
-    """Decode one file, and give its picture as it would be displayed, and what to warn of.
+    """Decode one file; return its image as it would be displayed, and its warnings.
 
     Raises FaultError: UNSUPPORTED_DICOM, UNDECODABLE, TOO_MANY_PIXELS; for damage that nobody
     foresaw any other error.
@@ -78,17 +78,17 @@ def _read(content: bytes) -> pydicom.Dataset:
     try:
         return pydicom.dcmread(io.BytesIO(content))
     except InvalidDicomError as error:
-        raise undecodable("The file does not begin as DICOM does.") from error
+        raise undecodable("The file does not begin like a DICOM file.") from error
 
 
 def _refuse_others(dataset: pydicom.Dataset, max_pixels: int) -> None:
-    """Return if it is one grey picture of a kind that is decoded here. Raises FaultError."""
+    """Return if it is a single grey image of a supported kind. Raises FaultError."""
     if not dataset.get("PixelData"):
         raise _without_pixels(dataset)
     complete(dataset)
     syntax = dataset.file_meta.TransferSyntaxUID
     if not syntax.is_transfer_syntax:
-        raise _unsupported(f"Its transfer syntax is not taken: {_named(syntax)}.")
+        raise _unsupported(f"Its transfer syntax is not supported: {_named(syntax)}.")
     bits, pixels = dataset.BitsAllocated, dataset.Rows * dataset.Columns
     if pixels > max_pixels:
         limit = f"The image has more than {max_pixels // 1_000_000} megapixels."
@@ -97,18 +97,18 @@ def _refuse_others(dataset: pydicom.Dataset, max_pixels: int) -> None:
     for holds, detail in (
         (
             bits in _BITS and _MIN_BITS_STORED <= dataset.BitsStored <= bits,
-            "A pixel has 8 to 16 bits stored, in 8 or 16 allocated.",
+            "A pixel must have 8 to 16 bits stored, in 8 or 16 allocated.",
         ),
         (
             _frame_count(dataset) == 1,
-            "It has more than one frame; send a single radiograph.",
+            "It has more than one frame; send a single image.",
         ),
-        (is_grey, f"{_not_grey(dataset)}; a radiograph is MONOCHROME1 or MONOCHROME2."),
+        (is_grey, f"{_not_grey(dataset)}; it must be MONOCHROME1 or MONOCHROME2."),
         (
             syntax.is_encapsulated or dataset.HighBit < dataset.BitsStored,
             f"HighBit {dataset.HighBit} does not fit BitsStored {dataset.BitsStored}.",
         ),
-        (_is_decodable(syntax), f"Its transfer syntax is not taken: {_named(syntax)}."),
+        (_is_decodable(syntax), f"Its transfer syntax is not supported: {_named(syntax)}."),
     ):
         if not holds:
             raise _unsupported(detail)
@@ -119,7 +119,7 @@ def _not_grey(dataset: pydicom.Dataset) -> str:
     if dataset.SamplesPerPixel > 1 or dataset.PhotometricInterpretation in _COLOURS:
         return "Its pixels are in colour"
     # What it says instead is not quoted: it may be anything.
-    return "Its PhotometricInterpretation is none that is known"
+    return "Its PhotometricInterpretation is unknown"
 
 
 def _refuse_missing_bytes(dataset: pydicom.Dataset) -> None:
@@ -145,16 +145,16 @@ def _frame_count(dataset: pydicom.Dataset) -> int:
 
 def _without_pixels(dataset: pydicom.Dataset) -> FaultError:
     if "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset:
-        return _unsupported("Its pixels are fractions; a radiograph has whole numbers.")
+        return _unsupported("Its pixels are fractions; they must be whole numbers.")
     # A file that is cut inside of its pixels has no dataset left, but for its file meta.
     is_cut = "SOPClassUID" not in dataset and "DirectoryRecordSequence" not in dataset
     if is_cut or "Rows" in dataset:
         return undecodable("Its pixel data are missing, or cut short.")
-    return _unsupported(f"It holds no picture: {_named(dataset.get('SOPClassUID'))}.")
+    return _unsupported(f"It contains no image: {_named(dataset.get('SOPClassUID'))}.")
 
 
 def _named(uid: UID | None) -> str:
-    # By the dictionary's name: what the file says instead of a UID is no word of ours.
+    # By the dictionary's name: text of the file in place of a UID is never quoted.
     known = isinstance(uid, UID) and uid.name != str(uid)
     return f"{uid.name} ({uid})" if known and uid is not None else "of an unknown kind"
 
@@ -169,17 +169,17 @@ def _is_decodable(syntax: UID) -> bool:
 
 
 def _decode(dataset: pydicom.Dataset) -> Stored:
-    """Give the stored values by their bits, uint8 or uint16 [rows, columns], signed or not."""
+    """Return the stored values by their bits, uint8 or uint16 [rows, columns], signed or not."""
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax == JPEGExtended12Bit and dataset.BitsStored > _BITS[0]:
         return _decode_jpeg_12_bit(dataset)
-    # By name: which other libraries happen to be installed must not decide what a picture is.
+    # By name: other installed libraries must not change the result.
     plugin = "gdcm" if syntax.is_encapsulated and syntax != RLELossless else ""
     kind = "pydicom" if syntax == RLELossless else plugin
     stored = pixel_array(dataset, raw=True, decoding_plugin=kind)
     if stored.shape != (dataset.Rows, dataset.Columns) or stored.dtype.itemsize * 8 not in _BITS:
         raise undecodable(_MISFIT)
-    # Big endian values stay so in pydicom: taken by their bits, they would be other values.
+    # pydicom keeps big-endian values: read by their bits, they would be other values.
     stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     unsigned = np.dtype(f"u{stored.dtype.itemsize}")
     return np.ascontiguousarray(stored).view(unsigned)
@@ -216,7 +216,7 @@ def _decode_jpeg_12_bit(dataset: pydicom.Dataset) -> Stored:
 
 
 def _counted(pixels: Stored, *, is_signed: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give every possible stored value, by its bits, and how many pixels have it."""
+    """Return every possible stored value, by its bits, and how many pixels have it."""
     possible = 1 << (8 * pixels.dtype.itemsize)
     stored = np.arange(possible, dtype=np.int64)
     if is_signed:
@@ -237,19 +237,19 @@ def _levels(pixels: Stored, table: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _png(levels: NDArray[np.uint8]) -> bytes:
-    picture = Image.fromarray(levels)
-    width, height = picture.size
+    image = Image.fromarray(levels)
+    width, height = image.size
     ratio = max(1.0, min(width, height) / SHORTER_PX, math.sqrt(width * height / MOST_PIXELS))
     if ratio > 1:
         smaller = (max(1, round(width / ratio)), max(1, round(height / ratio)))
-        picture = picture.resize(smaller, Image.Resampling.BOX)
+        image = image.resize(smaller, Image.Resampling.BOX)
     encoded = io.BytesIO()
-    picture.save(encoded, "PNG", compress_level=_QUICK)
+    image.save(encoded, "PNG", compress_level=_QUICK)
     return encoded.getvalue()
 
 
 def _unsupported(detail: str) -> FaultError:
-    return _fault(ErrorCode.UNSUPPORTED_DICOM, f"This DICOM file is not taken. {detail}")
+    return _fault(ErrorCode.UNSUPPORTED_DICOM, f"This DICOM file is not supported. {detail}")
 
 
 def _fault(code: ErrorCode, detail: str) -> FaultError:

@@ -1,4 +1,4 @@
-"""What gateway and decoder say to each other over a pipe."""
+"""The messages between gateway and decoder on a pipe."""
 
 import struct
 
@@ -12,14 +12,14 @@ READY = b"R"
 REQUEST = struct.Struct(">Q")
 """Size of the file, which follows."""
 REPLY = struct.Struct(">II")
-"""Sizes of the verdict (JSON) and of the picture (PNG), which follow."""
+"""Sizes of the verdict (JSON) and of the image (PNG), which follow."""
 MAX_VERDICT_BYTES = 4 * 1024
 
 Reply = Rendered | Fault
 
 
 class _Verdict(Message):
-    """Of a fault its code and detail, of a picture what to warn of."""
+    """Code and detail of a fault, or the warnings of an image."""
 
     code: ErrorCode | None = None
     detail: str = ""
@@ -27,7 +27,7 @@ class _Verdict(Message):
 
 
 def encode_reply(reply: Reply) -> bytes:
-    """Give a reply its bytes."""
+    """Serialise a reply."""
     if isinstance(reply, Fault):
         png, verdict = b"", _Verdict(code=reply.code, detail=reply.detail)
     else:
@@ -37,8 +37,8 @@ def encode_reply(reply: Reply) -> bytes:
 
 
 def decode_reply(body: bytes, png: bytes) -> Reply:
-    """Read a reply; a decoder that a file has taken over could say anything. Raises ValueError."""
+    """Parse a reply; a compromised decoder could send anything. Raises ValueError."""
     verdict = _Verdict.model_validate_json(body)
     if verdict.code is not None:
         return Fault(verdict.code, verdict.detail)
-    return Rendered(png, tuple(word.value for word in verdict.warnings))
+    return Rendered(png, tuple(warning.value for warning in verdict.warnings))

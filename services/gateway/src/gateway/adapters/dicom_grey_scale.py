@@ -1,4 +1,4 @@
-"""What a DICOM file says of its grey scale. Imported by the decoder's process alone."""
+"""The grey scale of a DICOM file. Imported only by the decoder process."""
 
 import numpy as np
 import pydicom
@@ -9,7 +9,7 @@ from gateway.adapters.dicom_elements import (
     read_padding,
     undecodable,
 )
-from gateway.core.grey_scale import GreyScale, Lookup, Rescale, Shape, Window, is_usable
+from gateway.core.grey_scale import GreyScale, GreyWindow, Lookup, Rescale, Shape, is_usable
 
 _MAX_LUT_ENTRIES = 65_536
 
@@ -37,17 +37,17 @@ def _modality(dataset: pydicom.Dataset, *, is_signed: bool) -> Rescale | Lookup:
     return Rescale(slope, read_number(dataset, "RescaleIntercept", 0.0))
 
 
-def read_windows(dataset: pydicom.Dataset) -> tuple[Window | Lookup, ...]:
+def read_windows(dataset: pydicom.Dataset) -> tuple[GreyWindow | Lookup, ...]:
     """Return what can be a window, in the order of preference."""
-    found: list[Window | Lookup] = []
+    found: list[GreyWindow | Lookup] = []
     if table := dataset.get("VOILUTSequence"):
         # What goes in is signed where the modality's values are (C.11.2.1.1): they may be.
         found += _usable_lookup(table[0], is_signed=dataset.PixelRepresentation == 1)
-    said = dataset.get("VOILUTFunction") or Shape.LINEAR.value
-    shape = Shape(said) if said in tuple(Shape) else Shape.LINEAR
+    function = dataset.get("VOILUTFunction") or Shape.LINEAR.value
+    shape = Shape(function) if function in tuple(Shape) else Shape.LINEAR
     # Of several, the first: the one that the maker of the file shows first.
     centre = read_number_or_nan(dataset, "WindowCenter")
-    window = Window(centre, read_number_or_nan(dataset, "WindowWidth"), shape)
+    window = GreyWindow(centre, read_number_or_nan(dataset, "WindowWidth"), shape)
     return (*found, window) if is_usable(window) else tuple(found)
 
 
@@ -60,7 +60,7 @@ def _usable_lookup(table: pydicom.Dataset, *, is_signed: bool) -> list[Lookup]:
 
 
 def _lookup(table: pydicom.Dataset, *, is_signed: bool) -> Lookup:
-    entries, first, _ = (int(word) for word in table.LUTDescriptor)
+    entries, first, _ = (int(value) for value in table.LUTDescriptor)
     count = entries or _MAX_LUT_ENTRIES
     data = table.LUTData
     if isinstance(data, bytes):

@@ -8,7 +8,7 @@ from pydicom.encaps import get_frame
 
 
 def decode_jpeg_12_bit(dataset: pydicom.Dataset) -> NDArray[np.uint16]:
-    """Give the stored values, uint16 [rows, columns]. Raises ValueError if they do not fit."""
+    """Return the stored values, uint16 [rows, columns]. Raises ValueError if they do not fit."""
     rows, columns = int(dataset.Rows), int(dataset.Columns)
     frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
     fragment = gdcm.Fragment()

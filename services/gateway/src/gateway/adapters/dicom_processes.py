@@ -1,4 +1,4 @@
-"""DICOM files to pictures, in processes of their own: few, bounded, and replaced when they die."""
+"""Renders DICOM files in separate processes: few, bounded, and replaced when they die."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ _ENDED = Fault(
 
 
 class _EndedError(Exception):
-    """The decoder died, said nothing in time, or said what no decoder says."""
+    """The decoder died, timed out, or sent an invalid reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,10 @@ class DicomProcesses:
                 with contextlib.suppress(_EndedError):
                     return await self._render_in(process, content)
                 # It may have been dead before it had the file, which then is not to blame.
-                _log.warning("decoder ended, trying the file in a new one")
+                _log.warning("DICOM decoder process ended, retrying the file in a new one")
             return await self._render_in(await self._start(), content)
         except (_EndedError, TimeoutError) as error:
-            _log.warning("decoder ended", reason=type(error).__name__)
+            _log.warning("DICOM decoder process ended", reason=type(error).__name__)
             return _ENDED
 
     async def _render_in(self, process: Process, content: bytes) -> Reply:
@@ -141,7 +141,7 @@ class DicomProcesses:
             raise
         if not is_ready:
             await _end(process)
-            _log.error("decoder does not start", code=process.returncode)
+            _log.error("DICOM decoder process does not start", code=process.returncode)
             raise DecoderBusyError
         return process
 
@@ -189,7 +189,7 @@ async def _end(process: Process) -> None:
 
 @asynccontextmanager
 async def open_decoders(limits: DecoderLimits) -> AsyncIterator[DicomProcesses]:
-    """Give decoders, none of which runs yet; the end of the block ends them."""
+    """Return decoders, none of which runs yet; the end of the block ends them."""
     decoders = DicomProcesses(limits)
     try:
         yield decoders

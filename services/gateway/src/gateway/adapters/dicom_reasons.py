@@ -16,14 +16,14 @@ _UNREADABLE = (RuntimeError, IndexError)
 
 
 def find_fault(error: Exception) -> Fault:
-    """Return the fault to report. What is a fault by itself keeps its own reason."""
+    """Return the fault to report. A FaultError keeps its own reason."""
     match error:
         case FaultError():
             return error.fault
         case MemoryError():
             detail = "The DICOM file needs more memory than one file may have."
         case NotImplementedError():
-            detail = "The DICOM file is encoded in a way that is not taken."
+            detail = "The encoding of the DICOM file is not supported."
         case _ if isinstance(error, _CUT):
             detail = "The DICOM file is damaged or cut short."
         case _ if isinstance(error, _UNREADABLE):

@@ -1,4 +1,4 @@
-"""How far consumer groups are behind, looked at in the background."""
+"""Consumer lag of the workers' groups, queried in the background."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,15 +8,15 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
-from gateway.core.owners import PartitionLag
-from gateway.ports import LagWatcher
+from gateway.core.lag_by_owner import PartitionLag
+from gateway.ports import LagObserver
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
-    """A topic, and the group that consumes it.
+class GroupSubscription:
+    """A topic and its consumer group.
 
-    former: the group's name before, under which workers of an earlier release still commit.
+    former: the group's name in an earlier release, under which older workers still commit.
     """
 
     topic: str
@@ -25,9 +25,9 @@ class Followed:
 
 
 class KafkaGroupLag:
-    """Looks every `interval_s`; a look that takes too long, or finds no broker, tells nothing.
+    """Queries the lag every `interval_s`; a query that fails or times out is ignored.
 
-    `main` is what `watcher` is told of; the others are for people to see.
+    The lag of `main` is reported to `observer`; the others are only shown.
     """
 
     def __init__(
@@ -35,48 +35,48 @@ class KafkaGroupLag:
         producer: AIOKafkaProducer,
         consumer: AIOKafkaConsumer,
         admin: AIOKafkaAdminClient,
-        watcher: LagWatcher,
-        main: Followed,
-        *others: Followed,
+        observer: LagObserver,
+        main: GroupSubscription,
+        *others: GroupSubscription,
         interval_s: float = 0.5,
         timeout_s: float = 2.0,
     ) -> None:
         self._producer = producer
         self._consumer = consumer
         self._admin = admin
-        self._watcher = watcher
+        self._observer = observer
         self._main = main
         self._others = others
         self._interval_s = interval_s
         self._timeout_s = timeout_s
-        self._lags: dict[Followed, int] = {}
+        self._lags: dict[GroupSubscription, int] = {}
 
     @property
-    def lags(self) -> Mapping[Followed, int]:
-        """Records behind, as last seen; empty before the first look."""
+    def lags(self) -> Mapping[GroupSubscription, int]:
+        """Lag in records, by the last query; empty before the first one."""
         return self._lags
 
     async def run(self) -> None:
-        """Look until cancelled; the clients are started."""
+        """Query until cancelled; the clients are started."""
         while True:
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    await self._look()
+                    await self._query()
             except (KafkaError, TimeoutError, AttributeError):
-                # The probe says so. AttributeError: aiokafka looks an error code up where this
-                # answer has none.
+                # The probe reports it. AttributeError: aiokafka reads an error code that this
+                # response does not have.
                 pass
             await asyncio.sleep(self._interval_s)
 
-    async def _look(self) -> None:
+    async def _query(self) -> None:
         for followed in (self._main, *self._others):
-            since = self._watcher.mark()
+            since = self._observer.snapshot()
             found = await self._partitions_of(followed)
             self._lags[followed] = sum(partition.behind for partition in found)
             if followed == self._main:
-                self._watcher.looked(found, since)
+                self._observer.update_lag(found, since)
 
-    async def _partitions_of(self, followed: Followed) -> list[PartitionLag]:
+    async def _partitions_of(self, followed: GroupSubscription) -> list[PartitionLag]:
         numbers = await self._producer.partitions_for(followed.topic)
         partitions = [TopicPartition(followed.topic, n) for n in numbers]
         ends = await self._consumer.end_offsets(partitions)
@@ -84,7 +84,7 @@ class KafkaGroupLag:
             followed.group, partitions=partitions
         )
         if not commits.keys() >= set(partitions):
-            # Of a coordinator that is starting, aiokafka overlooks the error of the whole answer.
+            # While a coordinator starts, aiokafka ignores the error of the whole response.
             raise GroupCoordinatorNotAvailableError(followed.group)
         done = {p: commits[p].offset for p in partitions}  # -1: never committed
         if followed.former is not None:
@@ -93,7 +93,7 @@ class KafkaGroupLag:
             )
             done |= {p: max(done[p], earlier[p].offset) for p in partitions if p in earlier}
         behind = [p for p in partitions if ends[p] > done[p]]
-        # What retention has deleted, nobody will answer.
+        # Records that retention has deleted are never answered.
         firsts = await self._consumer.beginning_offsets(behind) if behind else {}
         return [
             PartitionLag(
@@ -107,8 +107,8 @@ class KafkaGroupLag:
 
 
 def _owner_of(metadata: str | None) -> str:
-    """Name who made a commit: `<mark>`, or `trying <mark>` before a record that is tried alone.
+    """Return the owner of a commit: `<owner>`, or `trying <owner>` in quarantine.
 
-    All commits without a mark count as one owner's (docs/decisions/0005).
+    Commits without an owner count as one owner's (docs/decisions/0005).
     """
     return (metadata or "").rpartition(" ")[2]

@@ -10,10 +10,10 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gateway.core.keys import MAX_KEYS, ApiKey, KeyRing
-from gateway.core.permissions import Scope
+from gateway.core.permissions import KeyScope
 
 MAX_FILE_BYTES = 1024 * 1024
-_LOOK_EVERY_S = 1.0
+_CHECK_INTERVAL_S = 1.0
 _PRIVATE = 0o600
 
 _log = structlog.get_logger(__name__)
@@ -22,7 +22,7 @@ _Signature = tuple[int, int, int] | None
 
 
 class KeyFileError(Exception):
-    """The file cannot be read, or is no file of keys: the operator's to mend."""
+    """The file cannot be read, or is not a file of keys."""
 
 
 class _Entry(BaseModel):
@@ -30,7 +30,7 @@ class _Entry(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$")]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    scopes: tuple[Scope, ...]
+    scopes: tuple[KeyScope, ...]
     created_at_ms: int
     expires_at_ms: int | None = None
     rate_per_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
@@ -38,24 +38,24 @@ class _Entry(BaseModel):
 
 
 class _Contents(BaseModel):
-    # Without the input: somebody may have written a key where its digest belongs.
+    # Without the input: the file may contain a key in place of its digest.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     keys: Annotated[tuple[_Entry, ...], Field(max_length=MAX_KEYS)]
 
     @model_validator(mode="after")
     def _each_once(self) -> "_Contents":
-        for word, values in (
+        for field, values in (
             ("name", [key.name for key in self.keys]),
             ("digest", [key.sha256 for key in self.keys]),
         ):
             if len(set(values)) != len(values):
-                raise ValueError(f"a {word} is there twice")
+                raise ValueError(f"a {field} occurs twice")
         return self
 
 
 def read_key_file(path: Path) -> KeyRing:
-    """Read every key. Raises KeyFileError; its text has nothing of the file's contents."""
+    """Read every key. Raises KeyFileError, whose text quotes nothing of the file."""
     try:
         with path.open("rb") as stream:
             text = stream.read(MAX_FILE_BYTES + 1)
@@ -67,13 +67,13 @@ def read_key_file(path: Path) -> KeyRing:
         contents = _Contents.model_validate_json(text)
     except ValidationError as error:
         places = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
-        # Not `from error`: a logged trace would quote what was in the file.
+        # Not `from error`: a logged traceback would quote the file.
         raise KeyFileError(f"{path}: {'; '.join(places)}") from None
     return KeyRing(tuple(_key(entry) for entry in contents.keys))
 
 
 def write_key_file(path: Path, ring: KeyRing) -> None:
-    """Replace the file as a whole; only its owner may read it. Raises KeyFileError."""
+    """Replace the whole file; only its owner may read it. Raises KeyFileError."""
     contents = _Contents(keys=tuple(_entry(key) for key in ring.keys))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,29 +88,29 @@ def write_key_file(path: Path, ring: KeyRing) -> None:
 
 
 class WatchedKeys:
-    """The keys as the file has them, looked at once a second at most.
+    """The keys of the file, which is checked for changes at most once per second.
 
-    A file that has become unreadable changes nothing: the keys of before stay, and the log says so.
-    Raises KeyFileError when it is made with a file that cannot be read.
+    If the file becomes unreadable, the previous keys stay valid and an error is logged.
+    Raises KeyFileError if the file cannot be read at the start.
     """
 
     def __init__(self, path: Path, monotonic_s: Callable[[], float]) -> None:
         self._path = path
         self._monotonic_s = monotonic_s
-        self._looked_s = monotonic_s()
-        # Before reading: what changes in between is seen at the next look.
+        self._checked_s = monotonic_s()
+        # Before reading: a change in between is noticed at the next check.
         self._signature = _signature(path)
         self._ring = read_key_file(path)
 
     def current(self) -> KeyRing:
-        """Give the keys of now."""
+        """Return the current keys."""
         now_s = self._monotonic_s()
-        if now_s - self._looked_s >= _LOOK_EVERY_S:
-            self._looked_s = now_s
-            self._look()
+        if now_s - self._checked_s >= _CHECK_INTERVAL_S:
+            self._checked_s = now_s
+            self._reload_if_changed()
         return self._ring
 
-    def _look(self) -> None:
+    def _reload_if_changed(self) -> None:
         signature = _signature(self._path)
         if signature == self._signature:
             return
@@ -118,10 +118,10 @@ class WatchedKeys:
         try:
             self._ring = read_key_file(self._path)
         except KeyFileError as error:
-            # No trace: the file's contents stay out of the log.
-            _log.error("the file of API keys is broken; the keys of before stay", reason=str(error))
+            # Without a traceback, which would quote the file.
+            _log.error("API key file is invalid, keeping the previous keys", reason=str(error))
         else:
-            _log.info("API keys read again", count=len(self._ring.keys))
+            _log.info("API keys reloaded", count=len(self._ring.keys))
 
 
 def _signature(path: Path) -> _Signature:

@@ -1,4 +1,4 @@
-"""What the gateway counts."""
+"""The gateway's metrics."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -6,9 +6,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from gateway.adapters.group_lag import Followed
-from gateway.core.admission import Reason
-from gateway.core.workload import LoadReport
+from gateway.adapters.group_lag import GroupSubscription
+from gateway.core.admission import RefusalReason
+from gateway.core.load_estimator import LoadReport
 from shared.observability.stages import StageSeconds, exemplar_of
 
 _BUCKETS = (
@@ -54,30 +54,32 @@ class GatewayMetrics:
     def observe(
         self, method: str, route: str, status: int, seconds: float, trace_id: str | None
     ) -> None:
-        """Count one request. The method is the client's word, so only known ones are labels.
+        """Count one request. Clients choose the method, so only known ones become labels.
 
-        trace_id: of the trace that shows it, where it is sampled.
+        trace_id: of its trace, if that is sampled.
         """
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route, str(status)).inc()
         self._seconds.labels(known, route).observe(seconds, exemplar_of(trace_id))
 
     def observe_stage(self, stage: str, seconds: float, trace_id: str | None) -> None:
-        """Count one answer's time in a stage of the gateway's: admit or reply."""
+        """Count the time of one stage of the gateway: admit or reply."""
         self._stages.observe(stage, seconds, trace_id)
 
 
 class LoadCollector(Collector):
-    """What is held and what is before the workers, asked for when somebody scrapes."""
+    """Load and consumer lag, read on every scrape."""
 
     def __init__(
-        self, report: Callable[[], LoadReport], lags: Callable[[], Mapping[Followed, int]]
+        self,
+        report: Callable[[], LoadReport],
+        lags: Callable[[], Mapping[GroupSubscription, int]],
     ) -> None:
         self._report = report
         self._lags = lags
 
     def collect(self) -> Iterator[Metric]:
-        """Give every metric with its value of this moment."""
+        """Return every metric with its current value."""
         report = self._report()
         yield _gauge("in_flight", "Requests of this gateway without an outcome.", report.in_flight)
         yield _gauge("in_flight_bytes", "Bytes of images held for them.", report.in_flight_bytes)
@@ -86,7 +88,11 @@ class LoadCollector(Collector):
             "estimated_wait_seconds", "How long the backlog takes the workers.", report.wait_s
         )
         yield _counts(
-            "rejected", "Predictions refused, by reason.", "reason", tuple(Reason), report.rejected
+            "rejected",
+            "Predictions refused, by reason.",
+            "reason",
+            tuple(RefusalReason),
+            report.rejected,
         )
         yield _counts(
             "deadlines_exceeded",
@@ -98,8 +104,8 @@ class LoadCollector(Collector):
         lag = GaugeMetricFamily(
             "pneumo_consumer_lag", "Records not yet committed.", labels=["topic", "group"]
         )
-        for followed, records in self._lags().items():
-            lag.add_metric([followed.topic, followed.group], records)
+        for subscription, records in self._lags().items():
+            lag.add_metric([subscription.topic, subscription.group], records)
         yield lag
 
 
@@ -110,7 +116,7 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 def _counts(
     name: str, text: str, label: str, known: tuple[str, ...], found: Mapping[str, int]
 ) -> Metric:
-    # Those that never happened are 0, so that a rate over them is one from the start.
+    # Reasons without an event are 0, so that a rate is defined from the start.
     family = CounterMetricFamily(f"pneumo_{name}", text, labels=[label])
     for value in known:
         family.add_metric([value], found.get(value, 0))

@@ -1,9 +1,8 @@
-"""Finding by id what only the topics remember.
+"""Look-ups by id in the topics.
 
-An id is a UUIDv7, so it says when it was made; the key says which partition. A look-up therefore
-reads one partition of each topic from that moment on, for as long as an answer could have taken.
-The topics are the store; a gateway that boots can answer ids of before, and none has to keep an
-hour in memory.
+An id is a UUIDv7, which contains its creation time; the key determines the partition. A look-up
+therefore reads one partition of each topic from that time on, for as long as an outcome could have
+taken. The topics are the store: a new gateway finds earlier ids, and none keeps an hour in memory.
 """
 
 import asyncio
@@ -15,7 +14,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 from gateway.adapters.reader_pool import ReaderPool
-from gateway.ports import Found, InFlight, Outcome
+from gateway.ports import Found, InFlightRequest, Outcome
 from shared.clock import Clock, created_at_ms
 from shared.contracts.accepted import parse_accepted
 from shared.contracts.headers import parse_request_headers
@@ -25,15 +24,15 @@ from shared.kafka.publisher import BrokerUnavailableError
 from shared.kafka.topic_reader import Record
 
 CLOCK_SKEW_MS = 5_000
-"""How far the clocks of gateways and workers may be apart."""
+"""Maximum difference between the clocks of gateways and workers."""
 
 _ANSWERED_WITHIN_MS = REQUESTS_RETENTION_MS + CLOCK_SKEW_MS
-"""A request whose deadline has passed is answered when a worker reaches its record, which the topic
-keeps for its retention and no longer. Only what an outage has taken is answered later."""
+"""A request past its deadline is answered when a worker reaches its record, within the retention of
+the topic. Only after an outage is one answered later."""
 
 _POLL_MS = 200
 _SEGMENT_MS = 120_000
-"""Kafka deletes whole segments, and looks for them every few minutes at most."""
+"""Kafka deletes whole segments, and checks for them every few minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def partition_of(key: bytes, partitions: int) -> int:
 class KafkaOutcomeLog:
     """Reads single records back from `predict.results`, `predict.accepted`, `predict.requests`.
 
-    Look-ups of one id that overlap are one look-up.
+    Concurrent look-ups of one id are merged.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class KafkaOutcomeLog:
         self._under_way: dict[str, asyncio.Task[Found]] = {}
 
     async def find(self, id_: str) -> Found:
-        """Give a request's first outcome, or that it was accepted; None: no topic knows the id.
+        """Return a request's first outcome, or that it is in flight; None for an unknown id.
 
         Raises BrokerUnavailableError, LookupBusyError.
         """
@@ -94,16 +93,16 @@ class KafkaOutcomeLog:
         if task is None:
             task = self._under_way[id_] = asyncio.create_task(self._look_up(id_))
             task.add_done_callback(lambda done: self._end(id_, done))
-        # One client that leaves must not end the look-up of the others.
+        # A client that disconnects must not cancel the look-up for the others.
         return await asyncio.shield(task)
 
     def _end(self, id_: str, task: "asyncio.Task[Found]") -> None:
         self._under_way.pop(id_, None)
         if not task.cancelled():
-            task.exception()  # seen, also where every client has left
+            task.exception()  # retrieved, also if every client has disconnected
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel all look-ups."""
         tasks = list(self._under_way.values())
         for task in tasks:
             task.cancel()
@@ -131,7 +130,7 @@ class KafkaOutcomeLog:
             return outcome
         in_flight = _in_flight(found.get(self._topics.accepted))
         if in_flight is None and age_ms <= REQUESTS_RETENTION_MS + _SEGMENT_MS:
-            # Accepted by a gateway that writes no entries. Its images are read only then.
+            # Accepted by a gateway that writes no entries: only then are images read.
             window = {self._topics.requests: _Window(since_ms, accepted_until_ms)}
             found = await self._scan(consumer, key, window)
             in_flight = _requested(found.get(self._topics.requests))
@@ -140,20 +139,20 @@ class KafkaOutcomeLog:
         late = {self._topics.results: _Window(made_ms + _ANSWERED_WITHIN_MS, None)}
         found = await self._scan(consumer, key, late)
         outcome = _outcome(found.get(self._topics.results))
-        # Without an outcome after an hour: it had one, and that is past its retention.
+        # No outcome after an hour: it existed, and is past its retention.
         return in_flight if outcome is None and age_ms <= RESULTS_RETENTION_MS else outcome
 
     async def _scan(
         self, consumer: AIOKafkaConsumer, key: bytes, windows: Mapping[str, _Window]
     ) -> dict[str, Record]:
-        """Give the first record under `key` of each topic, if there is one in its window."""
+        """Return the first record with `key` of each topic, if its window has one."""
         places = {}
         for topic, window in windows.items():
             partitions = await self._producer.partitions_for(topic)
             places[TopicPartition(topic, partition_of(key, len(partitions)))] = window
         starts = await consumer.offsets_for_times({p: w.from_ms for p, w in places.items()})
         ends = await consumer.end_offsets(list(places))
-        # Where no record is as new as the window, there is nothing to read.
+        # A partition without a record as new as its window has nothing to read.
         left = {p: w for p, w in places.items() if starts[p] is not None}
         if not left:
             return {}
@@ -186,15 +185,15 @@ def _outcome(record: Record | None) -> Outcome | None:
     return None if record is None or record.value is None else parse_result(record.value)
 
 
-def _in_flight(record: Record | None) -> InFlight | None:
+def _in_flight(record: Record | None) -> InFlightRequest | None:
     if record is None:
         return None
     entry = parse_accepted(record.headers)
-    return InFlight(entry.id, entry.deadline_ms)
+    return InFlightRequest(entry.id, entry.deadline_ms)
 
 
-def _requested(record: Record | None) -> InFlight | None:
+def _requested(record: Record | None) -> InFlightRequest | None:
     if record is None:
         return None
     headers = parse_request_headers(record.headers)
-    return InFlight(headers.id, headers.deadline_ms)
+    return InFlightRequest(headers.id, headers.deadline_ms)

@@ -39,7 +39,7 @@ class ReaderPool:
             is_whole = False
             try:
                 yield consumer
-                # Idle, it fetches nothing. Unsubscribed, it would ask for all topics' metadata.
+                # Paused, it fetches nothing. Unsubscribed, it would request all topics' metadata.
                 consumer.pause(*consumer.assignment())
                 is_whole = True
             finally:

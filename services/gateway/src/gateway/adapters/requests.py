@@ -1,10 +1,10 @@
-"""Accepted requests onto `predict.requests`."""
+"""Publishes accepted requests to `predict.requests`."""
 
 from shared.contracts.headers import RequestHeaders
 from shared.kafka.publisher import Place, Publisher
 
 
-class KafkaRequests:
+class KafkaRequestPublisher:
     """Publishes each request under its id: the partitioner spreads ids over the workers."""
 
     def __init__(self, publisher: Publisher, topic: str) -> None:

@@ -1,4 +1,4 @@
-"""A request's files outside memory, in a file without a name."""
+"""A request's files on disk, in an unnamed temporary file."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ class FileSpool:
         self._file = file
 
     def append(self, chunk: bytes) -> None:
-        """Put bytes behind those that are there. Raises SpoolFullError."""
+        """Append bytes. Raises SpoolFullError."""
         left = memoryview(chunk)
         try:
             while left:
@@ -26,7 +26,7 @@ class FileSpool:
             raise SpoolFullError(str(error)) from error
 
     def read(self, start: int, size_bytes: int) -> bytes:
-        """Give the bytes from `start` on, fewer at the end. Raises SpoolFullError."""
+        """Return the bytes from `start` on, fewer at the end. Raises SpoolFullError."""
         try:
             return os.pread(self._file.fileno(), size_bytes, start)
         except OSError as error:
@@ -35,7 +35,7 @@ class FileSpool:
 
 @contextmanager
 def new_spool() -> Iterator[FileSpool]:
-    """Open a spool in the system's folder for temporary files; the end of the block frees it.
+    """Open a spool in the temporary folder; the end of the block deletes it.
 
     Raises SpoolFullError.
     """

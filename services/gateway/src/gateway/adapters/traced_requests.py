@@ -12,7 +12,7 @@ from shared.kafka.publisher import BrokerUnavailableError, Place, RecordRefusedE
 from shared.observability.tracing import Tracer
 
 
-class TracedRequests:
+class TracedRequestPublisher:
     """Publishes as `requests` does; the span ends when the broker has confirmed."""
 
     def __init__(self, requests: RequestPublisher, tracer: Tracer, topic: str) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from gateway.core.faults import Fault
-from gateway.core.uploads import Candidate, Part, Rejected
-from gateway.core.zip_entries import Entry, Skip, Take, judge_entry
+from gateway.core.uploads import Candidate, RejectedImage, UploadPart
+from gateway.core.zip_entries import Skip, Take, ZipEntry, judge_entry
 from gateway.ports import FaultError, Spool
 from shared.contracts.errors import ErrorCode
 
@@ -18,7 +18,7 @@ _MIN_DIRECTORY_BYTES = 256 * 1024
 _CHUNK_BYTES = 64 * 1024
 _MAX_NAME_CHARS = 255
 _NOT_TAKEN = Fault(
-    ErrorCode.UNSUPPORTED_ENTRY, "It is packed in a way that is not taken. Pack the ZIP anew."
+    ErrorCode.UNSUPPORTED_ENTRY, "Its compression is not supported. Create the ZIP again."
 )
 _BROKEN = (
     zipfile.BadZipFile,
@@ -31,13 +31,13 @@ _BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class ZipArchives:
-    """Lists the images of a ZIP. max_files: for which its directory must have room, and no more."""
+    """Lists the images of a ZIP. max_files: bounds the size of its directory."""
 
     max_files: int
     max_image_bytes: int
     max_dicom_bytes: int
 
-    def list_images(self, spool: Spool, part: Part) -> list[Candidate | Rejected]:
+    def list_images(self, spool: Spool, part: UploadPart) -> list[Candidate | RejectedImage]:
         """Judge every entry by the archive's directory; nothing is unpacked yet.
 
         Raises FaultError: UNDECODABLE, TOO_MANY_FILES (a directory too long to be read).
@@ -48,13 +48,13 @@ class ZipArchives:
         except NotImplementedError as error:
             raise FaultError(_NOT_TAKEN) from error
         except _BROKEN as error:
-            detail = "The archive is no ZIP, damaged or cut short."
+            detail = "The archive is not a ZIP, or it is damaged or cut short."
             raise FaultError(Fault(ErrorCode.UNDECODABLE, detail)) from error
         return list(self._judge(archive))
 
-    def _judge(self, archive: zipfile.ZipFile) -> Iterator[Candidate | Rejected]:
+    def _judge(self, archive: zipfile.ZipFile) -> Iterator[Candidate | RejectedImage]:
         for line in archive.infolist():
-            entry = Entry(
+            entry = ZipEntry(
                 name=line.orig_filename,
                 size_bytes=line.file_size,
                 packed_bytes=line.compress_size,
@@ -72,7 +72,7 @@ class ZipArchives:
                     unpack = partial(_unpack, archive, line)
                     yield Candidate(name, folders[-1], line.file_size, unpack, folders)
                 case Fault(code, detail):
-                    yield Rejected(name, code, detail)
+                    yield RejectedImage(name, code, detail)
                 case Skip():
                     pass
 
@@ -84,7 +84,7 @@ class _Window:
     is the bound on that. Entries are read in small pieces.
     """
 
-    def __init__(self, spool: Spool, part: Part, max_read: int) -> None:
+    def __init__(self, spool: Spool, part: UploadPart, max_read: int) -> None:
         self._spool = spool
         self._part = part
         self._max_read = max_read
@@ -116,7 +116,7 @@ class _Window:
 
 
 def _unpack(archive: zipfile.ZipFile, line: zipfile.ZipInfo) -> bytes:
-    """Give an entry's bytes, never more than its directory line says. Raises FaultError."""
+    """Return an entry's bytes, never more than its directory line says. Raises FaultError."""
     content = bytearray()
     try:
         with archive.open(line) as entry:

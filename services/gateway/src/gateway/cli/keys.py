@@ -1,4 +1,4 @@
-"""Making, listing and revoking API keys; a running gateway reads the file again by itself."""
+"""Creating, listing and revoking API keys; a running gateway reloads the file automatically."""
 
 import secrets
 import sys
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from gateway.adapters.key_file import read_key_file, write_key_file
 from gateway.core.keys import PREFIX, ApiKey, KeyRing, digest_of
-from gateway.core.permissions import Scope
+from gateway.core.permissions import KeyScope
 from shared.clock import SystemClock
 
 _SECRET_BYTES = 32
@@ -21,18 +21,18 @@ def new_key(
     path: Path,
     *,
     name: str,
-    scopes: frozenset[Scope],
+    scopes: frozenset[KeyScope],
     days: float | None = None,
     rate_per_s: float | None = None,
     burst: int | None = None,
 ) -> None:
-    """Add a key and write it, alone, to stdout: nobody can show it a second time.
+    """Create a key and write it, alone, to stdout; it cannot be shown again.
 
-    Raises KeyFileError, and ValueError if the name is taken or a bound makes no sense.
+    Raises KeyFileError, and ValueError if the name exists or a limit is invalid.
     """
     ring = read_key_file(path) if path.exists() else KeyRing()
     if any(key.name == name for key in ring.keys):
-        raise ValueError(f"There is a key of the name {name}: revoke it, or choose another name.")
+        raise ValueError(f"A key named {name} already exists: revoke it, or choose another name.")
     now_ms = SystemClock().now_ms()
     secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     expires_at_ms = None if days is None else now_ms + int(days * _MS_A_DAY)
@@ -40,13 +40,13 @@ def new_key(
     try:
         write_key_file(path, KeyRing((*ring.keys, made)))
     except ValidationError as error:
-        raise ValueError(f"No such key can be: {error.errors()[0]['msg']}") from error
-    sys.stderr.write(f"Added {name} to {path}. The key, shown this once:\n")
+        raise ValueError(f"Invalid key: {error.errors()[0]['msg']}") from error
+    sys.stderr.write(f"Added {name} to {path}. The key, shown only once:\n")
     sys.stdout.write(secret + "\n")
 
 
 def list_keys(path: Path) -> None:
-    """Write what is known of every key to stdout, a line each. Raises KeyFileError."""
+    """Write every key to stdout, one line each, without its secret. Raises KeyFileError."""
     now_ms = SystemClock().now_ms()
     for key in read_key_file(path).keys:
         scopes = ",".join(sorted(key.scopes)) or "reading"
@@ -57,11 +57,11 @@ def list_keys(path: Path) -> None:
 
 
 def revoke_key(path: Path, name: str) -> None:
-    """Take a key out of the file. Raises KeyFileError, and ValueError if there is none."""
+    """Remove a key from the file. Raises KeyFileError, and ValueError if it does not exist."""
     ring = read_key_file(path)
     kept = tuple(key for key in ring.keys if key.name != name)
     if len(kept) == len(ring.keys):
-        raise ValueError(f"There is no key of the name {name}.")
+        raise ValueError(f"There is no key named {name}.")
     write_key_file(path, replace(ring, keys=kept))
     sys.stderr.write(f"Revoked {name}.\n")
 
@@ -69,8 +69,8 @@ def revoke_key(path: Path, name: str) -> None:
 def _end(key: ApiKey, now_ms: int) -> str:
     if key.expires_at_ms is None:
         return ""
-    word = "expired" if key.has_expired(now_ms) else "until"
-    return f"  {word} {_date(key.expires_at_ms)}"
+    prefix = "expired" if key.has_expired(now_ms) else "until"
+    return f"  {prefix} {_date(key.expires_at_ms)}"
 
 
 def _date(at_ms: int) -> str:

@@ -1,4 +1,4 @@
-"""Whether a prediction request may enter, decided before its body is read and again after."""
+"""Admission control of predictions, applied before a body is read and again after."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,14 +7,14 @@ from math import ceil
 from shared.contracts.errors import ErrorCode
 
 WAIT_SHARE = 0.4
-"""How much of a client's time the wait may take: batches and partitions are not all alike."""
+"""Share of the client's wait that the queue may take: batches and partitions differ."""
 
 MAX_RETRY_S = 30
-"""A wait that nobody can foretell, foretold."""
+"""Maximum Retry-After in seconds, also where the wait cannot be estimated."""
 
 
-class Reason(StrEnum):
-    """Why a request stays out; a label of `pneumo_rejected_total`."""
+class RefusalReason(StrEnum):
+    """Why a request is refused; a label of `pneumo_rejected_total`."""
 
     BROKER = "broker"
     IN_FLIGHT = "in_flight"
@@ -23,19 +23,19 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What the gateway holds at most: requests, and bytes of their images."""
+class AdmissionLimits:
+    """Maximum requests in flight, and bytes of their images."""
 
     max_in_flight: int
     max_in_flight_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """What it holds now, and what is before it.
+class CurrentLoad:
+    """Requests and bytes in flight, and the queue before the workers.
 
-    wait_s: how long the backlog takes the workers, seconds; infinite if they give no sign.
-    stalled: whether they have given none for a while, so that `wait_s` is a guess.
+    wait_s: estimated time for the backlog, seconds; infinite without progress.
+    stalled: no outcome arrived for a while, so that `wait_s` is a guess.
     """
 
     in_flight: int
@@ -46,55 +46,58 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Admit:
-    """Come in; deadline_ms: unix ms until which the client waits."""
+class Admitted:
+    """The request is accepted. deadline_ms: unix ms until which the client waits."""
 
     deadline_ms: int
 
 
 @dataclass(frozen=True, slots=True)
-class Refuse:
-    """Stay out, and try again after that many seconds."""
+class Refusal:
+    """The request is refused, and may be sent again after `retry_after_s`."""
 
-    reason: Reason
+    reason: RefusalReason
     code: ErrorCode
     detail: str
     retry_after_s: int
 
 
-_BROKER_AWAY = Refuse(
-    Reason.BROKER, ErrorCode.BROKER_UNAVAILABLE, "The message broker cannot be reached.", 5
+_BROKER_AWAY = Refusal(
+    RefusalReason.BROKER, ErrorCode.BROKER_UNAVAILABLE, "The message broker is unreachable.", 5
 )
 
 
-def full(reason: Reason) -> Refuse:
-    """Refuse for what is held already; there is room with the next answer."""
-    detail = "Too many requests are waiting for an answer."
-    return Refuse(reason, ErrorCode.OVERLOADED, detail, 1)
+def refuse_as_full(reason: RefusalReason) -> Refusal:
+    """Return the refusal for too many requests or bytes in flight."""
+    detail = "Overloaded: too many requests are in flight."
+    return Refusal(reason, ErrorCode.OVERLOADED, detail, 1)
 
 
-def admit(
-    *, image_bytes: int, wait_s: float, now_ms: int, load: Load, limits: Limits
-) -> Admit | Refuse:
-    """Weigh one request of `image_bytes` against what is held, reachable and waiting.
+def decide_admission(
+    *, image_bytes: int, wait_s: float, now_ms: int, load: CurrentLoad, limits: AdmissionLimits
+) -> Admitted | Refusal:
+    """Admit or refuse one request by broker, capacity and estimated wait.
 
-    image_bytes: 0 while not known. wait_s: seconds that its client waits.
+    image_bytes: 0 while unknown. wait_s: seconds that its client waits.
     """
     if not load.broker_reachable:
         return _BROKER_AWAY
     if load.in_flight >= limits.max_in_flight:
-        return full(Reason.IN_FLIGHT)
+        return refuse_as_full(RefusalReason.IN_FLIGHT)
     if load.in_flight_bytes + image_bytes > limits.max_in_flight_bytes:
-        return full(Reason.BYTES)
+        return refuse_as_full(RefusalReason.BYTES)
     over_s = load.wait_s - WAIT_SHARE * wait_s
-    # With nothing else to learn from, one goes in: its outcome says that workers are back.
-    scout = load.stalled and load.in_flight == 0
-    if over_s > 0 and not scout:
+    # After a stall, one request is admitted as a probe: its outcome shows that workers are back.
+    is_probe = load.stalled and load.in_flight == 0
+    if over_s > 0 and not is_probe:
         return _too_long(over_s)
-    return Admit(deadline_ms=now_ms + int(wait_s * 1000))
+    return Admitted(deadline_ms=now_ms + int(wait_s * 1000))
 
 
-def _too_long(over_s: float) -> Refuse:
-    detail = "An answer would take longer than you wait."
+def _too_long(over_s: float) -> Refusal:
+    detail = (
+        "Overloaded: the estimated wait exceeds the request's deadline. Retry after the given "
+        "delay or raise `Prefer: wait`."
+    )
     retry_after_s = ceil(min(over_s, MAX_RETRY_S))
-    return Refuse(Reason.WAIT, ErrorCode.OVERLOADED, detail, retry_after_s)
+    return Refusal(RefusalReason.WAIT, ErrorCode.OVERLOADED, detail, retry_after_s)

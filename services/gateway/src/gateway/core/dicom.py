@@ -1,4 +1,4 @@
-"""DICOM: how a file is told, what is warned of, and what a decoder may answer."""
+"""DICOM: recognising a file, its warnings, and the output of the decoder."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,11 +7,11 @@ MEDIA_TYPE = "application/dicom"
 SUFFIXES = (".dcm", ".dicom")
 MAGIC, MAGIC_AT = b"DICM", 128
 HEAD_BYTES = MAGIC_AT + len(MAGIC)
-"""As many first bytes tell a DICOM file (PS3.10, 7.1)."""
+"""Number of first bytes that identify a DICOM file (PS3.10, 7.1)."""
 
 
 class Warned(StrEnum):
-    """What a DICOM file says of itself and its pixels do not. Words are never renamed or reused."""
+    """Warnings from a DICOM file's metadata. Values are never renamed or reused."""
 
     VIEW_NOT_FRONTAL = "view_not_frontal"
     VIEW_UNKNOWN = "view_unknown"
@@ -25,7 +25,7 @@ class Warned(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What leaves the decoder: a grey 8-bit PNG, and nothing else that was in the file."""
+    """The decoder's output: a grey 8-bit PNG without metadata of the file."""
 
     png: bytes
     warnings: tuple[str, ...]
@@ -33,7 +33,7 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is asked of a file's own words, None where it does not say. Never a patient's."""
+    """The metadata that is read from a file, None where absent. Never patient data."""
 
     modality: str | None
     view: str | None
@@ -48,14 +48,14 @@ _CHEST = frozenset(("CHEST", "THORAX", "LUNG"))
 
 
 def is_dicom(head: bytes) -> bool:
-    """Tell a DICOM file by its first `HEAD_BYTES` bytes."""
+    """Return whether the first `HEAD_BYTES` bytes are those of a DICOM file."""
     return head[MAGIC_AT:HEAD_BYTES] == MAGIC
 
 
 def find_warnings(
     about: About, *, has_window: bool, has_bits_above: bool = False
 ) -> tuple[str, ...]:
-    """Name what the model was not made for, or what a person should know before believing it."""
+    """Return warnings: the model was not trained for this kind of image, or it may mislead."""
     found = (
         (Warned.MODALITY_NOT_RADIOGRAPHY, about.modality not in _RADIOGRAPHY),
         (Warned.VIEW_UNKNOWN, about.view is None),

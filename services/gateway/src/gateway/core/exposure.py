@@ -1,10 +1,10 @@
-"""Whether a gateway may be served on an address."""
+"""Whether it is safe to serve on an address."""
 
 from ipaddress import ip_address
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches the address; of other names nothing is known."""
+    """Return whether only this machine reaches the address; False for unknown names."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -12,11 +12,11 @@ def is_loopback(host: str) -> bool:
 
 
 def find_exposure(host: str, *, has_keys: bool, insecure: bool) -> str | None:
-    """Give the sentence that refuses to serve everybody everything, or None if all is well."""
+    """Return why serving this address without keys is refused, or None if it is safe."""
     if has_keys or insecure or is_loopback(host):
         return None
     return (
-        f"The gateway does not serve {host} to everybody: name a file of API keys with "
-        "PNEUMO_GATEWAY_KEYS_FILE (made by `python -m gateway keys new`), or say "
+        f"The gateway does not serve {host} without API keys. Set PNEUMO_GATEWAY_KEYS_FILE to a "
+        "file of keys (created by `python -m gateway keys new`), or allow every client with "
         "PNEUMO_GATEWAY_INSECURE=true or --insecure."
     )

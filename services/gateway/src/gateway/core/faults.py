@@ -1,4 +1,4 @@
-"""What is wrong with one thing that a client sent."""
+"""The fault of something that a client sent."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from shared.contracts.errors import ErrorCode
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """code: for programs. detail: one sentence for people; names nothing of this machine."""
+    """code: for programs. detail: a message for people, without internals of this machine."""
 
     code: ErrorCode
     detail: str

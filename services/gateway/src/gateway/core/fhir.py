@@ -1,7 +1,7 @@
 """An answer as a FHIR R4 DiagnosticReport (hl7.org/fhir/R4/diagnosticreport.html).
 
-A report without a subject: the system knows no patient. It is `preliminary` for ever, since nobody
-here can confirm it, and says in its text, its conclusion and its label that it is for research.
+A report without a subject: the system knows no patient. It stays `preliminary`, since the system
+cannot confirm it, and states in its text, its conclusion and its label that it is for research.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ Resource = dict[str, Any]
 
 
 def diagnostic_report(answer: Succeeded, issued_ms: int) -> Resource:
-    """Give an answer as a DiagnosticReport whose observations and device are inside it.
+    """Return an answer as a DiagnosticReport whose observations and device are inside it.
 
     issued_ms: when the prediction was asked for, unix milliseconds.
     """
@@ -107,10 +107,10 @@ def _device(answer: Succeeded) -> Resource:
 
 
 def _conclusion(answer: Succeeded) -> str:
-    said = f"Class reported: {answer.label}, probability {answer.confidence:.3f}."
+    reported = f"Class reported: {answer.label}, probability {answer.confidence:.3f}."
     warned = f" Warnings: {', '.join(answer.warnings)}." if answer.warnings else ""
     domain = "" if answer.in_domain else " The image is unlike those learned from."
-    return f"{RESEARCH_ONLY} {said}{domain}{warned}"
+    return f"{RESEARCH_ONLY} {reported}{domain}{warned}"
 
 
 def _narrative(text: str) -> str:

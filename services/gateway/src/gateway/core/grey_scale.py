@@ -1,7 +1,7 @@
 """From stored values to grey levels, as a display would have them: PS3.3 C.7.6.3, C.11.1, C.11.2.
 
 A value's level depends on the value alone. So a table of every possible value is made, 65,536 at
-most, and the picture is looked up in it: the picture itself is never held as anything but bytes.
+most, and applied to the image by look-up: the image itself is only ever held as bytes.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Shape(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class GreyWindow:
     """Which values are spread over the grey scale. width: above 0; LINEAR wants 1 or more."""
 
     centre: float
@@ -73,19 +73,19 @@ class GreyScale:
     """
 
     modality: Rescale | Lookup = Rescale()
-    window: Window | Lookup | None = None
+    window: GreyWindow | Lookup | None = None
     is_inverse: bool = False
     padding: tuple[int, int] | None = None
 
 
-def is_usable(window: Window) -> bool:
-    """Tell whether a window is one: widths of nothing are found in files."""
+def is_usable(window: GreyWindow) -> bool:
+    """Return whether a window is one: widths of nothing are found in files."""
     least = 1.0 if window.shape is Shape.LINEAR else np.finfo(np.float64).tiny
     return bool(np.isfinite(window.centre) and np.isfinite(window.width) and window.width >= least)
 
 
 def choose_window(
-    windows: Sequence[Window | Lookup],
+    windows: Sequence[GreyWindow | Lookup],
     stored: NDArray[np.int64],
     counts: NDArray[np.int64],
     scale: GreyScale,
@@ -109,7 +109,7 @@ def choose_window(
     return replace(scale, window=None)
 
 
-def _ends(window: Window | Lookup) -> tuple[float, float]:
+def _ends(window: GreyWindow | Lookup) -> tuple[float, float]:
     if isinstance(window, Lookup):
         return window.first, window.first + len(window.entries) - 1
     return window.centre - window.width / 2, window.centre + window.width / 2
@@ -123,7 +123,7 @@ def _is_padding(stored: NDArray[np.int64], scale: GreyScale) -> NDArray[np.bool_
 
 
 def level_table(stored: NDArray[np.int64], counts: NDArray[np.int64], scale: GreyScale) -> Levels:
-    """Give the level of each stored value: int [N] → uint8 [N], 0 is black.
+    """Return the level of each stored value: int [N] → uint8 [N], 0 is black.
 
     counts: how many pixels have it, int [N].
     """
@@ -132,20 +132,20 @@ def level_table(stored: NDArray[np.int64], counts: NDArray[np.int64], scale: Gre
     grey = _spread(real, np.where(is_padding, 0, counts), scale.window)
     if scale.is_inverse:
         grey = 1.0 - grey
-    # What is no picture is black, whichever way round the picture is.
+    # Padding is black, whatever the polarity of the image.
     grey[is_padding] = 0.0
     return np.floor(grey * 255.0 + 0.5).astype(np.uint8)
 
 
-def _spread(real: Values, counts: NDArray[np.int64], window: Window | Lookup | None) -> Values:
+def _spread(real: Values, counts: NDArray[np.int64], window: GreyWindow | Lookup | None) -> Values:
     match window:
-        case Window(shape=Shape.SIGMOID):
+        case GreyWindow(shape=Shape.SIGMOID):
             with np.errstate(over="ignore"):
                 sigmoid: Values = 1 / (1 + np.exp(-4 * (real - window.centre) / window.width))
             return sigmoid
-        case Window(shape=Shape.LINEAR):
+        case GreyWindow(shape=Shape.LINEAR):
             return _ramp(real, window.centre - 0.5, window.width - 1)
-        case Window():
+        case GreyWindow():
             return _ramp(real, window.centre, window.width)
         case Lookup():
             # Over the entries that there are: files say 16 bits and mean 12.

@@ -1,4 +1,4 @@
-"""The id of a training job that a client has named by its `Idempotency-Key`."""
+"""The id of a training job, derived from the client's `Idempotency-Key`."""
 
 import hashlib
 from uuid import UUID
@@ -10,15 +10,15 @@ _RANDOM_BITS = (1 << 80) - 1
 
 
 def is_idempotency_key(key: str) -> bool:
-    """Tell whether a header's value may be a key: printable ASCII, not empty, bounded."""
+    """Return whether a value is a valid key: printable ASCII, not empty, bounded."""
     return 0 < len(key) <= MAX_KEY_CHARS and all(" " <= c <= "~" for c in key)
 
 
 def job_id_of(key: str) -> str:
-    """Give the id that this key has, in every gateway and for ever.
+    """Return the job id of a key; every gateway derives the same one.
 
-    A UUIDv7 in form, whose random bits are the sha256 of the key and whose time is zero, so that
-    it cannot meet an id that was made at some time.
+    The id has the form of a UUIDv7. Its random bits are from the sha256 of the key and its time
+    is zero, so that it cannot collide with a generated id.
     """
     digest = hashlib.sha256(_NAMESPACE + key.encode()).digest()
     number = int.from_bytes(digest) & _RANDOM_BITS

@@ -1,4 +1,4 @@
-"""Which form of an answer a client wants: RFC 9110, 12.5.1."""
+"""Content negotiation by `Accept` (RFC 9110, 12.5.1)."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ JSON = "application/json"
 FHIR = "application/fhir+json"
 
 
-def choose(accept: str | None, offered: Sequence[str]) -> str | None:
-    """Give the media type of `offered` that `Accept` likes best; None if it takes none of them.
+def choose_media_type(accept: str | None, offered: Sequence[str]) -> str | None:
+    """Return the media type of `offered` that `Accept` prefers; None if it accepts none.
 
-    Of two that it likes alike, the one that is offered first. What cannot be read is passed over;
-    with nothing left, and without the header, the first will do.
+    Equal preferences: the one offered first. Invalid ranges are ignored; without a valid range,
+    or without the header, the first is chosen.
     """
     ranges = [found for part in (accept or "").split(",") if (found := _range(part)) is not None]
     if not ranges:
@@ -40,7 +40,7 @@ def _number(value: str) -> float | None:
 
 
 def _quality(media_type: str, ranges: Sequence[tuple[str, float]]) -> float:
-    # The most specific range decides, whatever the others say.
+    # The most specific range decides.
     for wanted in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
         for name, quality in ranges:
             if name == wanted:

@@ -69,7 +69,7 @@ class InferBody(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Pixels:
+class InferPixels:
     """One image, not encoded: uint8, row by row; channels: 1 (grey) or 3 (red, green, blue)."""
 
     data: bytes
@@ -80,10 +80,10 @@ class Pixels:
 
 @dataclass(frozen=True, slots=True)
 class InferRequest:
-    """What is asked. images: encoded, or pixels. timeout_s: as the request says, if it does."""
+    """A parsed request. images: encoded, or pixels. timeout_s: the request's own, if any."""
 
     id: str | None
-    images: tuple[bytes | Pixels, ...]
+    images: tuple[bytes | InferPixels, ...]
     outputs: tuple[Wanted, ...]
     timeout_s: float | None
 
@@ -95,7 +95,7 @@ def parse_infer(body: bytes, json_bytes: int | None) -> InferRequest:
     """
     json_bytes = len(body) if json_bytes is None else json_bytes
     if json_bytes > len(body):
-        raise malformed("Inference-Header-Content-Length is more than the body.")
+        raise malformed("Inference-Header-Content-Length is larger than the body.")
     asked = _read_json(body[:json_bytes])
     _refuse_unserved(asked.parameters)
     raw = _split(asked.inputs, memoryview(body)[json_bytes:])
@@ -124,7 +124,7 @@ def _split(inputs: Sequence[InputTensor], tail: memoryview) -> list[memoryview |
             parts.append(None)
             continue
         if type(size) is not int or not 0 <= size <= len(tail):
-            raise malformed("binary_data_size: bytes behind the JSON, no more than there are.")
+            raise malformed("binary_data_size exceeds the bytes after the JSON.")
         if tensor.data is not None:
             raise malformed("A tensor has data or binary_data_size, not both.")
         parts.append(tail[:size])
@@ -134,7 +134,7 @@ def _split(inputs: Sequence[InputTensor], tail: memoryview) -> list[memoryview |
     return parts
 
 
-def _read_images(tensor: InputTensor, raw: memoryview | None) -> tuple[bytes | Pixels, ...]:
+def _read_images(tensor: InputTensor, raw: memoryview | None) -> tuple[bytes | InferPixels, ...]:
     _refuse_unserved(tensor.parameters)
     if raw is None and tensor.data is None:
         raise malformed("The tensor has neither data nor binary_data_size.")
@@ -144,7 +144,7 @@ def _read_images(tensor: InputTensor, raw: memoryview | None) -> tuple[bytes | P
     if tensor.datatype != kinds[tensor.name]:
         raise malformed(f"The datatype of '{tensor.name}' is {kinds[tensor.name]}.")
     if tensor.shape[0] == 0:
-        raise malformed("The tensor holds no image.")
+        raise malformed("The tensor contains no image.")
     if tensor.shape[0] > MAX_IMAGES:
         raise TensorError(ErrorCode.TOO_LARGE, f"At most {MAX_IMAGES} images at once.")
     return (_read_encoded if tensor.name == "image" else _read_pixels)(tensor, raw)
@@ -153,15 +153,15 @@ def _read_images(tensor: InputTensor, raw: memoryview | None) -> tuple[bytes | P
 def _read_encoded(tensor: InputTensor, raw: memoryview | None) -> tuple[bytes, ...]:
     if tensor.shape[1:] not in {(), (1,)}:
         raise malformed("The shape of 'image' is [N] or [N, 1].")
-    said = tensor.parameters.get("content_type")
-    if said is not None and (raw is not None or said != "base64"):
-        raise malformed("content_type: 'base64', and in JSON alone, where it is so anyway.")
+    content_type = tensor.parameters.get("content_type")
+    if content_type is not None and (raw is not None or content_type != "base64"):
+        raise malformed("content_type must be 'base64', and only for tensors in JSON.")
     if raw is not None:
         return tuple(read_elements(raw, tensor.shape[0]))
     return tuple(read_base64(flatten(tensor.data, tensor.shape)))
 
 
-def _read_pixels(tensor: InputTensor, raw: memoryview | None) -> tuple[Pixels, ...]:
+def _read_pixels(tensor: InputTensor, raw: memoryview | None) -> tuple[InferPixels, ...]:
     count, *sides = tensor.shape
     if len(sides) == len(("height", "width")):
         sides.append(1)
@@ -179,7 +179,7 @@ def _read_pixels(tensor: InputTensor, raw: memoryview | None) -> tuple[Pixels, .
     if len(raw) != count * size:
         raise malformed(f"The tensor has {len(raw)} bytes; its shape needs {count * size}.")
     starts = range(0, len(raw), size)
-    return tuple(Pixels(bytes(raw[at : at + size]), width, height, channels) for at in starts)
+    return tuple(InferPixels(bytes(raw[at : at + size]), width, height, channels) for at in starts)
 
 
 def _wanted(asked: InferBody) -> tuple[Wanted, ...]:
@@ -190,7 +190,7 @@ def _wanted(asked: InferBody) -> tuple[Wanted, ...]:
         _refuse_unserved(output.parameters)
     names = [output.name for output in asked.outputs]
     if not OUTPUTS.keys() >= set(names) or len(set(names)) < len(names):
-        raise malformed(f"Outputs are, each once: {', '.join(OUTPUTS)}.")
+        raise malformed(f"Valid outputs, each at most once: {', '.join(OUTPUTS)}.")
     return tuple(
         Wanted(output.name, _flag(output.parameters, "binary_data", default=by_default))
         for output in asked.outputs
@@ -200,7 +200,7 @@ def _wanted(asked: InferBody) -> tuple[Wanted, ...]:
 def _flag(parameters: Parameters, name: str, *, default: bool) -> bool:
     flag = parameters.get(name, default)
     if not isinstance(flag, bool):
-        raise malformed(f"{name}: true or false.")
+        raise malformed(f"{name} must be true or false.")
     return flag
 
 
@@ -209,11 +209,11 @@ def _timeout_s(parameters: Parameters) -> float | None:
     if timeout_us is None:
         return None
     if type(timeout_us) is not int or timeout_us <= 0:
-        raise malformed("timeout: microseconds, a whole number above zero.")
+        raise malformed("timeout must be a whole number of microseconds above zero.")
     return min(timeout_us, _MAX_SIZE * _US_PER_S) / _US_PER_S
 
 
 def _refuse_unserved(parameters: Parameters) -> None:
     for name in _NOT_SERVED:
         if name in parameters:
-            raise malformed(f"{name}: not served here.")
+            raise malformed(f"{name} is not supported.")

@@ -13,7 +13,7 @@ INPUTS: tuple[tuple[str, Datatype, tuple[int, ...]], ...] = (
     ("image", "BYTES", (-1,)),
     ("pixels", "UINT8", (-1, -1, -1)),
 )
-"""Name, datatype and shape of what may come in: one of them, never both."""
+"""Name, datatype and shape of the inputs: a request has one of them."""
 OUTPUTS: Mapping[str, Datatype] = {
     "label": "BYTES",
     "confidence": "FP64",
@@ -27,7 +27,7 @@ OUTPUTS: Mapping[str, Datatype] = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One output of the answer. binary: behind the JSON and not in it."""
+    """One output of the response. binary: after the JSON, not in it."""
 
     name: str
     binary: bool
@@ -35,7 +35,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class InferAnswer:
-    """A body. json_bytes: how much of it is JSON, if more follows."""
+    """A response body. json_bytes: size of its JSON part, if binary tensors follow."""
 
     body: bytes
     json_bytes: int | None
@@ -49,25 +49,25 @@ def format_infer(
     id_: the request's own, given back as it came.
     """
     tensors = _tensors(answers)
-    said, tail = [], []
+    written, tail = [], []
     for wanted in outputs:
         tensor = tensors[wanted.name]
         about = {"name": tensor.name, "datatype": tensor.datatype, "shape": tensor.shape}
         if wanted.binary:
             tail.append(to_binary(tensor))
-            said.append({**about, "parameters": {"binary_data_size": len(tail[-1])}})
+            written.append({**about, "parameters": {"binary_data_size": len(tail[-1])}})
         else:
-            said.append({**about, "data": to_json(tensor)})
+            written.append({**about, "data": to_json(tensor)})
     model = answers[0].model
     named = {} if id_ is None else {"id": id_}
     head = orjson.dumps(
-        {"model_name": model.name, "model_version": model.version, **named, "outputs": said}
+        {"model_name": model.name, "model_version": model.version, **named, "outputs": written}
     )
     return InferAnswer(b"".join((head, *tail)), len(head) if tail else None)
 
 
 def describe_model(name: str, version: str, classes: Sequence[str] | None) -> dict[str, Any]:
-    """Give a model's metadata. classes: None while nobody can tell."""
+    """Return a model's metadata. classes: None while unknown."""
     count = -1 if classes is None else len(classes)
     shapes = {"probabilities": (-1, count), "classes": (count,)}
     inputs = [{"name": name, "datatype": kind, "shape": shape} for name, kind, shape in INPUTS]

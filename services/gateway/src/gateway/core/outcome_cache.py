@@ -31,6 +31,6 @@ class OutcomeCache:
             self._held_bytes -= len(oldest)
 
     def get(self, id_: str) -> Outcome | None:
-        """Give the outcome of `id_`, if it is among the newest."""
+        """Return the outcome of `id_`, if it is among the newest."""
         body = self._outcomes.get(id_)
         return None if body is None else parse_result(body)

@@ -1,4 +1,4 @@
-"""What each route asks of a key: the only table, and everything that is not in it is for nobody."""
+"""The table of routes and the scopes they require; a path outside of it is refused."""
 
 import re
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Scope(StrEnum):
-    """What a key may be good for; none includes another."""
+class KeyScope(StrEnum):
+    """A permission of a key; none includes another."""
 
     PREDICT = "predict"
     UPLOAD = "upload"
@@ -16,41 +16,41 @@ class Scope(StrEnum):
 
 
 class Public(StrEnum):
-    """What needs no scope. ANY_KEY: every valid key will do. OPEN: none is needed."""
+    """Routes without a scope. ANY_KEY: any valid key is enough. OPEN: no key is needed."""
 
     OPEN = "open"
     ANY_KEY = "any key"
 
 
-Need = Scope | Public
+Need = KeyScope | Public
 
 ROUTES: Mapping[str, Mapping[str, Need]] = {
-    "/predict": {"POST": Scope.PREDICT},
-    "/v1/predictions": {"POST": Scope.PREDICT},
-    "/v1/predictions/{id}": {"GET": Scope.PREDICT},
-    "/upload-data": {"POST": Scope.UPLOAD},
-    "/v1/uploads": {"POST": Scope.UPLOAD},
-    "/retrain": {"POST": Scope.TRAIN},
-    "/v1/jobs": {"GET": Public.ANY_KEY, "POST": Scope.TRAIN},
+    "/predict": {"POST": KeyScope.PREDICT},
+    "/v1/predictions": {"POST": KeyScope.PREDICT},
+    "/v1/predictions/{id}": {"GET": KeyScope.PREDICT},
+    "/upload-data": {"POST": KeyScope.UPLOAD},
+    "/v1/uploads": {"POST": KeyScope.UPLOAD},
+    "/retrain": {"POST": KeyScope.TRAIN},
+    "/v1/jobs": {"GET": Public.ANY_KEY, "POST": KeyScope.TRAIN},
     "/v1/jobs/{id}": {"GET": Public.ANY_KEY},
     "/v1/jobs/{id}/events": {"GET": Public.ANY_KEY},
-    "/v1/jobs/{id}/cancel": {"POST": Scope.TRAIN},
+    "/v1/jobs/{id}/cancel": {"POST": KeyScope.TRAIN},
     "/v1/dataset": {"GET": Public.ANY_KEY},
     "/v1/dataset/insights": {"GET": Public.ANY_KEY},
-    "/v1/dataset/images": {"GET": Public.ANY_KEY, "DELETE": Scope.ADMIN},
-    # Somebody's radiograph: for those who decide on it.
-    "/v1/dataset/images/{sha256}/thumbnail": {"GET": Scope.ADMIN},
+    "/v1/dataset/images": {"GET": Public.ANY_KEY, "DELETE": KeyScope.ADMIN},
+    # A patient's image: for those who decide on its label.
+    "/v1/dataset/images/{sha256}/thumbnail": {"GET": KeyScope.ADMIN},
     "/v1/dataset/images/{sha256}": {
         "GET": Public.ANY_KEY,
-        "PATCH": Scope.ADMIN,
-        "DELETE": Scope.ADMIN,
+        "PATCH": KeyScope.ADMIN,
+        "DELETE": KeyScope.ADMIN,
     },
     "/v1/models": {"GET": Public.ANY_KEY},
     "/v1/models/current": {"GET": Public.ANY_KEY},
-    "/v1/models/rollback": {"POST": Scope.ADMIN},
+    "/v1/models/rollback": {"POST": KeyScope.ADMIN},
     "/v1/models/{version}": {"GET": Public.ANY_KEY},
     "/v1/models/{version}/insights": {"GET": Public.ANY_KEY},
-    "/v1/models/{version}/promote": {"POST": Scope.ADMIN},
+    "/v1/models/{version}/promote": {"POST": KeyScope.ADMIN},
     "/status": {"GET": Public.ANY_KEY},
     "/metrics": {"GET": Public.ANY_KEY},
     "/": {"GET": Public.ANY_KEY},
@@ -60,10 +60,10 @@ ROUTES: Mapping[str, Mapping[str, Need]] = {
     "/v2": {"GET": Public.ANY_KEY},
     "/v2/models/{name}": {"GET": Public.ANY_KEY},
     "/v2/models/{name}/ready": {"GET": Public.ANY_KEY},
-    "/v2/models/{name}/infer": {"POST": Scope.PREDICT},
+    "/v2/models/{name}/infer": {"POST": KeyScope.PREDICT},
     "/v2/models/{name}/versions/{version}": {"GET": Public.ANY_KEY},
     "/v2/models/{name}/versions/{version}/ready": {"GET": Public.ANY_KEY},
-    "/v2/models/{name}/versions/{version}/infer": {"POST": Scope.PREDICT},
+    "/v2/models/{name}/versions/{version}/infer": {"POST": KeyScope.PREDICT},
     "/v2/repository/index": {"POST": Public.ANY_KEY},
     "/v2/health/live": {"GET": Public.OPEN},
     "/v2/health/ready": {"GET": Public.OPEN},
@@ -71,8 +71,8 @@ ROUTES: Mapping[str, Mapping[str, Need]] = {
     "/health/ready": {"GET": Public.OPEN},
 }
 
-UPLOAD_PATHS = tuple(path for path, needs in ROUTES.items() if Scope.UPLOAD in needs.values())
-"""Whose bodies are large."""
+UPLOAD_PATHS = tuple(path for path, needs in ROUTES.items() if KeyScope.UPLOAD in needs.values())
+"""Paths with large bodies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class WrongMethod:
-    """A path of the table under a method that it has not."""
+    """A path of the table with a method that it does not have."""
 
     path: str
     allowed: tuple[str, ...]
@@ -93,7 +93,7 @@ class WrongMethod:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """No path of the table."""
+    """A path outside of the table."""
 
 
 _VARIABLE = re.compile(r"\\\{[a-z0-9]+\\\}")
@@ -103,7 +103,7 @@ _PATTERNS = tuple(
 
 
 def find_route(method: str, path: str) -> Known | WrongMethod | Absent:
-    """Look a request up; a fixed path goes before one with a variable. HEAD asks what GET asks."""
+    """Find a route; fixed paths come before those with a variable. HEAD counts as GET."""
     template = _template_of(path)
     if template is None:
         return Absent()

@@ -1,4 +1,4 @@
-"""What a client prefers: RFC 7240, `Prefer: respond-async`; `?explain=cam` and `?preview=png`."""
+"""A client's preferences: `Prefer: respond-async` (RFC 7240), `?explain=cam`, `?preview=png`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ PREVIEW = "png"
 class Preferences:
     """respond_async: answer 202 at once. wait_s: seconds the client waits for the outcome.
 
-    explain: how the answer is to be explained; None: not at all. has_preview: whether the answer
-    to a DICOM file has a small image of it.
+    explain: the kind of explanation, or None. has_preview: whether the response to a DICOM file
+    has a small image of it.
     """
 
     respond_async: bool

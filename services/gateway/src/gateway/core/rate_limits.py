@@ -1,4 +1,4 @@
-"""How much one client may ask: token buckets, and requests at once. Time is passed in."""
+"""Limits per client: token buckets, and concurrent requests. Time is passed in."""
 
 import math
 from collections import OrderedDict
@@ -9,7 +9,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """per_s: requests a second for ever. burst: requests at once after a silence."""
+    """per_s: sustained requests per second. burst: requests at once after an idle time."""
 
     per_s: float
     burst: int
@@ -17,12 +17,12 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """Come in."""
+    """The request is within the limit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """Come back after that many seconds: then there is room, if nobody else took it."""
+class RetryLater:
+    """The request is over the limit and may be sent again after `retry_after_s`."""
 
     retry_after_s: int
 
@@ -34,9 +34,9 @@ class _Bucket:
 
 
 class TokenBuckets:
-    """A bucket for each subject, full at first; a request costs a token, a refusal nothing.
+    """One bucket per subject, full at first; a request costs a token, a refusal none.
 
-    max_subjects: buckets kept. Beyond it the one unused for longest is forgotten, so full again.
+    max_subjects: buckets kept. Beyond it the least recently used one is dropped, so full again.
     """
 
     def __init__(self, max_subjects: int) -> None:
@@ -46,8 +46,8 @@ class TokenBuckets:
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, subject: str, rate: Rate, now_s: float) -> Granted | Wait:
-        """Take a token of this subject's, or say when there will be one."""
+    def take(self, subject: str, rate: Rate, now_s: float) -> Granted | RetryLater:
+        """Take a token of the subject, or return when one is available."""
         bucket = self._buckets.pop(subject, None) or _Bucket(rate.burst, now_s)
         self._buckets[subject] = bucket
         if len(self._buckets) > self._max_subjects:
@@ -56,13 +56,13 @@ class TokenBuckets:
         bucket.tokens = min(rate.burst, bucket.tokens + passed_s * rate.per_s)
         bucket.at_s = now_s
         if bucket.tokens < 1 - _ROUNDING:
-            return Wait(math.ceil((1 - bucket.tokens) / rate.per_s))
+            return RetryLater(math.ceil((1 - bucket.tokens) / rate.per_s))
         bucket.tokens -= 1
         return Granted()
 
 
-class InFlight:
-    """How many requests of each subject are being answered, at most `limit` of one."""
+class ConcurrencyLimiter:
+    """Counts concurrent requests per subject; at most `limit` each."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -71,16 +71,16 @@ class InFlight:
     def __len__(self) -> int:
         return len(self._counts)
 
-    def enter(self, subject: str) -> Granted | Wait:
-        """Count one more, unless there are as many as there may be."""
+    def enter(self, subject: str) -> Granted | RetryLater:
+        """Count one more request, unless the limit is reached."""
         count = self._counts.get(subject, 0)
         if count >= self._limit:
-            return Wait(1)
+            return RetryLater(1)
         self._counts[subject] = count + 1
         return Granted()
 
     def leave(self, subject: str) -> None:
-        """Count one less."""
+        """Count one request less."""
         self._counts[subject] -= 1
         if not self._counts[subject]:
             del self._counts[subject]

@@ -1,10 +1,10 @@
-"""The problems that were answered lately, one line a kind: codes and routes, no client's word."""
+"""Recent problem responses, counted by code and route; they contain no client data."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 KINDS = 50
-"""Kinds remembered; the one that was longest ago is forgotten first."""
+"""Maximum number of kinds; the least recent one is dropped first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,13 @@ class ProblemKind:
 
 
 class RecentProblems:
-    """Bounded, since codes and routes are; and bounded again, in case they were not."""
+    """Bounded by the number of codes and routes, and by KINDS."""
 
     def __init__(self) -> None:
         self._kinds: OrderedDict[tuple[str, str], ProblemKind] = OrderedDict()
 
     def note(self, code: str, status: int, route: str, now_ms: int) -> None:
-        """Count a problem that was answered."""
+        """Count a problem response."""
         key = code, route
         known = self._kinds.pop(key, None)
         if known is None:
@@ -37,5 +37,5 @@ class RecentProblems:
             self._kinds.popitem(last=False)
 
     def newest_first(self) -> tuple[ProblemKind, ...]:
-        """Give every kind that is remembered."""
+        """Return every kind, newest first."""
         return tuple(reversed(self._kinds.values()))

@@ -1,12 +1,12 @@
-"""Ids of which something is known until a moment, bounded."""
+"""A bounded set of ids with an expiry time each."""
 
 from collections import OrderedDict
 
 
 class RememberedIds:
-    """At most `capacity` ids, each until its moment (unix ms); the oldest make room for new ones.
+    """At most `capacity` ids, each until its expiry (unix ms); new ids displace the oldest.
 
-    Pending ids, so that a client that polls one costs no look-up; unknown ones for a moment.
+    Holds pending ids, so that polling one needs no look-up, and unknown ids for a short time.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -17,18 +17,18 @@ class RememberedIds:
         return len(self._until_ms)
 
     def add(self, id_: str, until_ms: int) -> None:
-        """Remember an id until that moment, or until it is discarded or makes room."""
+        """Add an id until `until_ms`, until it is discarded, or until it is displaced."""
         self._until_ms[id_] = until_ms
         self._until_ms.move_to_end(id_)
         if len(self._until_ms) > self._capacity:
             self._until_ms.popitem(last=False)
 
     def discard(self, id_: str) -> None:
-        """Forget an id; one that is not remembered is ignored."""
+        """Remove an id; an unknown one is ignored."""
         self._until_ms.pop(id_, None)
 
     def holds(self, id_: str, now_ms: int) -> bool:
-        """Tell whether the id is remembered, and forget it if its moment has passed."""
+        """Return whether the id is held; an expired one is removed."""
         until_ms = self._until_ms.get(id_)
         if until_ms is None:
             return False

@@ -1,4 +1,4 @@
-"""Which model names and versions can be asked for: the current one's, and whether it is there."""
+"""The model names and versions that can be requested: those of the current model."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ from shared.contracts.models import ModelPromoted, WorkerStatus
 def choose_model(
     current: ModelPromoted | None, name: str, version: str | None
 ) -> ModelPromoted | Fault:
-    """Give the current model if it is the one that is meant. version: None: whichever it is."""
+    """Return the current model if name and version match it. version: None matches any."""
     if current is None:
-        return Fault(ErrorCode.NOT_FOUND, "No model is current yet.")
+        return Fault(ErrorCode.NOT_FOUND, "There is no current model yet.")
     if name != current.name:
         return Fault(ErrorCode.NOT_FOUND, f"The only model is '{current.name}'.")
     if version not in {None, current.version}:
@@ -22,7 +22,7 @@ def choose_model(
 
 
 def is_loaded(workers: Sequence[WorkerStatus], version: str | None) -> bool:
-    """Tell whether a worker is ready, with that version if one is named."""
+    """Return whether a worker is ready, with this version if one is given."""
     return any(
         worker.ready and worker.version is not None and version in {None, worker.version}
         for worker in workers

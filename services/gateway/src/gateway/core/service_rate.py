@@ -1,18 +1,18 @@
-"""How many outcomes a second the workers give, as far as the outcomes themselves can tell."""
+"""The workers' outcomes per second, measured from the outcomes themselves."""
 
 from collections import deque
 from dataclasses import dataclass
 from math import exp2, inf
 
-from gateway.core.owners import OUTAGE_S
+from gateway.core.lag_by_owner import OUTAGE_S
 
 WINDOW_S = 2.0
-"""Over which outcomes are counted; as long as this without one is a stall."""
+"""Window of the measurement, seconds; a whole window without an outcome is a stall."""
 
 SLICE_S = 0.25
 _BUSY_WAIT_S = 0.1
-_LEAST_WAITING = 2
-"""A single request is under way, and waits for nothing."""
+_MIN_WAITING = 2
+"""A single request is in progress and waits for no other."""
 _MAX_HALVINGS = 60.0
 
 
@@ -24,13 +24,13 @@ class _Slice:
 
 
 class ServiceRate:
-    """Measured while work was waiting, held while there was none; monotonic seconds come in.
+    """Measures while requests wait, and keeps its value while none do; time is passed in.
 
-    Outcomes a second say what workers *can* do only while something waits for them; else they say
-    what was asked. By Little's law, `lowest backlog / outcomes a second` is the wait that was
-    there throughout the window: a rate counts from a tenth of a second of it on. What was reached
-    without it is at least possible, and raises a rate that is lower. What waits for a worker that
-    does not work is no such wait: without it, the others' rate would be what they were asked for.
+    Outcomes per second show the workers' capacity only while requests wait; otherwise they show
+    the demand. By Little's law, `lowest backlog / outcomes per second` is the wait throughout the
+    window: a rate counts if that wait was at least a tenth of a second. A rate without such a wait
+    is still a lower bound of the capacity, and raises a lower estimate. Requests that wait for a
+    stopped worker do not count: the rate of the others would then be their demand.
     """
 
     def __init__(self, now_s: float) -> None:
@@ -41,15 +41,15 @@ class ServiceRate:
         self._rate: float | None = None
         self._alive_s = now_s
 
-    def note(
+    def record(
         self, now_s: float, *, backlog: int, answered: int = 0, working: int | None = None
     ) -> None:
-        """Take in `answered` outcomes after which `backlog` requests are left.
+        """Record `answered` outcomes, after which `backlog` requests are left.
 
-        working: how many of them wait for workers that make progress; None: not known now.
+        working: how many of them wait for workers that make progress; None if unknown.
         """
         if answered and self.is_stalled(now_s):
-            self._begin_anew(now_s)  # what comes after a stall is not to be averaged with it
+            self._restart(now_s)  # a stall must not enter the average after it
         self._outcomes += answered
         self._lowest = min(self._lowest, backlog if working is None else min(working, backlog))
         if answered or not backlog:
@@ -57,27 +57,26 @@ class ServiceRate:
         if now_s - self._began_s >= SLICE_S:
             self._close(now_s, backlog)
 
-    def show_life(self, now_s: float) -> None:
-        """Take in that workers do work, of a kind that tells nothing of how fast they infer."""
+    def mark_alive(self, now_s: float) -> None:
+        """Record progress that does not measure the rate, such as an expired request."""
         self._alive_s = now_s
 
     def is_stalled(self, now_s: float) -> bool:
-        """Whether requests wait and nothing has come back for a whole window."""
+        """Whether no outcome arrived for a whole window while requests wait."""
         return now_s - self._alive_s > WINDOW_S
 
     def per_second(self, now_s: float) -> float | None:
-        """Give outcomes a second; None while nothing is known.
+        """Return outcomes per second; None before the first measurement.
 
-        A rebalance after a worker's death takes up to OUTAGE_S, after which things are as before:
-        the rate that was measured is kept so long. From then on each second without a sign of life
-        halves it.
+        A rebalance after a worker's crash takes up to OUTAGE_S: the measured rate is kept so
+        long. After that, each further second without progress halves it.
         """
         if self._rate is None:
             return None
         stalled_s = max(0.0, now_s - self._alive_s - OUTAGE_S)
         return self._rate * exp2(-min(stalled_s, _MAX_HALVINGS))
 
-    def _begin_anew(self, now_s: float) -> None:
+    def _restart(self, now_s: float) -> None:
         self._slices.clear()
         self._began_s, self._outcomes, self._lowest = now_s, 0, inf
 
@@ -100,6 +99,6 @@ class ServiceRate:
 
     def _measure(self, found: float) -> None:
         lowest = min(s.lowest for s in self._slices)
-        busy = lowest >= max(_LEAST_WAITING, found * _BUSY_WAIT_S)
+        busy = lowest >= max(_MIN_WAITING, found * _BUSY_WAIT_S)
         if busy or (self._rate is not None and found > self._rate):
             self._rate = found

@@ -1,15 +1,14 @@
-"""Where the time of one answer went, stage by stage."""
+"""The duration of one response, by stage."""
 
 from shared.contracts.predict import Timings
 
 
 def split_ms(total_ms: float, admit_ms: float, worker: Timings | None) -> dict[str, float]:
-    """Name the stages of an answer in their order: admit, the worker's, reply; milliseconds.
+    """Return the stages of a response in order: admit, the worker's, reply; milliseconds.
 
-    admit_ms: from the request's beginning until its record was on Kafka. worker: what the worker
-    said of its part, None where it said nothing. reply is what remains of the total. The worker's
-    queue begins when the record is sent, not when it is confirmed, and by another clock: where its
-    part leaves nothing, reply is 0 and not less.
+    admit_ms: from the start of the request until its record was on Kafka. worker: the stages that
+    the worker reported, if any. reply: the rest of the total, at least 0: the worker's queue stage
+    begins when the record is sent, not when it is confirmed, and is measured by another clock.
     """
     inside_ms = worker_ms(worker)
     reply_ms = max(0.0, total_ms - admit_ms - sum(inside_ms.values()))
@@ -17,5 +16,5 @@ def split_ms(total_ms: float, admit_ms: float, worker: Timings | None) -> dict[s
 
 
 def worker_ms(worker: Timings | None) -> dict[str, float]:
-    """Name the stages that the worker told of, milliseconds; none where it said nothing."""
+    """Return the stages that the worker reported, milliseconds."""
     return {} if worker is None else worker.stages_ms()

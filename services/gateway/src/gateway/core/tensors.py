@@ -22,7 +22,7 @@ _LENGTH = struct.Struct("<I")
 
 
 class TensorError(ValueError):
-    """A request that is none of the protocol's, or not one that is served; the sender's fault.
+    """A request that is invalid or not supported.
 
     index: of the image that it is about, from 0; None where it is about the whole.
     """
@@ -58,11 +58,11 @@ def read_elements(raw: memoryview, count: int) -> list[bytes]:
     for index in range(count):
         start = at + _LENGTH.size
         if start > len(raw):
-            raise malformed("The tensor's bytes end before its elements do.", index=index)
+            raise malformed("The tensor's bytes end before its last element.", index=index)
         (size,) = _LENGTH.unpack_from(raw, at)
         at = start + size
         if at > len(raw):
-            raise malformed("The element is longer than what is left.", index=index)
+            raise malformed("The element is longer than the remaining bytes.", index=index)
         elements.append(bytes(raw[start:at]))
     if at != len(raw):
         raise malformed("The tensor has more bytes than elements.")
@@ -78,7 +78,7 @@ def read_base64(values: Values) -> list[bytes]:
                 raise TypeError  # noqa: TRY301  bytes-like is no JSON
             elements.append(base64.b64decode(value, validate=True))
         except (TypeError, ValueError) as error:
-            raise malformed("In JSON, bytes are a base64 string.", index=index) from error
+            raise malformed("BYTES in JSON must be a base64 string.", index=index) from error
     return elements
 
 
@@ -87,11 +87,11 @@ def read_uint8(values: Values) -> bytes:
     try:
         return bytes(values)
     except (TypeError, ValueError) as error:
-        raise malformed("UINT8: whole numbers from 0 to 255.") from error
+        raise malformed("UINT8 values must be whole numbers from 0 to 255.") from error
 
 
 def flatten(data: Any, shape: tuple[int, ...]) -> list[Any]:
-    """Give the values of JSON `data`, which is flat or nested as `shape` says.
+    """Return the values of JSON `data`, which is flat or nested as `shape` says.
 
     Raises TensorError if it is neither.
     """

@@ -1,33 +1,33 @@
-"""How many predictions a second a worker makes, from its own count of them."""
+"""A worker's predictions per second, from its own counter."""
 
 from collections import deque
 
 WINDOW_MS = 30_000
-"""Words older than this tell nothing of now."""
-_LEAST_MS = 1_000
-"""Between two words that are compared: a swap makes a worker speak twice in a moment."""
+"""Maximum age of a status report that counts."""
+_MIN_SPAN_MS = 1_000
+"""Minimum time between compared reports: a model swap sends two in quick succession."""
 
 
 class Throughput:
-    """One worker's words: unix ms, and predictions since its start."""
+    """One worker's status reports: unix ms, and predictions since its start."""
 
     def __init__(self) -> None:
-        self._words: deque[tuple[int, int]] = deque()
+        self._reports: deque[tuple[int, int]] = deque()
 
     def add(self, at_ms: int, predictions: int) -> None:
-        """Take in a word; a count that fell is that of a worker that was started anew."""
-        if self._words and (predictions < self._words[-1][1] or at_ms < self._words[-1][0]):
-            self._words.clear()
-        self._words.append((at_ms, predictions))
-        while at_ms - self._words[0][0] > WINDOW_MS:
-            self._words.popleft()
+        """Add a report; a lower count than before means that the worker restarted."""
+        if self._reports and (predictions < self._reports[-1][1] or at_ms < self._reports[-1][0]):
+            self._reports.clear()
+        self._reports.append((at_ms, predictions))
+        while at_ms - self._reports[0][0] > WINDOW_MS:
+            self._reports.popleft()
 
     @property
     def per_second(self) -> float | None:
-        """Give the mean rate over the window; None before two words that are apart."""
-        if not self._words:
+        """Return the mean rate over the window; None before two reports far enough apart."""
+        if not self._reports:
             return None
-        (first_ms, first), (last_ms, last) = self._words[0], self._words[-1]
-        if last_ms - first_ms < _LEAST_MS:
+        (first_ms, first), (last_ms, last) = self._reports[0], self._reports[-1]
+        if last_ms - first_ms < _MIN_SPAN_MS:
             return None
         return round(1000 * (last - first) / (last_ms - first_ms), 3)

@@ -1,18 +1,18 @@
-"""What a request for storing images consists of, and what is said of each."""
+"""The files of an upload request, and the result of each."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.core.faults import Fault
-from gateway.core.labelling import Labelling
+from gateway.core.upload_fields import UploadFields
 from shared.contracts.errors import ErrorCode
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One file of a request, as it lies in the spool. filename: the client's word, never a path.
+class UploadPart:
+    """One file of a request in the spool. filename: from the client, never a path.
 
-    is_zip: the client says so; what begins like a ZIP is one without a word.
+    is_zip: by its media type; a file that begins like a ZIP counts as one too.
     """
 
     filename: str | None
@@ -23,7 +23,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """What one request may bring, and how many requests there may be at once."""
+    """Limits of one request, and of concurrent requests."""
 
     max_files: int
     max_image_bytes: int
@@ -35,17 +35,17 @@ class UploadLimits:
 
 @dataclass(frozen=True, slots=True)
 class UploadForm:
-    """A request that was read to its end."""
+    """A request that was read completely."""
 
-    parts: tuple[Part, ...]
-    labelling: Labelling
+    parts: tuple[UploadPart, ...]
+    fields: UploadFields
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What may be an image. read: gives its bytes; blocks, and raises FaultError.
+    """A possible image. read: returns its bytes; blocks, and raises FaultError.
 
-    folders: in an archive those it lies in, from the top; choose_label says which is its label.
+    folders: its folders in an archive, from the top; `choose_label` picks its label.
     """
 
     filename: str | None
@@ -56,8 +56,8 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
-    """A file that was not taken, and why."""
+class RejectedImage:
+    """A rejected file, with the reason."""
 
     filename: str | None
     code: ErrorCode
@@ -65,7 +65,7 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedImage:
     """An image that the broker has confirmed; sha256 names it.
 
     id: UUIDv7 of its record. upload_id: UUIDv7 of the request, the same for all its images.
@@ -79,15 +79,15 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class UploadReport:
-    """What became of every file, in the order of the request."""
+class UploadResult:
+    """The result of every file, in the order of the request."""
 
-    accepted: tuple[Accepted, ...]
-    rejected: tuple[Rejected, ...]
+    accepted: tuple[AcceptedImage, ...]
+    rejected: tuple[RejectedImage, ...]
 
 
-def summarise(rejected: Sequence[Rejected]) -> Fault:
-    """Name what is wrong with a request of which nothing was taken."""
+def summarise(rejected: Sequence[RejectedImage]) -> Fault:
+    """Return the fault of a request without an accepted file."""
     codes = {each.code for each in rejected}
     if not rejected:
         return Fault(ErrorCode.MISSING_FIELD, "The request has no image.")
@@ -98,11 +98,11 @@ def summarise(rejected: Sequence[Rejected]) -> Fault:
 
 
 def too_many_files(max_files: int) -> Fault:
-    """Say how many files a request may have."""
+    """Return the fault of a request with too many files."""
     return Fault(ErrorCode.TOO_MANY_FILES, f"A request may have at most {max_files} files.")
 
 
 def too_much(max_unpacked_bytes: int) -> Fault:
-    """Say how much the files of a request may be together."""
+    """Return the fault of a request that unpacks to too many bytes."""
     limit = max_unpacked_bytes // (1024 * 1024)
     return Fault(ErrorCode.TOO_LARGE, f"The files unpack to more than {limit} MiB together.")

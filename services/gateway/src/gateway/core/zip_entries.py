@@ -1,4 +1,4 @@
-"""Which entries of a ZIP are taken for labelled images, before a byte of them is unpacked."""
+"""Which entries of a ZIP are labelled images, decided before anything is unpacked."""
 
 import re
 import stat
@@ -9,10 +9,10 @@ from gateway.core.faults import Fault
 from shared.contracts.errors import ErrorCode
 
 MAX_RATIO = 100
-"""Unpacked over packed size; deflate reaches 1,032, no radiograph comes near."""
+"""Maximum ratio of unpacked to packed size; deflate reaches 1,032, X-ray images far less."""
 
 SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
-"""How a ZIP begins; the second one is empty."""
+"""First bytes of a ZIP; the second is an empty one."""
 
 _DICOM_BY_NAME = "In an archive a larger DICOM file needs a name that ends with .dcm or .dicom."
 
@@ -20,15 +20,15 @@ _STORED, _DEFLATED = 0, 8
 _ENCRYPTED = 0x1
 _UNIX = 3
 _LITTER = frozenset(("__macosx", "thumbs.db", "desktop.ini"))
-"""What operating systems put beside images; so are names that begin with a dot."""
+"""Files that operating systems add; names that begin with a dot count too."""
 _MAX_FOLDERS = 32
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a ZIP's directory. name: as written there. flags, system, attributes: raw."""
+class ZipEntry:
+    """One entry of a ZIP's directory; all values are raw."""
 
     name: str
     size_bytes: int
@@ -41,18 +41,20 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """An image to be unpacked. folders: those it lies in, from the top; the last is its label."""
+    """An image to unpack. folders: its folders, from the top; the last is its label."""
 
     folders: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A folder entry, or what an operating system put there: not reported."""
+    """A folder, or a file that an operating system added: not reported."""
 
 
-def judge_entry(entry: Entry, *, max_image_bytes: int, max_dicom_bytes: int) -> Take | Skip | Fault:
-    """Decide on one entry by its directory line alone: what is DICOM is known by its name."""
+def judge_entry(
+    entry: ZipEntry, *, max_image_bytes: int, max_dicom_bytes: int
+) -> Take | Skip | Fault:
+    """Accept or reject one entry by its directory record; DICOM is recognised by its name."""
     fault = _find_name_fault(entry.name)
     if fault is not None:
         return fault
@@ -69,13 +71,13 @@ def judge_entry(entry: Entry, *, max_image_bytes: int, max_dicom_bytes: int) -> 
     if fault is not None:
         return fault
     if len(parts) == 1:
-        detail = "The image is in no folder. The label of an image is the name of its folder."
+        detail = "The image is not in a folder. The label of an image is the name of its folder."
         return Fault(ErrorCode.INVALID_LABEL, detail)
     return Take(tuple(parts[:-1]))
 
 
 def is_archive(head: bytes) -> bool:
-    """Tell a ZIP by its first bytes."""
+    """Return whether the first bytes are those of a ZIP."""
     return head.startswith(SIGNATURES)
 
 
@@ -83,10 +85,12 @@ def _find_name_fault(name: str) -> Fault | None:
     parts = name.removesuffix("/").split("/")
     climbs = any(part in ("", ".", "..") for part in parts)
     if climbs or "\\" in name or _DRIVE.match(name) or _CONTROL.search(name):
-        detail = "Names in an archive are relative, with plain folders between single slashes."
+        detail = (
+            "Names in an archive must be relative, with plain folder names between single slashes."
+        )
         return Fault(ErrorCode.UNSAFE_NAME, detail)
     if len(parts) > _MAX_FOLDERS:
-        detail = f"An image in an archive lies at most {_MAX_FOLDERS} folders deep."
+        detail = f"An image in an archive must be at most {_MAX_FOLDERS} folders deep."
         return Fault(ErrorCode.UNSAFE_NAME, detail)
     return None
 
@@ -95,18 +99,18 @@ def _is_litter(name: str) -> bool:
     return name.startswith(".") or name.lower() in _LITTER
 
 
-def _find_kind_fault(entry: Entry) -> Fault | None:
+def _find_kind_fault(entry: ZipEntry) -> Fault | None:
     kind = stat.S_IFMT(entry.attributes >> 16) if entry.system == _UNIX else 0
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return Fault(ErrorCode.UNSUPPORTED_ENTRY, "Links and devices are not taken.")
+        return Fault(ErrorCode.UNSUPPORTED_ENTRY, "Links and devices are not supported.")
     if entry.flags & _ENCRYPTED:
-        return Fault(ErrorCode.UNSUPPORTED_ENTRY, "Encrypted entries are not taken.")
+        return Fault(ErrorCode.UNSUPPORTED_ENTRY, "Encrypted entries are not supported.")
     if entry.method not in (_STORED, _DEFLATED):
-        return Fault(ErrorCode.UNSUPPORTED_ENTRY, "Entries are stored or deflated, nothing else.")
+        return Fault(ErrorCode.UNSUPPORTED_ENTRY, "Entries must be stored or deflated.")
     return None
 
 
-def _find_size_fault(entry: Entry, max_image_bytes: int) -> Fault | None:
+def _find_size_fault(entry: ZipEntry, max_image_bytes: int) -> Fault | None:
     if entry.size_bytes > MAX_RATIO * max(entry.packed_bytes, 1):
         detail = f"The entry unpacks to more than {MAX_RATIO} times its size."
         return Fault(ErrorCode.TOO_COMPRESSED, detail)
@@ -116,6 +120,6 @@ def _find_size_fault(entry: Entry, max_image_bytes: int) -> Fault | None:
 
 
 def too_large(max_image_bytes: int) -> Fault:
-    """Say how large an image may be."""
+    """Return the error for an image over the limit."""
     limit = max_image_bytes // (1024 * 1024)
     return Fault(ErrorCode.TOO_LARGE, f"The image is larger than {limit} MiB.")

@@ -1,4 +1,4 @@
-"""Which folder of an archive may be a class, given all the others.
+"""Which folder of an archive is a class, given all the others.
 
 `pneumo.bulk.folder_labels` repeats the rule for folders on a client's disk; change both.
 """
@@ -11,7 +11,7 @@ from shared.contracts.errors import ErrorCode
 Folders = tuple[str, ...]
 
 SPLITS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation"))
-"""Names of the parts of a dataset, in lower case; a folder of this name is no new class."""
+"""Names of dataset splits, in lower case; a folder of this name is not a new class."""
 
 _RULE = (
     "The label of an image is the nearest folder that is a class, or else the folder that it lies "
@@ -37,7 +37,7 @@ def choose_label(folders: Folders, classes: Collection[str]) -> str:
 def find_folder_fault(
     folders: Folders, outer: Collection[Folders], classes: Collection[str]
 ) -> Fault | None:
-    """Return why none of these folders is a class, whether new classes are welcome or not.
+    """Return why none of these folders is a class, with or without new classes.
 
     outer: folders that contain others with images. classes: those that are known.
     """
@@ -56,7 +56,7 @@ def find_folder_fault(
 
 
 def explain_folder_label(fault: Fault) -> Fault:
-    """Add to the refusal of a label where it was looked for."""
+    """Add the rule for folder labels to the refusal of a label."""
     return Fault(fault.code, f"{fault.detail} {_RULE}.")
 
 

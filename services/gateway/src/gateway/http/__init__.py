@@ -1,1 +1,1 @@
-"""The HTTP API: thin, from request to service to response."""
+"""The HTTP API: routes, the formats of their requests and responses, and the application."""

@@ -1,4 +1,4 @@
-"""The limits the HTTP routes keep to."""
+"""Limits of the HTTP routes."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class HttpLimits:
     max_dicom_bytes: int
 
     def body_bytes(self, content_type: str) -> int:
-        """Bytes that are kept of a body: what is in a form is known when some of it is there."""
+        """Return the bytes kept of a body. A form's kind of file is known only from its content."""
         if content_type.lower().startswith("image/"):
             return self.max_image_bytes
         return max(self.max_image_bytes, self.max_dicom_bytes)
@@ -37,16 +37,3 @@ class UploadBodyLimits:
     max_bytes: int
     max_files: int
     timeout_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class BodyPace:
-    """How fast a body must come: some grace, then so many bytes a second, and a time for all."""
-
-    grace_s: float
-    bytes_per_s: float
-    timeout_s: float
-
-    def allowed_s(self, seen_bytes: int) -> float:
-        """Give the seconds since its beginning in which more than `seen_bytes` must have come."""
-        return min(self.timeout_s, self.grace_s + seen_bytes / self.bytes_per_s)

@@ -1,11 +1,11 @@
-"""The description of the API, amended by what stands before every route."""
+"""The OpenAPI description, completed with what the edge answers for every route."""
 
 from typing import Any
 
 from fastapi import FastAPI
 
-from gateway.core.permissions import ROUTES, Public, Scope
-from gateway.http.problems import PROBLEM_SCHEMA, problem_responses
+from gateway.core.permissions import ROUTES, KeyScope, Public
+from gateway.http.formats.problems import PROBLEM_SCHEMA, problem_responses
 from shared.contracts.errors import ErrorCode
 
 _FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")
@@ -20,10 +20,10 @@ _SCOPED = problem_responses(ErrorCode.FORBIDDEN)
 
 
 class DescribedApp(FastAPI):
-    """An app whose /openapi.json says what is answered: keys, rates, and no 422 of FastAPI's."""
+    """An app whose /openapi.json documents keys, rates and problems, not FastAPI's own 422."""
 
     def openapi(self) -> dict[str, Any]:
-        """Give the description; made once."""
+        """Return the description; it is made once."""
         if self.openapi_schema is None:
             self.openapi_schema = _amended(super().openapi())
         return self.openapi_schema
@@ -42,10 +42,10 @@ def _amended(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _amend(operation: dict[str, Any], need: Scope | Public) -> None:
+def _amend(operation: dict[str, Any], need: KeyScope | Public) -> None:
     responses = operation["responses"]
     if _FRAMEWORKS_OWN[0] in str(responses.get("422")):
-        # What FastAPI cannot read is answered as 400, in our own form (problems.py).
+        # A request that FastAPI cannot parse is answered with 400 and a problem (problems.py).
         del responses["422"]
         _add(responses, _MALFORMED)
     if "requestBody" in operation:
@@ -54,7 +54,7 @@ def _amend(operation: dict[str, Any], need: Scope | Public) -> None:
         return
     operation["security"] = [{name: []} for name in _SCHEMES]
     _add(responses, _KEYED)
-    if isinstance(need, Scope):
+    if isinstance(need, KeyScope):
         operation["description"] = _with_scope(operation.get("description", ""), need)
         _add(responses, _SCOPED)
 
@@ -64,5 +64,5 @@ def _add(responses: dict[str, Any], more: dict[int | str, dict[str, Any]]) -> No
         responses.setdefault(str(status), response)
 
 
-def _with_scope(description: str, scope: Scope) -> str:
+def _with_scope(description: str, scope: KeyScope) -> str:
     return f"{description}\n\nScope: `{scope.value}`.".strip()

@@ -16,34 +16,35 @@ from shared.kafka.clients import new_consumer, new_producer, started, stop_clien
 class Clients:
     """requests: for predictions alone. uploads: its own, since a producer sends one at a time.
 
-    lookout: reads nothing; asks for metadata and ends. groups: asks for committed offsets.
+    metadata_client: consumes nothing, only queries topic metadata and end offsets.
+    groups: queries the committed offsets of consumer groups.
     """
 
     requests: AIOKafkaProducer
     uploads: AIOKafkaProducer
-    lookout: AIOKafkaConsumer
+    metadata_client: AIOKafkaConsumer
     groups: AIOKafkaAdminClient
     control: ControlClient
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
-        """Connect to Kafka, however long it is away, and stay so for the length of the block."""
+        """Connect to Kafka, waiting until it is reachable, for the length of the block."""
         async with AsyncExitStack() as stack:
-            for client in (self.requests, self.uploads, self.lookout, self.groups):
+            for client in (self.requests, self.uploads, self.metadata_client, self.groups):
                 await stack.enter_async_context(started(client, patient=True))
             yield
 
 
 @asynccontextmanager
 async def open_clients(settings: Settings) -> AsyncIterator[Clients]:
-    """Make the clients; nothing is asked yet, neither of Kafka nor of the registry."""
+    """Make the clients, without connecting to Kafka or the registry."""
     async with new_control_client(
         settings.registry_url, timeout_s=settings.registry_timeout_s
     ) as control:
         clients = Clients(
             requests=new_producer(settings.kafka, client_id=settings.id),
             uploads=new_producer(settings.kafka, client_id=f"{settings.id}-uploads"),
-            lookout=new_consumer(settings.kafka, client_id=f"{settings.id}-probe"),
+            metadata_client=new_consumer(settings.kafka, client_id=f"{settings.id}-probe"),
             groups=AIOKafkaAdminClient(
                 **settings.kafka.client_options(), client_id=f"{settings.id}-groups"
             ),
@@ -52,6 +53,11 @@ async def open_clients(settings: Settings) -> AsyncIterator[Clients]:
         try:
             yield clients
         finally:
-            # Of those that were never connected: what is closed already is left alone.
-            for client in (clients.requests, clients.uploads, clients.lookout, clients.groups):
+            # Also those that never connected; closing a client twice is harmless.
+            for client in (
+                clients.requests,
+                clients.uploads,
+                clients.metadata_client,
+                clients.groups,
+            ):
                 await stop_client(client)

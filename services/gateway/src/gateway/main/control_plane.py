@@ -1,4 +1,4 @@
-"""The parts for uploads, jobs, dataset and models; with the registry down, only these suffer."""
+"""The components for uploads, jobs, dataset and models: those that need the registry."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,23 +11,23 @@ from gateway.adapters.labelled_images import KafkaLabelledImages
 from gateway.adapters.spool import new_spool
 from gateway.adapters.zip_archive import ZipArchives
 from gateway.core.uploads import UploadLimits
-from gateway.http.dataset import new_dataset_router
-from gateway.http.dataset_lists import new_dataset_lists_router
-from gateway.http.insights import new_insights_router
-from gateway.http.job_events import new_job_events_router
-from gateway.http.jobs import new_jobs_router
 from gateway.http.limits import UploadBodyLimits
-from gateway.http.models import (
+from gateway.http.routes.dataset import new_dataset_router
+from gateway.http.routes.dataset_images import new_dataset_lists_router
+from gateway.http.routes.insights import new_insights_router
+from gateway.http.routes.job_events import new_job_events_router
+from gateway.http.routes.jobs import new_jobs_router
+from gateway.http.routes.models import (
     new_current_model_router,
     new_models_router,
     new_promotions_router,
 )
-from gateway.http.uploads import new_uploads_router
+from gateway.http.routes.uploads import new_uploads_router
 from gateway.main.clients import Clients
 from gateway.ports import DicomRenderer, UploadPublisher
+from gateway.service.class_lookup import ClassLookup
 from gateway.service.jobs import JobFeeds, recall_endings
-from gateway.service.known_classes import KnownClasses
-from gateway.service.models import CurrentModel
+from gateway.service.models import CurrentModelTracker
 from gateway.service.thumbnails import Thumbnails
 from gateway.service.uploads import UploadService
 from gateway.settings import Settings
@@ -41,24 +41,24 @@ from shared.kafka.publisher import KafkaPublisher
 
 @dataclass(frozen=True, slots=True)
 class ControlPlane:
-    """What the readers feed and the routes ask."""
+    """The services for uploads, jobs, dataset and models."""
 
     control: ControlClient
-    current: CurrentModel
-    classes: KnownClasses
+    current: CurrentModelTracker
+    classes: ClassLookup
     feeds: JobFeeds
     uploads: UploadService
     thumbnails: Thumbnails
 
     async def follow(self, note_ended: Callable[[TrainEvent], None]) -> None:
-        """Keep up with the registry until cancelled, however long it takes to answer."""
+        """Follow the registry until cancelled, also while it is unavailable."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.current.follow())
             tasks.create_task(recall_endings(self.control, note_ended))
 
 
 def new_labelled_images(settings: Settings, clients: Clients) -> KafkaLabelledImages:
-    """Make the way out of accepted images."""
+    """Make the publisher of accepted images."""
     publisher = KafkaPublisher(clients.uploads, timeout_s=settings.publish_timeout_s)
     topic = UPLOADS_LABELLED.prefixed(settings.kafka.topic_prefix).name
     return KafkaLabelledImages(publisher, topic)
@@ -73,8 +73,8 @@ def new_control_plane(
     compute: Executor,
 ) -> ControlPlane:
     """Make the services. compute: where images are unpacked and decoded."""
-    current = CurrentModel(settings.model_name, control, cluster)
-    classes = KnownClasses(current, control)
+    current = CurrentModelTracker(settings.model_name, control, cluster)
+    classes = ClassLookup(current, control)
     uploads = UploadService(
         images,
         ZipArchives(settings.max_upload_files, settings.max_image_bytes, settings.max_dicom_bytes),
@@ -97,7 +97,7 @@ def new_control_plane(
 def new_control_routers(
     settings: Settings, plane: ControlPlane, cluster: ClusterView, clock: Clock
 ) -> tuple[APIRouter, ...]:
-    """Make the routes, those with a fixed word before those with a variable."""
+    """Make the routes; fixed paths come before those with a variable."""
     body_limits = UploadBodyLimits(
         settings.max_upload_bytes, settings.max_upload_files, settings.upload_timeout_s
     )

@@ -1,4 +1,4 @@
-"""The parts that serve predictions; none of them knows the registry."""
+"""The components that serve predictions; none of them uses the registry."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager
 from gateway.adapters.accepted_log import KafkaAcceptedLog
 from gateway.adapters.broker_probe import KafkaProbe
 from gateway.adapters.dicom_processes import DecoderLimits
-from gateway.adapters.group_lag import Followed, KafkaGroupLag
+from gateway.adapters.group_lag import GroupSubscription, KafkaGroupLag
 from gateway.adapters.outcome_log import KafkaOutcomeLog, LookupTopics
 from gateway.adapters.reader_pool import ReaderPool
-from gateway.adapters.requests import KafkaRequests
-from gateway.adapters.traced_requests import TracedRequests
-from gateway.core.admission import Limits
+from gateway.adapters.requests import KafkaRequestPublisher
+from gateway.adapters.traced_requests import TracedRequestPublisher
+from gateway.core.admission import AdmissionLimits
 from gateway.core.outcome_cache import OutcomeCache
 from gateway.main.clients import Clients
-from gateway.ports import LagWatcher, OutcomeLog, RequestPublisher
+from gateway.ports import LagObserver, OutcomeLog, RequestPublisher
 from gateway.service.outcomes import OutcomeFinder
 from gateway.service.predictions import PredictionService
 from gateway.settings import Settings
@@ -33,24 +33,24 @@ from shared.observability.tracing import Tracer
 from shared.preprocessing import MAX_PIXELS
 
 _LOOKUPS = 4
-"""Look-ups by id at once, each with a consumer of its own."""
+"""Concurrent look-ups by id, each with its own consumer."""
 _MAX_WAITING_LOOKUPS = 64
 _LOOKUP_FETCH_WAIT_MS = 20
 """A consumer whose last fetch still waits on the broker cannot send its next one."""
 
 
-def new_group_lag(settings: Settings, clients: Clients, watcher: LagWatcher) -> KafkaGroupLag:
-    """Make the eye on the workers' groups."""
+def new_group_lag(settings: Settings, clients: Clients, watcher: LagObserver) -> KafkaGroupLag:
+    """Make the monitor of the workers' consumer lag."""
     prefix = settings.kafka.topic_prefix
 
-    def followed(topic: TopicSpec, group: str) -> Followed:
+    def followed(topic: TopicSpec, group: str) -> GroupSubscription:
         # Until 0.1.0 groups had no prefix; while releases are mixed, both count.
         former = group if prefix else None
-        return Followed(topic.prefixed(prefix).name, prefixed_group(group, prefix), former)
+        return GroupSubscription(topic.prefixed(prefix).name, prefixed_group(group, prefix), former)
 
     return KafkaGroupLag(
         clients.requests,
-        clients.lookout,
+        clients.metadata_client,
         clients.groups,
         watcher,
         followed(PREDICT_REQUESTS, WORKERS_GROUP),
@@ -59,7 +59,7 @@ def new_group_lag(settings: Settings, clients: Clients, watcher: LagWatcher) -> 
 
 
 def new_decoder_limits(settings: Settings) -> DecoderLimits:
-    """Give the bounds of decoding DICOM."""
+    """Return the limits of decoding DICOM."""
     return DecoderLimits(
         processes=settings.dicom_processes,
         waiting=settings.max_dicom_waiting,
@@ -74,7 +74,7 @@ def new_decoder_limits(settings: Settings) -> DecoderLimits:
 async def open_outcome_log(
     settings: Settings, clients: Clients, probe: KafkaProbe, clock: Clock
 ) -> AsyncIterator[KafkaOutcomeLog]:
-    """Have look-ups by id; their consumers connect when they are first needed."""
+    """Open the look-ups by id; their consumers connect on first use."""
     prefix = settings.kafka.topic_prefix
     readers = ReaderPool(
         lambda: new_consumer(
@@ -112,13 +112,13 @@ def new_prediction_service(
     clock: Clock,
     tracer: Tracer | None,
 ) -> PredictionService:
-    """Make the service over its own producer. tracer: None without traces."""
+    """Make the prediction service. tracer: None without traces."""
     prefix = settings.kafka.topic_prefix
     requests_topic = PREDICT_REQUESTS.prefixed(prefix).name
     publisher = KafkaPublisher(clients.requests, timeout_s=settings.publish_timeout_s)
-    requests: RequestPublisher = KafkaRequests(publisher, requests_topic)
+    requests: RequestPublisher = KafkaRequestPublisher(publisher, requests_topic)
     if tracer is not None:
-        requests = TracedRequests(requests, tracer, requests_topic)
+        requests = TracedRequestPublisher(requests, tracer, requests_topic)
     cache = OutcomeCache(settings.outcome_cache, settings.outcome_cache_bytes)
     return PredictionService(
         requests,
@@ -126,5 +126,5 @@ def new_prediction_service(
         OutcomeFinder(outcome_log, probe, clock, cache),
         probe,
         clock,
-        Limits(settings.max_in_flight, settings.max_in_flight_bytes),
+        AdmissionLimits(settings.max_in_flight, settings.max_in_flight_bytes),
     )

@@ -1,4 +1,4 @@
-"""The gateway as a process, and the one function that puts it together."""
+"""The gateway as a process, and the function that builds it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,9 @@ from starlette.types import ASGIApp
 
 from gateway.adapters.broker_probe import KafkaProbe
 from gateway.adapters.dicom_processes import open_decoders
+from gateway.main.asgi import new_asgi_app
 from gateway.main.clients import Clients, open_clients
+from gateway.main.components import Components
 from gateway.main.control_plane import new_control_plane, new_labelled_images
 from gateway.main.data_plane import (
     new_decoder_limits,
@@ -18,10 +20,8 @@ from gateway.main.data_plane import (
     new_prediction_service,
     open_outcome_log,
 )
-from gateway.main.following import new_readers
-from gateway.main.gate import new_connection_limits, refuse_unsafe_start
-from gateway.main.http_side import new_http_side
-from gateway.main.parts import Parts
+from gateway.main.edge import new_connection_limits, refuse_unsafe_start
+from gateway.main.topic_readers import new_readers
 from gateway.service.predictions import PredictionService
 from gateway.settings import Settings
 from gateway.subscribers.cluster import ClusterView
@@ -36,51 +36,53 @@ from shared.observability.watchdog import watched_loop
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A gateway whose parts are made; `run` connects them."""
+    """A constructed gateway; `run` connects it."""
 
     app: ASGIApp
-    parts: Parts
+    components: Components
     clients: Clients
 
     @property
     def service(self) -> PredictionService:
-        """Predictions, as the routes have them."""
-        return self.parts.predictions
+        """The prediction service that the routes use."""
+        return self.components.predictions
 
     @property
     def probe(self) -> KafkaProbe:
-        """Whether the broker answers."""
-        return self.parts.probe
+        """The probe of the broker."""
+        return self.components.probe
 
     @property
     def ready(self) -> bool:
-        """The broker answers and every topic has been read up to its end."""
-        return all(self.parts.health().values())
+        """Whether the broker is reachable and every topic has been read up to its end."""
+        return all(self.components.health().values())
 
     async def run(self) -> None:
         """Connect to Kafka, then follow the topics and the registry, until cancelled."""
         async with self.clients.connected(), asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.parts.probe.run())
-            tasks.create_task(self.parts.lag.run())
-            tasks.create_task(self.parts.control.follow(self.parts.cluster.note_ended))
-            for reader in self.parts.readers:
+            tasks.create_task(self.components.probe.run())
+            tasks.create_task(self.components.lag.run())
+            tasks.create_task(self.components.control.follow(self.components.cluster.note_ended))
+            for reader in self.components.readers:
                 tasks.create_task(reader.run())
 
 
 @asynccontextmanager
-async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncIterator[Gateway]:
-    """Make a gateway; leaves by closing everything in reverse order."""
+async def build_gateway(
+    settings: Settings, *, clock: Clock | None = None
+) -> AsyncIterator[Gateway]:
+    """Build a gateway; the end of the block closes everything in reverse order."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        # One thread: an upload may take its time, a prediction may not.
+        # One thread, so that uploads cannot slow predictions down.
         compute = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="uploads"))
         tracer = await enter(
             open_tracing(settings.tracing, service="gateway", instance=settings.id)
         )
         clients = await enter(open_clients(settings))
         decoders = await enter(open_decoders(new_decoder_limits(settings)))
-        probe = KafkaProbe(clients.lookout)
+        probe = KafkaProbe(clients.metadata_client)
         outcome_log = await enter(open_outcome_log(settings, clients, probe, clock))
         predictions = new_prediction_service(settings, clients, outcome_log, probe, clock, tracer)
         cluster = ClusterView()
@@ -88,15 +90,17 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> AsyncItera
         control = new_control_plane(settings, clients.control, images, cluster, decoders, compute)
         readers = new_readers(settings, predictions, control, cluster)
         lag = new_group_lag(settings, clients, predictions)
-        parts = Parts(predictions, control, cluster, probe, lag, decoders, readers, tracer)
-        yield Gateway(new_http_side(settings, parts, clock), parts, clients)
+        components = Components(
+            predictions, control, cluster, probe, lag, decoders, readers, tracer
+        )
+        yield Gateway(new_asgi_app(settings, components, clock), components, clients)
 
 
 async def serve_gateway(settings: Settings, stop: asyncio.Event) -> None:
-    """Run a gateway and its HTTP side until `stop`."""
+    """Run a gateway and its HTTP server until `stop`."""
     async with (
         watched_loop(settings.loop_stuck_after_s),
-        build(settings) as gateway,
+        build_gateway(settings) as gateway,
         asyncio.TaskGroup() as tasks,
     ):
         following = tasks.create_task(gateway.run())
@@ -107,8 +111,8 @@ async def serve_gateway(settings: Settings, stop: asyncio.Event) -> None:
         following.cancel()
 
 
-def run(*, insecure: bool = False) -> None:
-    """Run as a process, from the environment, until SIGINT or SIGTERM."""
+def run_gateway(*, insecure: bool = False) -> None:
+    """Run the gateway from environment settings until SIGINT or SIGTERM."""
     settings = read_settings(Settings, **({"insecure": True} if insecure else {}))
     refuse_unsafe_start(settings)
     configure_logs(settings.id, level=settings.log_level)

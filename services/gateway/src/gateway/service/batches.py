@@ -1,4 +1,4 @@
-"""The story of several images in one request: each is a prediction of its own, all or none."""
+"""The use case of several images per request: one prediction per image, all or none."""
 
 import asyncio
 import io
@@ -7,21 +7,19 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from gateway.core.admission import Refuse
+from gateway.core.admission import Refusal
 from gateway.core.dicom import Rendered, is_dicom
 from gateway.core.faults import Fault
-from gateway.core.open_inference import Pixels
+from gateway.core.open_inference import InferPixels
 from gateway.core.tensors import TensorError
 from gateway.ports import DecoderBusyError, DicomRenderer
-from gateway.service.predictions import Answered, DeadlineExceededError, PredictionService
+from gateway.service.predictions import Answered, OutcomeTimeoutError, PredictionService
 from shared.contracts.errors import ErrorCode
 from shared.contracts.predict import Expired, Failed, Succeeded
 from shared.kafka.publisher import BrokerUnavailableError, RecordRefusedError
 from shared.preprocessing import ImageError, check_header
 
-Why = (
-    Refuse | Failed | Expired | DeadlineExceededError | BrokerUnavailableError | RecordRefusedError
-)
+Why = Refusal | Failed | Expired | OutcomeTimeoutError | BrokerUnavailableError | RecordRefusedError
 
 _MODES = {1: "L", 3: "RGB"}
 _FAST = 1
@@ -30,7 +28,7 @@ _FAST = 1
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """As it travels on Kafka. warnings: what its DICOM file says and its pixels do not."""
+    """An image as it is published. warnings: from the metadata of its DICOM file."""
 
     data: bytes
     content_type: str
@@ -39,14 +37,14 @@ class EncodedImage:
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """answered: as the service gave it; outcome: its own, which is an answer."""
+    """answered: the service's result; outcome: its outcome, a success."""
 
     answered: Answered
     outcome: Succeeded
 
 
 class ImageFailedError(Exception):
-    """One image has no answer, so the request has none. index: its place, from 0."""
+    """One image failed, so the whole request fails. index: its position, from 0."""
 
     def __init__(self, index: int, why: Why) -> None:
         super().__init__(index)
@@ -64,20 +62,20 @@ class DicomLimits:
 
 async def render_all(
     renderer: DicomRenderer,
-    images: Sequence[bytes | Pixels],
+    images: Sequence[bytes | InferPixels],
     limits: DicomLimits,
     wait_s: float,
-) -> list[bytes | Pixels | Rendered]:
+) -> list[bytes | InferPixels | Rendered]:
     """Render the DICOM files among the images, one after the other; the others stay as they are.
 
     wait_s: for all of them together. Raises TensorError: TOO_LARGE, UNSUPPORTED_DICOM, UNDECODABLE,
     TOO_MANY_PIXELS, OVERLOADED.
     """
-    rendered: list[bytes | Pixels | Rendered] = []
+    rendered: list[bytes | InferPixels | Rendered] = []
     try:
         async with asyncio.timeout(wait_s):
             for index, image in enumerate(images):
-                if isinstance(image, Pixels) or not is_dicom(image):
+                if isinstance(image, InferPixels) or not is_dicom(image):
                     rendered.append(image)
                     continue
                 found = await _render(renderer, index, image, limits.max_bytes, wait_s)
@@ -90,11 +88,11 @@ async def render_all(
 
 
 def encode_all(
-    images: Sequence[bytes | Pixels | Rendered], *, max_bytes: int
+    images: Sequence[bytes | InferPixels | Rendered], *, max_bytes: int
 ) -> tuple[EncodedImage, ...]:
-    """Give every image the form that travels, and look at its header. Blocking.
+    """Encode every image for publishing, and check its header. Blocking.
 
-    Raises TensorError with the index of the first that cannot be taken: TOO_LARGE, EMPTY_FILE,
+    Raises TensorError with the index of the first invalid image: TOO_LARGE, EMPTY_FILE,
     UNSUPPORTED_MEDIA_TYPE, UNDECODABLE, TOO_MANY_PIXELS.
     """
     return tuple(_encode(index, image, max_bytes) for index, image in enumerate(images))
@@ -106,9 +104,9 @@ async def predict_all(
     wait_s: float,
     traceparent: str | None,
 ) -> list[Classified]:
-    """Have all images classified at once, within one deadline; answers are in their order.
+    """Classify all images concurrently, within one deadline; results are in their order.
 
-    Raises ImageFailedError as soon as one has failed; the others are waited for no longer.
+    Raises ImageFailedError as soon as one fails, without waiting for the others.
     """
 
     async def classify(index: int, image: EncodedImage) -> Classified:
@@ -116,9 +114,9 @@ async def predict_all(
             answered = await service.predict(
                 image.data, image.content_type, wait_s, traceparent, warnings=image.warnings
             )
-        except (DeadlineExceededError, BrokerUnavailableError, RecordRefusedError) as error:
+        except (OutcomeTimeoutError, BrokerUnavailableError, RecordRefusedError) as error:
             raise ImageFailedError(index, error) from error
-        if isinstance(answered, Refuse):
+        if isinstance(answered, Refusal):
             raise ImageFailedError(index, answered)
         if not isinstance(answered.outcome, Succeeded):
             raise ImageFailedError(index, answered.outcome)
@@ -144,7 +142,7 @@ async def _render(
     try:
         found = await renderer.render(content, wait_s=wait_s)
     except DecoderBusyError as error:
-        detail = "Too many DICOM files wait to be decoded."
+        detail = "Too many DICOM files are waiting to be decoded."
         raise TensorError(ErrorCode.OVERLOADED, detail, index=index) from error
     if isinstance(found, Fault):
         raise TensorError(found.code, found.detail, index=index)
@@ -152,17 +150,17 @@ async def _render(
 
 
 def _refuse_too_much(
-    index: int, images: Sequence[bytes | Pixels | Rendered], max_png_bytes: int
+    index: int, images: Sequence[bytes | InferPixels | Rendered], max_png_bytes: int
 ) -> None:
-    # A small file may hold a large image: the request's size alone bounds nothing.
+    # A small file may contain a large image, so the request's size is no bound.
     if sum(len(each.png) for each in images if isinstance(each, Rendered)) > max_png_bytes:
         limit = max_png_bytes // (1024 * 1024)
-        detail = f"The images of the DICOM files have more than {limit} MiB together. Send fewer."
+        detail = f"The images of the DICOM files exceed {limit} MiB together. Send fewer."
         raise TensorError(ErrorCode.TOO_LARGE, detail, index=index)
 
 
-def _encode(index: int, image: bytes | Pixels | Rendered, max_bytes: int) -> EncodedImage:
-    if isinstance(image, Pixels):
+def _encode(index: int, image: bytes | InferPixels | Rendered, max_bytes: int) -> EncodedImage:
+    if isinstance(image, InferPixels):
         encoded = EncodedImage(_to_png(image), "image/png")
     elif isinstance(image, Rendered):
         encoded = EncodedImage(image.png, "image/png", image.warnings)
@@ -178,7 +176,7 @@ def _encode(index: int, image: bytes | Pixels | Rendered, max_bytes: int) -> Enc
     return encoded
 
 
-def _to_png(pixels: Pixels) -> bytes:
+def _to_png(pixels: InferPixels) -> bytes:
     size = (pixels.width, pixels.height)
     image = Image.frombytes(_MODES[pixels.channels], size, pixels.data)
     buffer = io.BytesIO()

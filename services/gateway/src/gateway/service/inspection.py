@@ -1,4 +1,4 @@
-"""Whether a file is an image worth keeping: read, decoded, hashed. Blocking."""
+"""The checks on an uploaded file: read, decode, hash. Blocking."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from shared.image_headers import FORMATS, read_header
 from shared.preprocessing import ImageError, decode_grey
 
 MIN_SIDE_PX = 32
-"""A smaller picture shows no lung."""
+"""Minimum side of an image in pixels; a smaller one shows no lung."""
 
 MIN_GREY_LEVELS = 4
 """Minimum distance of the darkest from the brightest level; less is a blank image."""
@@ -24,14 +24,14 @@ _CONTENT_TYPES = {name: f"image/{name.lower()}" for name in FORMATS}
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """An image that decodes. content_type: by its bytes, whatever the client said."""
+    """A decodable image. content_type: from its bytes, not from the client."""
 
     content: bytes
     sha256: str
     content_type: str
 
 
-def read(candidate: Candidate, limits: UploadLimits) -> bytes | Fault:
+def read_upload(candidate: Candidate, limits: UploadLimits) -> bytes | Fault:
     """Read one file: an image, or DICOM, which may be larger."""
     if candidate.size_bytes > max(limits.max_image_bytes, limits.max_dicom_bytes):
         return too_large(limits.max_image_bytes)
@@ -43,8 +43,8 @@ def read(candidate: Candidate, limits: UploadLimits) -> bytes | Fault:
     return too_large(max_bytes) if len(content) > max_bytes else content
 
 
-def inspect(content: bytes) -> Inspected | Fault:
-    """Decode one image: a header alone proves nothing."""
+def inspect_image(content: bytes) -> Inspected | Fault:
+    """Decode one image: a valid header does not make the pixels valid."""
     try:
         return _inspect(content)
     except ImageError as error:
@@ -53,11 +53,11 @@ def inspect(content: bytes) -> Inspected | Fault:
 
 def _inspect(content: bytes) -> Inspected | Fault:
     if is_archive(content):
-        detail = "An archive inside an archive is not taken."
+        detail = "An archive inside an archive is not supported."
         return Fault(ErrorCode.UNSUPPORTED_ENTRY, detail)
     header = read_header(content)
     if min(header.width, header.height) < MIN_SIDE_PX:
-        detail = f"The image has less than {MIN_SIDE_PX} pixels a side."
+        detail = f"The image has a side of less than {MIN_SIDE_PX} pixels."
         return Fault(ErrorCode.TOO_FEW_PIXELS, detail)
     grey = decode_grey(content, _DECODED_PX)
     if int(grey.max()) - int(grey.min()) < MIN_GREY_LEVELS:

@@ -1,4 +1,4 @@
-"""The story of a job as a client watches it: its state now, then every change, until its end."""
+"""The use case of watching a job: its current state, then every change until its end."""
 
 import asyncio
 from collections import defaultdict
@@ -13,13 +13,13 @@ _RETRY_S = 10.0
 
 
 class TooManyStreamsError(Exception):
-    """As many streams as the gateway serves at once are open."""
+    """The maximum number of streams is open."""
 
 
 class Feed:
-    """The coming events of one job, for one client; of a slow client the oldest are dropped.
+    """Queued events of one job for one client; the oldest are dropped if the client is slow.
 
-    Each event says all there is to say, so the newest is the one that counts.
+    Each event has the complete state, so the newest one is enough.
     """
 
     def __init__(self, id_: str) -> None:
@@ -33,7 +33,7 @@ class Feed:
         self._events.put_nowait(event)
 
     async def next(self, timeout_s: float) -> TrainEvent | None:
-        """Give the next event; None if there is none in time."""
+        """Return the next event; None after `timeout_s`."""
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._events.get()
@@ -42,7 +42,7 @@ class Feed:
 
 
 class JobFeeds:
-    """Hands every record of `train.events` to those who watch its job."""
+    """Passes every event of `train.events` to the feeds of its job."""
 
     def __init__(self, *, max_streams: int) -> None:
         self._max_streams = max_streams
@@ -53,12 +53,12 @@ class JobFeeds:
         return self._open
 
     def on_train_event(self, event: TrainEvent) -> None:
-        """Pass an event on."""
+        """Add an event to the feeds of its job."""
         for feed in self._feeds.get(event.id, ()):
             feed.put(event)
 
     def open(self, id_: str) -> Feed:
-        """Begin to listen; must be closed. Raises TooManyStreamsError."""
+        """Open a feed, which must be closed. Raises TooManyStreamsError."""
         if self._open >= self._max_streams:
             raise TooManyStreamsError
         feed = Feed(id_)
@@ -67,7 +67,7 @@ class JobFeeds:
         return feed
 
     def close(self, feed: Feed) -> None:
-        """Stop listening."""
+        """Close a feed."""
         self._feeds[feed.id].discard(feed)
         if not self._feeds[feed.id]:
             del self._feeds[feed.id]
@@ -75,7 +75,7 @@ class JobFeeds:
 
 
 class JobWatch:
-    """One open stream. `first` is where the job stood when it was opened."""
+    """One open stream. first: the job's state when it was opened."""
 
     def __init__(
         self, feeds: JobFeeds, feed: Feed, registry: JobRegistry, first: TrainEvent, beat_s: float
@@ -87,9 +87,9 @@ class JobWatch:
         self._beat_s = beat_s
 
     async def events(self) -> AsyncIterator[TrainEvent | None]:
-        """Give the present state, then each event; None whenever nothing happened for a while.
+        """Yield the current state, then each event; None after `beat_s` without one.
 
-        Ends after a terminal state, of which it also learns if its event never came.
+        Ends after a terminal state, which it also finds in the registry if no event arrives.
         """
         event: TrainEvent | None = self.first
         yield event
@@ -98,7 +98,7 @@ class JobWatch:
             yield event
 
     def close(self) -> None:
-        """Free its place."""
+        """Release its slot."""
         self._feeds.close(self._feed)
 
     async def _look_for_end(self) -> TrainEvent | None:
@@ -112,11 +112,11 @@ class JobWatch:
 async def open_watch(
     id_: str, feeds: JobFeeds, registry: JobRegistry, *, beat_s: float
 ) -> JobWatch:
-    """Begin to watch a job; must be closed.
+    """Open a watch of a job, which must be closed.
 
     Raises TooManyStreamsError, ControlRefusedError (no such job), RegistryUnavailableError.
     """
-    # The feed is open before the state is asked for: no event can fall in between.
+    # The feed opens before the state is read, so that no event is missed.
     feed = feeds.open(id_)
     try:
         job = await registry.job(id_)
@@ -127,9 +127,9 @@ async def open_watch(
 
 
 async def recall_endings(registry: JobRegistry, note: Callable[[TrainEvent], None]) -> None:
-    """Tell `note` of every job that has ended, by the registry's word, once it answers.
+    """Report every ended job of the registry to `note`, once the registry answers.
 
-    Events are kept for a week; the registry remembers for ever.
+    Events are retained for a week; the registry keeps jobs permanently.
     """
     while True:
         try:
@@ -144,7 +144,7 @@ async def recall_endings(registry: JobRegistry, note: Callable[[TrainEvent], Non
 
 
 def event_of(job: Job) -> TrainEvent:
-    """Say where a job stands in the words of its events."""
+    """Return the job's current state as an event."""
     return TrainEvent(at_ms=job.updated_at_ms, **job.model_dump(include=_SHARED))
 
 

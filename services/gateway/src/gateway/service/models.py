@@ -1,4 +1,4 @@
-"""Which model is current, and what the gateway must know of it."""
+"""The current model and its record in the registry."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -24,18 +24,18 @@ _MAX_CARD_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class PresentModel:
-    """What is known of the current model. classes: None while the registry cannot be asked."""
+class CurrentModelInfo:
+    """The current model. classes: None while the registry is unavailable."""
 
     name: str
     version: str
     classes: tuple[str, ...] | None
 
 
-class CurrentModel:
+class CurrentModelTracker:
     """The current model's record: announced by `models.events`, fetched once from the registry.
 
-    A version never changes, so what was fetched stays true with the registry down.
+    A version is immutable, so a fetched record stays valid while the registry is down.
     """
 
     def __init__(self, name: str, registry: ModelRegistry, announcements: Announcements) -> None:
@@ -46,7 +46,7 @@ class CurrentModel:
         self._announced = asyncio.Event()
 
     def on_announced(self) -> None:
-        """Hear that there is an announcement; `follow` looks at it."""
+        """Wake `follow` after a new announcement."""
         self._announced.set()
 
     async def follow(self) -> None:
@@ -57,12 +57,12 @@ class CurrentModel:
             try:
                 await self.record()
             except (RegistryUnavailableError, ControlRefusedError) as error:
-                _log.warning("current model not looked up yet", reason=str(error))
+                _log.warning("current model not fetched yet, retrying", reason=str(error))
                 await asyncio.sleep(_RETRY_S)
                 self._announced.set()
 
-    async def present(self) -> PresentModel | None:
-        """Say what is current; with the registry down, what was announced.
+    async def present(self) -> CurrentModelInfo | None:
+        """Return the current model; with the registry down, the announced one.
 
         Raises RegistryUnavailableError if nothing was announced either.
         """
@@ -74,11 +74,11 @@ class CurrentModel:
                 raise
             record = None
         if record is not None:
-            return PresentModel(record.name, record.version, record.manifest.classes)
-        return None if event is None else PresentModel(event.name, event.version, None)
+            return CurrentModelInfo(record.name, record.version, record.manifest.classes)
+        return None if event is None else CurrentModelInfo(event.name, event.version, None)
 
     async def record(self) -> ModelRecord | None:
-        """Give the current model, if there is one. Raises RegistryUnavailableError."""
+        """Return the current model's record, if any. Raises RegistryUnavailableError."""
         event = self._announcements.current_model(self.name)
         if event is None:
             return await _if_found(self._registry.current_model())
@@ -88,7 +88,7 @@ class CurrentModel:
         return known
 
     async def classes(self) -> tuple[str, ...]:
-        """Give the current model's classes; none without a model.
+        """Return the current model's classes; none without a model.
 
         Raises RegistryUnavailableError.
         """
@@ -97,15 +97,15 @@ class CurrentModel:
 
 
 async def read_card(registry: ModelRegistry, record: ModelRecord) -> dict[str, Any] | None:
-    """Give a model's card, if its bundle has one that can be read now."""
+    """Return a model's card, if its bundle has one that can be read."""
     entry = record.manifest.files.get(CARD_FILE)
     if entry is None or entry.size_bytes > _MAX_CARD_BYTES:
         return None
     try:
         return _CARD.validate_json(await registry.bundle_file(record.version, CARD_FILE))
     except (ControlRefusedError, RegistryUnavailableError, ValidationError) as error:
-        # The rest of what is known of the model is worth an answer without it.
-        _log.warning("card not read", version=record.version, error=kind_of(error))
+        # The model is returned without its card.
+        _log.warning("model card could not be read", version=record.version, error=kind_of(error))
         return None
 
 

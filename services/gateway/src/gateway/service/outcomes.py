@@ -1,17 +1,17 @@
-"""Outcomes by id: from memory where this gateway knows, else one look-up in the topics."""
+"""Outcomes by id: from memory, or else by a look-up in the topics."""
 
 from dataclasses import dataclass
 
 from gateway.core.outcome_cache import OutcomeCache
 from gateway.core.remembered_ids import RememberedIds
-from gateway.ports import BrokerProbe, InFlight, Outcome, OutcomeLog
+from gateway.ports import BrokerProbe, InFlightRequest, Outcome, OutcomeLog
 from shared.clock import Clock, created_at_ms
 from shared.contracts.topics import ACCEPTED_RETENTION_MS
 from shared.kafka.publisher import BrokerUnavailableError
 
 _OVERDUE_MS = 30_000
-"""After a deadline: what one rebalance and one restart of a worker may add to it. From then on an
-id without an outcome is looked up again now and then."""
+"""Time after a deadline for one rebalance and one restart of a worker. After it, an id without an
+outcome is looked up again from time to time."""
 
 _PENDING_AGAIN_MS = 5_000
 _UNKNOWN_MS = 2_000
@@ -20,14 +20,14 @@ _MAX_UNKNOWN = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingOutcome:
     """Accepted, not answered yet."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownOutcome:
     """No such request, or its outcome is past retention."""
 
     id: str
@@ -36,8 +36,8 @@ class Unknown:
 class OutcomeFinder:
     """Finds outcomes by id.
 
-    This gateway reads every outcome as it comes. An id that it knows to be pending, its own or one
-    that a look-up found accepted, therefore stays pending until its outcome is taken in.
+    This gateway reads every outcome as it arrives. An id known to be pending, its own or one that a
+    look-up found accepted, therefore stays pending until its outcome arrives.
     """
 
     def __init__(
@@ -50,49 +50,49 @@ class OutcomeFinder:
         self._pending = RememberedIds(_MAX_PENDING)
         self._unknown = RememberedIds(_MAX_UNKNOWN)
 
-    def expect(self, id_: str, deadline_ms: int) -> None:
-        """Note an accepted request whose client may ask by id."""
+    def add_pending(self, id_: str, deadline_ms: int) -> None:
+        """Record an accepted request whose client may read its outcome by id."""
         again_ms = self._clock.now_ms() + _PENDING_AGAIN_MS
         self._pending.add(id_, max(deadline_ms + _OVERDUE_MS, again_ms))
 
-    def forget(self, id_: str) -> None:
-        """Note that a request was not accepted after all."""
+    def discard_pending(self, id_: str) -> None:
+        """Remove a request that was not accepted."""
         self._pending.discard(id_)
 
-    def settle(self, outcome: Outcome) -> None:
-        """Take in an outcome."""
+    def add_outcome(self, outcome: Outcome) -> None:
+        """Store an outcome."""
         self._cache.add(outcome)
         self._pending.discard(outcome.id)
 
-    async def find(self, id_: str) -> Outcome | Pending | Unknown:
-        """Give what is known of a request. Raises BrokerUnavailableError, LookupBusyError."""
+    async def find(self, id_: str) -> Outcome | PendingOutcome | UnknownOutcome:
+        """Return the state of a request. Raises BrokerUnavailableError, LookupBusyError."""
         now_ms = self._clock.now_ms()
         outcome = self._cache.get(id_)
         if outcome is not None:
             return outcome
         if self._pending.holds(id_, now_ms):
-            return Pending(id_)
+            return PendingOutcome(id_)
         made_ms = created_at_ms(id_)
         if made_ms is None or now_ms - made_ms > ACCEPTED_RETENTION_MS:
-            return Unknown(id_)
+            return UnknownOutcome(id_)
         if self._unknown.holds(id_, now_ms):
-            return Unknown(id_)
+            return UnknownOutcome(id_)
         if not self._broker.reachable:
-            raise BrokerUnavailableError("known to be away")
+            raise BrokerUnavailableError("the broker is unreachable")
         return await self._look_up(id_)
 
-    async def _look_up(self, id_: str) -> Outcome | Pending | Unknown:
+    async def _look_up(self, id_: str) -> Outcome | PendingOutcome | UnknownOutcome:
         found = await self._log.find(id_)
-        # What came while the topics were read is newer than what they held.
+        # An outcome that arrived during the look-up is newer than its result.
         if (outcome := self._cache.get(id_)) is not None:
             return outcome
         match found:
             case None:
                 self._unknown.add(id_, self._clock.now_ms() + _UNKNOWN_MS)
-                return Unknown(id_)
-            case InFlight(deadline_ms=deadline_ms):
-                self.expect(id_, deadline_ms)
-                return Pending(id_)
+                return UnknownOutcome(id_)
+            case InFlightRequest(deadline_ms=deadline_ms):
+                self.add_pending(id_, deadline_ms)
+                return PendingOutcome(id_)
             case _:
                 self._cache.add(found)
                 return found

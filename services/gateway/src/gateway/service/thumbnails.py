@@ -1,29 +1,29 @@
-"""A stored image, small and grey, as the model sees it."""
+"""Thumbnails of stored images: grey, at the size of the model's input."""
 
 import asyncio
 from concurrent.futures import Executor
 
 import simplejpeg
 
-from gateway.ports import StoredImages
+from gateway.ports import ImageStore
 from shared.preprocessing import decode_grey
 
 _SIZE_PX = 224
 _QUALITY = 85
 _AT_ONCE = 4
-"""Images held at once, 8 MiB each at the most."""
+"""Maximum number of images in memory at once, of at most 8 MiB each."""
 
 
 class Thumbnails:
-    """Pictures for people. compute: where they are decoded, one at a time."""
+    """Renders thumbnails. compute: decodes them, one at a time."""
 
-    def __init__(self, images: StoredImages, compute: Executor) -> None:
+    def __init__(self, images: ImageStore, compute: Executor) -> None:
         self._images = images
         self._compute = compute
         self._places = asyncio.Semaphore(_AT_ONCE)
 
-    async def thumbnail(self, sha256: str) -> bytes:
-        """Give a JPEG, grey, 224 × 224.
+    async def render_thumbnail(self, sha256: str) -> bytes:
+        """Return a grey JPEG of 224 × 224 pixels.
 
         Raises ControlRefusedError (no such image), RegistryUnavailableError, ImageError.
         """

@@ -1,1 +1,1 @@
-"""Records in: thin, from record to message to service."""
+"""Kafka records, parsed and passed to the services."""

@@ -1,14 +1,14 @@
-"""What the gateway knows of workers, models and training, from their topics."""
+"""The state of workers, models and training jobs, from their topics."""
 
 from gateway.core.throughput import Throughput
-from gateway.core.workers import present_workers, without_error_text
+from gateway.core.workers import recent_workers, without_error_text
 from shared.contracts.models import ModelPromoted, WorkerStatus
 from shared.contracts.train import TERMINAL_STATES, TrainEvent
 from shared.kafka.topic_reader import Record
 
 
 class ClusterView:
-    """Rebuilt from compacted topics at every start; nothing here is a store."""
+    """An in-memory view, rebuilt from compacted topics at every start."""
 
     def __init__(self) -> None:
         self._workers: dict[str, WorkerStatus] = {}
@@ -18,7 +18,7 @@ class ClusterView:
         self._last_ended: TrainEvent | None = None
 
     def on_worker_status(self, record: Record) -> None:
-        """Take in a worker's word, or its tombstone. Raises ValueError on a foreign record."""
+        """Store a worker's status, or remove it on a tombstone. Raises ValueError."""
         worker_id = (record.key or b"").decode()
         if record.value is None:
             self._workers.pop(worker_id, None)
@@ -30,7 +30,7 @@ class ClusterView:
             rate.add(status.at_ms, status.predictions)
 
     def on_model_promoted(self, record: Record) -> None:
-        """Take in a promotion, unless a later one is known. Raises ValueError on a foreign record.
+        """Store a promotion, unless a later one is known. Raises ValueError.
 
         A registry that was frozen or has lost the lease may announce an older promotion last, and
         compaction keeps the last record: `promoted_at_ms` decides, as it does in the workers.
@@ -43,12 +43,12 @@ class ClusterView:
             self._models[event.name] = event
 
     def on_train_event(self, record: Record) -> None:
-        """Note how training last ended. Raises ValueError on a foreign record."""
+        """Store how training last ended. Raises ValueError."""
         if record.value is not None:
             self.note_ended(TrainEvent.model_validate_json(record.value))
 
     def note_ended(self, event: TrainEvent) -> None:
-        """Remember the end of a job, if it is one; the newest counts."""
+        """Store a terminal event of a job if it is the newest."""
         if event.state not in TERMINAL_STATES:
             return
         if event.state == "succeeded":
@@ -57,15 +57,15 @@ class ClusterView:
             self._last_ended = event
 
     def workers(self, now_ms: int) -> tuple[WorkerStatus, ...]:
-        """The workers heard of lately."""
-        return present_workers(self._workers, now_ms)
+        """Return the workers with a recent status report."""
+        return recent_workers(self._workers, now_ms)
 
     def current_model(self, name: str) -> ModelPromoted | None:
-        """The promoted version of a model."""
+        """Return the promoted version of a model."""
         return self._models.get(name)
 
     def predictions_per_second(self, worker_id: str) -> float | None:
-        """How fast a worker is, by its last words; None before two of them."""
+        """Return a worker's rate from its last status reports; None before two of them."""
         rate = self._rates.get(worker_id)
         return None if rate is None else rate.per_second
 

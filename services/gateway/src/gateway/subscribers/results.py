@@ -1,4 +1,4 @@
-"""`predict.results` in: every gateway reads every outcome, and wakes whom it concerns."""
+"""`predict.results` in: every gateway reads every outcome, and resolves its own requests."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,13 @@ from shared.contracts.predict import parse_result
 from shared.kafka.topic_reader import Record
 
 
-def on_result(settle: Callable[[Outcome, int], None]) -> Callable[[Record], None]:
-    """Hand each outcome to `settle`, with the time of its record (unix ms).
+def on_result(on_outcome: Callable[[Outcome, int], None]) -> Callable[[Record], None]:
+    """Hand each outcome to `on_outcome`, with the time of its record (unix ms).
 
-    A record that is no outcome raises ValueError, which the reader logs.
+    Raises ValueError on a foreign record, which the reader logs.
     """
 
     def handle(record: Record) -> None:
-        settle(parse_result(record.value or b""), record.timestamp)
+        on_outcome(parse_result(record.value or b""), record.timestamp)
 
     return handle
