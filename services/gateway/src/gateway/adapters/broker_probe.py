@@ -35,7 +35,8 @@ class KafkaProbe:
         while True:
             found = await self._check()
             if found != self._reachable:
-                _log.warning("broker reachable" if found else "broker unreachable")
+                log = _log.info if found else _log.warning
+                log("broker reachable" if found else "broker unreachable")
                 self._reachable = found
             await asyncio.sleep(self._interval_s)
 
