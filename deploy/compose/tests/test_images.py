@@ -100,7 +100,10 @@ def test_packages_are_locked_by_hash_and_name_no_registry(build):
 @pytest.mark.parametrize("build", BUILDS)
 def test_versions_are_those_that_are_tested(build):
     (path,) = (path for path in sources(build) if path.endswith("requirements.txt"))
-    locks = {"load/requirements.txt": "requirements-dev.txt"}
+    locks = {
+        "load/requirements.txt": "requirements-dev.txt",
+        "services/trainer/requirements.txt": "requirements-full.txt",
+    }
     tested = (ROOT / locks.get(path, "requirements.txt")).read_text()
     pins = re.findall(r"^[\w.-]+(?:\[[\w,-]+\])?==\S+", (ROOT / path).read_text(), re.MULTILINE)
     assert pins
