@@ -16,7 +16,7 @@ from registry.core.retraining import RetrainRules
 from registry.service.dataset import DatasetService
 from registry.service.jobs import JobLimits, JobService
 from shared.contracts.dataset import UploadHeaders
-from shared.contracts.train import Claim, GateReport, JobOutcome
+from shared.contracts.train import Claim, GateReport, JobOutcome, JobReport
 from shared.testing.bundles import sha256_hex
 
 HOUR_MS = 3_600_000
@@ -105,6 +105,22 @@ async def test_images_that_were_tried_are_not_tried_again(
     second = await jobs.retrain_if_due(BY_COUNT)
     assert second is not None
     assert second.id != first.id
+
+
+async def test_a_trainer_that_works_on_a_job_still_offers_its_modes(
+    jobs: JobService, dataset: DatasetService, clock: SetClock
+) -> None:
+    await _add(dataset, clock, "a", "b", "c")
+    job = await jobs.retrain_if_due(BY_COUNT)
+    assert job is not None
+    await jobs.claimable(1, ("fast",))
+    await jobs.lease(job.id, Claim(holder="t", ttl_s=60))
+    for _ in range(5):
+        clock.at_ms += 30_000
+        await jobs.report(job.id, JobReport(holder="t", ttl_s=60, state="running"))
+    assert jobs.modes() == ("fast",)
+    clock.at_ms += 60_000
+    assert jobs.modes() is None
 
 
 async def test_the_clock_makes_one_job_a_day(

@@ -1,6 +1,12 @@
 """Offers of modes: from any trainer, for a while."""
 
-from registry.core.job_modes import OFFERED_MS, note_offer, offered_modes, refuse_unoffered
+from registry.core.job_modes import (
+    OFFERED_MS,
+    note_offer,
+    offered_modes,
+    prolong_offers,
+    refuse_unoffered,
+)
 from registry.core.refusals import RegistryCode
 
 
@@ -11,6 +17,14 @@ def test_modes_on_offer_are_those_that_any_trainer_announced_lately():
     assert offered_modes(offers, OFFERED_MS) == ("fast",)
     assert offered_modes(offers, OFFERED_MS + 1000) is None
     assert offered_modes(note_offer({}, (), 0), 0) is None
+
+
+def test_a_trainer_that_works_for_long_still_offers_its_modes():
+    offers = note_offer({}, ("fast",), 0)
+    for at_ms in range(0, 10 * OFFERED_MS, OFFERED_MS // 2):
+        offers = prolong_offers(offers, at_ms)
+        assert offered_modes(offers, at_ms) == ("fast",)
+    assert offered_modes(prolong_offers(offers, 20 * OFFERED_MS), 20 * OFFERED_MS) is None
 
 
 def test_a_mode_that_no_trainer_offers_is_refused_with_what_it_needs():

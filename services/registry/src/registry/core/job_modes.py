@@ -23,11 +23,19 @@ def note_offer(offers: Offers, modes: Sequence[Mode], now_ms: int) -> Offers:
     return {**offers, **dict.fromkeys(modes, now_ms)}
 
 
+def prolong_offers(offers: Offers, now_ms: int) -> Offers:
+    """Return the offers, those that still hold as if announced now.
+
+    A trainer with a job reports on it instead of looking for work, and its offer must not expire.
+    """
+    held = {mode: now_ms for mode, at_ms in offers.items() if now_ms - at_ms < OFFERED_MS}
+    return {**offers, **held}
+
+
 def offered_modes(offers: Offers, now_ms: int) -> tuple[Mode, ...] | None:
     """Return the modes on offer; None where no trainer announced any, and nothing is known.
 
-    A trainer at work does not look for more, so its offers run out; a trainer of an older release
-    announces none.
+    A trainer of an older release announces none.
     """
     held = tuple(mode for mode, at_ms in sorted(offers.items()) if now_ms - at_ms < OFFERED_MS)
     return held or None

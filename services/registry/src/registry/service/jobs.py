@@ -4,7 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from registry.core.dataset import refuse_too_few
-from registry.core.job_modes import Offers, note_offer, offered_modes, refuse_unoffered
+from registry.core.job_modes import (
+    Offers,
+    note_offer,
+    offered_modes,
+    prolong_offers,
+    refuse_unoffered,
+)
 from registry.core.jobs import (
     KeptJob,
     Ruling,
@@ -116,7 +122,10 @@ class JobService:
 
     async def report(self, id_: str, report: JobReport) -> Job | Refuse:
         """Keep what the holder says, and the holder."""
-        return await self._rule(id_, lambda kept, now_ms: decide_report(kept, report, now_ms))
+        outcome = await self._rule(id_, lambda kept, now_ms: decide_report(kept, report, now_ms))
+        if isinstance(outcome, Job):
+            self._offers = prolong_offers(self._offers, self._clock.now_ms())
+        return outcome
 
     async def finish(self, id_: str, outcome: JobOutcome) -> Job | Refuse:
         """End the job: its state, its model's state, a promotion, and their events, or nothing."""
