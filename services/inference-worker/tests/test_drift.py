@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from inference_worker.adapters.compute import ComputeThread
 from inference_worker.adapters.engine_noop import NoOpLoader
 from inference_worker.adapters.input_drift import InputDrift
-from inference_worker.core.drift import Limits
+from inference_worker.core.drift import DriftLimits
 from inference_worker.core.requests import PredictRequest
 from inference_worker.service import InferenceService
 from shared.bundle_files import read_manifest
@@ -34,7 +34,7 @@ class Worker:
     def __init__(self, compute, bundle=BUNDLE):
         self.registry = CollectorRegistry()
         self.clock = SystemClock()
-        self.drift = InputDrift(self.registry, self.clock, limits=Limits(least=IMAGES))
+        self.drift = InputDrift(self.registry, self.clock, limits=DriftLimits(least=IMAGES))
         self.service = InferenceService(
             compute, compute, self.clock, on_seen=self.drift.images_seen
         )

@@ -17,7 +17,7 @@ from shared.contracts.bundle import (
     GOLDENS_FILE,
     Calibration,
     DecisionRule,
-    Engine,
+    EngineSpec,
     Lineage,
     Manifest,
     PreprocessingSpec,
@@ -32,7 +32,7 @@ from trainer.core.phantoms import draw_phantom
 from trainer.core.probabilities import Calibrated, fit_calibration
 from trainer.core.probe import fit_head
 from trainer.core.reference import reference_of
-from trainer.core.replay import Limits
+from trainer.core.replay import ReplayLimits
 from trainer.core.splits import split_patients
 from trainer.core.views import CLEAN
 from trainer.service.bundling import write_goldens, write_manifest
@@ -182,7 +182,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     graph.save(folder / "model.xml")
     write_goldens(folder / GOLDENS_FILE, graph, spec)
     remembering = Remembering(pixels, graph, graph, Silent())
-    replay = remembering.remember(dataset, held_out, Limits())
+    replay = remembering.remember(dataset, held_out, ReplayLimits())
     store_replay(folder, replay)
     calibrated = fit_calibration(replay.held.logits, replay.held.labels)
     write_manifest(folder, _manifest(spec, folder, calibrated))
@@ -208,7 +208,7 @@ def _manifest(spec: PreprocessingSpec, folder: Path, calibrated: Calibrated) -> 
             "preprocessing": spec,
             "calibration": Calibration(temperature=calibrated.temperature, bias=calibrated.bias),
             "decision": DecisionRule(reference_class="clear", threshold=0.5),
-            "engine": Engine(precision="f32", cam_output="cam"),
+            "engine": EngineSpec(precision="f32", cam_output="cam"),
             "reference": reference_of([(0.4, 0.1), (0.5, 0.2)]),
             "files": {"model.xml": entry},
             "lineage": Lineage(data_sha256="0" * 64, code_version="test", seed=0, trained_at_ms=1),

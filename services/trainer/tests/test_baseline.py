@@ -15,7 +15,7 @@ from shared.preprocessing import decode_grey, normalise, preprocess
 from trainer.adapters.headed_graph import read_headed
 from trainer.adapters.read_graph import ReadGraph
 from trainer.adapters.replay_file import load_replay
-from trainer.core.figures import Rule
+from trainer.core.figures import ThresholdRule
 from trainer.core.probabilities import Calibrated
 from trainer.core.replay import REPLAY_FILE
 from trainer.core.strangers import Maker, invert, lay_on_its_side, make_gradient, scramble
@@ -147,6 +147,6 @@ def test_a_sample_is_what_its_name_says(path: Path, manifest: Manifest, engine: 
     calibration = manifest.calibration
     calibrated = Calibrated(calibration.temperature, calibration.bias)
     reference = manifest.classes.index(manifest.decision.reference_class)
-    rule = Rule(reference, manifest.decision.threshold)
+    rule = ThresholdRule(reference, manifest.decision.threshold)
     (said,) = rule.decide(calibrated.probabilities(logits))
     assert manifest.classes[said] == path.name.split("-composite-")[0]

@@ -16,9 +16,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from trainer.__main__ import app
-from trainer.adapters.http_download import DownloadError, HttpDownload
+from trainer.adapters.http_download import DatasetDownloadError, HttpDownload
 from trainer.adapters.zip_files import ArchiveError, unpack_zip
-from trainer.core.catalogue import CatalogueError, Verdict, choose, judge, parse_catalogue
+from trainer.core.catalogue import CatalogueError, ChecksumVerdict, choose, judge, parse_catalogue
 
 CONTENT = np.random.default_rng(0).bytes(5_000_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -122,7 +122,7 @@ def test_what_broke_off_goes_on_where_it_ended(served: Served, tmp_path: Path) -
 
 def test_another_process_goes_on_too(served: Served, tmp_path: Path) -> None:
     served.breaks = [2_000_000, 0, 0, 0, 0, 0]
-    with pytest.raises(DownloadError, match="cannot be fetched"):
+    with pytest.raises(DatasetDownloadError, match="cannot be fetched"):
         fetch(served, tmp_path / "set.zip")
     kept = (tmp_path / "set.zip.part").stat().st_size
     assert kept > 0
@@ -132,7 +132,7 @@ def test_another_process_goes_on_too(served: Served, tmp_path: Path) -> None:
 
 def test_a_file_that_changed_meanwhile_starts_anew(served: Served, tmp_path: Path) -> None:
     served.breaks = [2_000_000, 0, 0, 0, 0, 0]
-    with pytest.raises(DownloadError):
+    with pytest.raises(DatasetDownloadError):
         fetch(served, tmp_path / "set.zip")
     served.content, served.tag = CONTENT[::-1], '"two"'
     assert fetch(served, tmp_path / "set.zip") == CONTENT[::-1]
@@ -163,7 +163,7 @@ def test_a_part_longer_than_the_file_is_thrown_away(served: Served, tmp_path: Pa
 
 
 def test_a_file_too_large_is_refused(served: Served, tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="larger than the 1,000 bytes"):
+    with pytest.raises(DatasetDownloadError, match="larger than the 1,000 bytes"):
         fetch(served, tmp_path / "set.zip", max_bytes=1000)
 
 
@@ -288,14 +288,14 @@ def test_the_trainers_own_catalogue_invents_no_checksum() -> None:
 @pytest.mark.parametrize(
     ("recorded", "before", "verdict"),
     [
-        ("", None, Verdict.FIRST_USE),
-        ("", "a", Verdict.AS_BEFORE),
-        ("", "b", Verdict.MISMATCH),
-        ("a", "b", Verdict.AS_RECORDED),
-        ("b", "a", Verdict.MISMATCH),
+        ("", None, ChecksumVerdict.FIRST_USE),
+        ("", "a", ChecksumVerdict.AS_BEFORE),
+        ("", "b", ChecksumVerdict.MISMATCH),
+        ("a", "b", ChecksumVerdict.AS_RECORDED),
+        ("b", "a", ChecksumVerdict.MISMATCH),
     ],
 )
 def test_what_is_on_record_outweighs_the_first_download(
-    recorded: str, before: str | None, verdict: Verdict
+    recorded: str, before: str | None, verdict: ChecksumVerdict
 ) -> None:
     assert judge("a", recorded=recorded, before=before) is verdict

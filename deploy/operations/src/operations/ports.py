@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from operations.core.dead_letters import Mark, Place
+from operations.core.dead_letters import LogPosition, Mark
 from shared.contracts.dead_letters import DeadLetter
 from shared.contracts.headers import RequestHeaders
 
@@ -51,7 +51,7 @@ class Log(Protocol[T]):
 class DeadLetters(Protocol):
     """Single records of `predict.dlq`."""
 
-    async def fetch(self, place: Place) -> Letter:
+    async def fetch(self, place: LogPosition) -> Letter:
         """Read one dead letter whole. Raises TopicUnreadableError."""
         ...
 

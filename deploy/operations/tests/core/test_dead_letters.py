@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operations.core.dead_letters import (
-    Entry,
+    DeadLetterEntry,
+    LogPosition,
     Mark,
     Note,
-    Place,
     Selection,
     deletable,
     note_headers,
@@ -24,11 +24,13 @@ from shared.contracts.headers import RequestHeaders
 def entry(id_: str, offset: int = 0, *, partition: int = 0, dead_at_ms: int = 1_000, **fields):
     request = RequestHeaders(id=id_, deadline_ms=5)
     cause = fields.get("cause", Cause.INFERENCE_FAILED)
-    return Entry(Place(partition, offset), DeadLetter(request, cause, "", (), dead_at_ms), 7)
+    return DeadLetterEntry(
+        LogPosition(partition, offset), DeadLetter(request, cause, "", (), dead_at_ms), 7
+    )
 
 
 def note(id_: str, mark: Mark, offset: int, new_id: str = "", partition: int = 0) -> Note:
-    return Note(Place(partition, offset), id_, mark, 2_000, new_id)
+    return Note(LogPosition(partition, offset), id_, mark, 2_000, new_id)
 
 
 def test_a_redrive_is_remembered_and_a_purge_forgets():
@@ -68,13 +70,15 @@ def test_a_selection_means_what_fits_every_field(selection, ids):
 @pytest.mark.parametrize("mark", Mark)
 def test_a_note_comes_back_as_it_was_written(mark):
     headers = note_headers(mark, 5, "new")
-    assert parse_note(Place(1, 2), b"a", headers) == Note(Place(1, 2), "a", mark, 5, "new")
+    assert parse_note(LogPosition(1, 2), b"a", headers) == Note(
+        LogPosition(1, 2), "a", mark, 5, "new"
+    )
 
 
 def test_what_is_no_note_is_none_and_a_foreign_one_is_refused():
-    assert parse_note(Place(0, 0), b"a", entry("a").letter.to_kafka()) is None
+    assert parse_note(LogPosition(0, 0), b"a", entry("a").letter.to_kafka()) is None
     with pytest.raises(ValueError, match="eaten"):
-        parse_note(Place(0, 0), b"a", [("note", b"eaten"), ("at", b"1")])
+        parse_note(LogPosition(0, 0), b"a", [("note", b"eaten"), ("at", b"1")])
 
 
 def test_the_front_is_deletable_up_to_the_first_that_is_kept():

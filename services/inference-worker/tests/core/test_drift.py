@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from inference_worker.core.drift import InputWindow, Limits, stability_index
+from inference_worker.core.drift import DriftLimits, InputWindow, stability_index
 from shared.contracts.bundle import Histogram, InputReference
 
 # Bins below .25, .5, .75, and above; every training picture's edge density is in the lower bin.
@@ -15,7 +15,7 @@ REFERENCE = InputReference(
         "edge_density": Histogram(edges=(0.5,), counts=(400, 0)),
     }
 )
-FEW = Limits(images=8, seconds=60, least=4)
+FEW = DriftLimits(images=8, seconds=60, least=4)
 
 
 def index(late, trained):
@@ -49,7 +49,7 @@ def test_images_of_the_same_distribution_are_near_0_and_noise_is_as_the_source_s
     rng = np.random.default_rng(0)
     found = []
     for _ in range(300):
-        made = window(*rng.random(200), limits=Limits())
+        made = window(*rng.random(200), limits=DriftLimits())
         found.append(made.indices(0)["brightness"])
     # χ² of three degrees of freedom, over 200 images; the reference here is exact.
     assert np.mean(found) == pytest.approx(3 / 200, rel=0.15)
@@ -63,7 +63,7 @@ def test_a_value_on_an_edge_lies_in_the_bin_above():
 
 
 def test_each_feature_has_an_index_of_its_own():
-    found = window(*[0.1] * 200, limits=Limits()).indices(0)
+    found = window(*[0.1] * 200, limits=DriftLimits()).indices(0)
     assert found["brightness"] > 0.25
     assert found["edge_density"] < 0.01
 

@@ -8,7 +8,7 @@ from registry.adapters.store.engine import write_transaction
 from registry.adapters.store.jobs import SqlJobs
 from registry.adapters.store.migrate import upgrade
 from registry.core.dataset import Deletion, JobMark
-from registry.core.dataset_pages import ImageFilter
+from registry.core.dataset_pages import DatasetFilter
 from registry.core.jobs import decide_claim, decide_outcome, decide_release, new_job
 from registry.ports import AuditLine
 from shared.contracts.dataset import DatasetImage
@@ -83,15 +83,17 @@ def test_images_are_listed_newest_first_by_label_and_by_conflict(migrated: Engin
         ]
         for image in made:
             dataset.add_image(image)
-        assert list(dataset.images(ImageFilter(), limit=2)) == made[:0:-1]
+        assert list(dataset.images(DatasetFilter(), limit=2)) == made[:0:-1]
         assert (
-            list(dataset.images(ImageFilter(label="viral", only_conflicts=False), limit=9))
+            list(dataset.images(DatasetFilter(label="viral", only_conflicts=False), limit=9))
             == made[:0:-1]
         )
         dataset.add_conflict(made[0].sha256, "viral")
         disputed = made[0].model_copy(update={"conflict": ("viral",)})
-        assert list(dataset.images(ImageFilter(only_conflicts=True), limit=9)) == [disputed]
-        assert list(dataset.images(ImageFilter(label="viral", only_conflicts=True), limit=9)) == []
+        assert list(dataset.images(DatasetFilter(only_conflicts=True), limit=9)) == [disputed]
+        assert (
+            list(dataset.images(DatasetFilter(label="viral", only_conflicts=True), limit=9)) == []
+        )
 
 
 def test_new_images_are_counted_by_number_and_no_number_is_used_again(migrated: Engine) -> None:

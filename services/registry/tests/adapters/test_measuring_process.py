@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from registry.adapters.measuring_process import MeasuringProcess
-from registry.ports import ArtifactsUnavailableError, Picture
+from registry.ports import ArtifactsUnavailableError, MeasuredImage
 from shared.testing.hostile_images import SIDE_PX, new_blank_png
 
 
@@ -20,10 +20,10 @@ def _drawn() -> bytes:
 
 
 async def test_files_that_come_slowly_do_not_hold_it_up() -> None:
-    async def slowly() -> AsyncIterator[Picture]:
+    async def slowly() -> AsyncIterator[MeasuredImage]:
         for _ in range(2):
-            yield Picture(_drawn(), "viral")
-        yield Picture(b"no picture", "viral")
+            yield MeasuredImage(_drawn(), "viral")
+        yield MeasuredImage(b"no picture", "viral")
         await asyncio.sleep(3600)
 
     async with asyncio.timeout(90):
@@ -34,12 +34,12 @@ async def test_files_that_come_slowly_do_not_hold_it_up() -> None:
 async def test_nothing_is_asked_for_when_the_time_is_up() -> None:
     asked = 0
 
-    async def many() -> AsyncIterator[Picture]:
+    async def many() -> AsyncIterator[MeasuredImage]:
         nonlocal asked
         content = _drawn()
         while True:
             asked += 1
-            yield Picture(content, "viral")
+            yield MeasuredImage(content, "viral")
 
     async with asyncio.timeout(30):
         found = await MeasuringProcess(seconds=0.2).measure(["viral"], many())
@@ -48,8 +48,8 @@ async def test_nothing_is_asked_for_when_the_time_is_up() -> None:
 
 
 async def test_files_that_fail_are_no_measures() -> None:
-    async def failing() -> AsyncIterator[Picture]:
-        yield Picture(_drawn(), "viral")
+    async def failing() -> AsyncIterator[MeasuredImage]:
+        yield MeasuredImage(_drawn(), "viral")
         raise ArtifactsUnavailableError("gone")
 
     with pytest.raises(ArtifactsUnavailableError):
@@ -66,10 +66,12 @@ def _program(*changes: str) -> tuple[str, ...]:
     ("changes", "measured"), [((), 2), (("measuring.MEMORY_BYTES = 80 << 20",), 1)]
 )
 async def test_an_image_beyond_the_memory_bound_is_left_out(changes, measured) -> None:
-    async def pictures() -> AsyncIterator[Picture]:
-        yield Picture(new_blank_png("RGBA", 5_792), "viral")  # the worst that is decoded
-        yield Picture(new_blank_png("RGBA", SIDE_PX), "viral")  # too large for the header's reader
-        yield Picture(_drawn(), "viral")
+    async def pictures() -> AsyncIterator[MeasuredImage]:
+        yield MeasuredImage(new_blank_png("RGBA", 5_792), "viral")  # the worst that is decoded
+        yield MeasuredImage(
+            new_blank_png("RGBA", SIDE_PX), "viral"
+        )  # too large for the header's reader
+        yield MeasuredImage(_drawn(), "viral")
 
     program = _program(*changes)
     async with asyncio.timeout(100):

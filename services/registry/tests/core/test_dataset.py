@@ -10,7 +10,7 @@ from registry.core.dataset import (
     Deletion,
     RecordPlace,
     Relabel,
-    Unreadable,
+    UnreadableUpload,
     Upload,
     UploadCounts,
     UploadEffect,
@@ -63,7 +63,7 @@ def test_a_record_that_is_no_upload(
     key: bytes | None, content: bytes | None, content_type: str
 ) -> None:
     found = verify_upload(headers(content_type=content_type), key, content, PLACE)
-    assert isinstance(found, Unreadable)
+    assert isinstance(found, UnreadableUpload)
 
 
 @pytest.mark.parametrize(

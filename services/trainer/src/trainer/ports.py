@@ -103,7 +103,7 @@ class ViewStore(Protocol):
         ...
 
 
-class Engine(Protocol):
+class InferenceGraph(Protocol):
     """An exported graph: grey input [N, S, S, 1] to `logits`, `cam` and `domain`."""
 
     def ask(self, batches: Iterable[Floats], *outputs: str) -> Iterator[tuple[Floats, ...]]:
@@ -111,7 +111,7 @@ class Engine(Protocol):
         ...
 
 
-class Served(Engine, Protocol):
+class Served(InferenceGraph, Protocol):
     """A graph on its way into a bundle."""
 
     def quantised(self, pixels: Floats) -> "Served":
@@ -123,7 +123,7 @@ class Served(Engine, Protocol):
         ...
 
 
-class Headed(FeatureSource, Engine, Protocol):
+class Headed(FeatureSource, InferenceGraph, Protocol):
     """A served graph, opened at its head; also answers `features`: what the head sees, [N, D]."""
 
     @property
@@ -143,11 +143,11 @@ class Headed(FeatureSource, Engine, Protocol):
 class Parents(Protocol):
     """The float model that a bundle was rounded from, as graphs."""
 
-    def exact(self) -> Engine:
+    def exact(self) -> InferenceGraph:
         """Give it as it is."""
         ...
 
-    def randomised(self, *, head_only: bool, seed: int) -> Engine:
+    def randomised(self, *, head_only: bool, seed: int) -> InferenceGraph:
         """Give it with the values of every kernel shuffled, or of the head's alone."""
         ...
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from trainer.core.evaluation_curves import (
-    OperatingPoint,
+    CurvePoint,
     confusion,
     operating_points,
     precision_recall,
@@ -60,14 +60,14 @@ def test_a_finding_exactly_at_the_threshold_counts_as_found() -> None:
 
 
 def test_predictive_values_follow_bayes() -> None:
-    ppv, npv = OperatingPoint(0.5, 0.9, 0.8, chosen=False).predictive_values(0.1)
+    ppv, npv = CurvePoint(0.5, 0.9, 0.8, chosen=False).predictive_values(0.1)
     assert ppv == pytest.approx(0.09 / (0.09 + 0.18))
     assert npv == pytest.approx(0.72 / (0.72 + 0.01))
 
 
 def test_values_that_nothing_supports_are_zero() -> None:
-    never = OperatingPoint(1.0, 0.0, 1.0, chosen=False)
-    always = OperatingPoint(0.0, 1.0, 0.0, chosen=False)
+    never = CurvePoint(1.0, 0.0, 1.0, chosen=False)
+    always = CurvePoint(0.0, 1.0, 0.0, chosen=False)
     assert never.predictive_values(0.3)[0] == 0
     assert always.predictive_values(0.3)[1] == 0
 

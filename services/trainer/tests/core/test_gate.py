@@ -8,7 +8,7 @@ import pytest
 
 from shared.contracts.train import GateReport
 from trainer.core.arrays import Floats, Labels
-from trainer.core.figures import Rule
+from trainer.core.figures import ThresholdRule
 from trainer.core.gate import Contestant, Fidelity, Trial, agreement, judge
 from trainer.core.probabilities import Calibrated
 
@@ -20,7 +20,9 @@ PATIENTS = np.array([f"p{row // 2}" for row in range(N)])
 
 
 def model(version: str, classes: tuple[str, ...] = CLASSES) -> Contestant:
-    return Contestant(version, classes, Calibrated(1.0, (0.0,) * len(classes)), Rule(0, 0.5))
+    return Contestant(
+        version, classes, Calibrated(1.0, (0.0,) * len(classes)), ThresholdRule(0, 0.5)
+    )
 
 
 def logits(said: Labels, *, classes: int = 3, sure: float = 3.0) -> Floats:

@@ -1,7 +1,7 @@
 import pytest
 
 from shared.contracts.train import TrainModel
-from trainer.core.jobs import Unreadable, read_command
+from trainer.core.jobs import InvalidCommand, read_command
 
 COMMAND = TrainModel(id="job-1", requested_at_ms=5)
 
@@ -15,5 +15,5 @@ def test_a_command_survives_its_bytes() -> None:
 )
 def test_what_is_no_command_is_told_apart_and_never_repeated(body: bytes) -> None:
     read = read_command(body)
-    assert isinstance(read, Unreadable)
+    assert isinstance(read, InvalidCommand)
     assert "TrainModel" in read.reason

@@ -7,10 +7,10 @@ from trainer.adapters.replay_file import load_replay, store_replay
 from trainer.core.heads import LinearHead
 from trainer.core.replay import (
     REPLAY_FILE,
-    Limits,
     Remembered,
     Replay,
     ReplayError,
+    ReplayLimits,
     choose,
     extend,
 )
@@ -83,7 +83,7 @@ def test_what_was_chosen_does_not_depend_on_the_order() -> None:
 
 def test_an_extended_memory_answers_with_the_new_head_and_knows_a_picture_once() -> None:
     learned, held = rows("ax", [1, 1]), rows("gy", [1, 0])
-    after = extend(REPLAY, HEAD, ("x", "y"), learned, held, Limits())
+    after = extend(REPLAY, HEAD, ("x", "y"), learned, held, ReplayLimits())
     assert sorted(after.learned.pictures.tolist()) == list("abcdx")
     assert sorted(after.held.pictures.tolist()) == list("efgy")
     # As it is labelled now.
@@ -94,7 +94,7 @@ def test_an_extended_memory_answers_with_the_new_head_and_knows_a_picture_once()
 
 
 def test_it_does_not_grow_beyond_its_limits() -> None:
-    limits = Limits(learned=3, held=2, looks=1, parent=1)
+    limits = ReplayLimits(learned=3, held=2, looks=1, parent=1)
     after = extend(REPLAY, HEAD, ("x", "y"), rows("xyz"), rows("uvw"), limits)
     assert (len(after.learned), len(after.held)) == (3, 2)
     assert after.knows(np.array(["x", "u"]), ["x", "x"]).all()
@@ -102,7 +102,7 @@ def test_it_does_not_grow_beyond_its_limits() -> None:
 
 
 def test_it_knows_a_picture_under_the_label_it_was_met_with() -> None:
-    after = extend(REPLAY, HEAD, ("x", "y"), rows("mn", [0, 1]), rows("o"), Limits())
+    after = extend(REPLAY, HEAD, ("x", "y"), rows("mn", [0, 1]), rows("o"), ReplayLimits())
     pictures = np.array(["m", "n", "o", "m", "q"])
     known = after.knows(pictures, ["x", "y", "x", "y", "x"])
     assert known.tolist() == [True, True, True, False, False]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from trainer.core.figures import Rule, all_figures
+from trainer.core.figures import ThresholdRule, all_figures
 from trainer.core.seeds import Run, summarise, summary_text
 
 CLASSES = ("NORMAL", "viral")
@@ -12,7 +12,7 @@ PATIENTS = [f"p{n // 2}" for n in range(80)]
 def run_of(name: str, wrong: int) -> Run:
     p = np.where(np.arange(80) < wrong, 0.8, np.where(LABELS == 1, 0.9, 0.1))
     probabilities = np.stack([1 - p, p], axis=1).astype(np.float32)
-    rule = Rule(0, 0.5)
+    rule = ThresholdRule(0, 0.5)
     figures = all_figures(probabilities, LABELS, CLASSES, rule) | {"out_of_domain": wrong / 80}
     return Run(name, wrong, rule, probabilities, figures)
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.core.figures import Rule, binary_figures, calibration_error
+from trainer.core.figures import ThresholdRule, binary_figures, calibration_error
 from trainer.core.thresholds import sensitivity_threshold
 
 
@@ -41,13 +41,13 @@ def test_a_threshold_stays_inside_the_unit_interval() -> None:
 def test_the_rule_leaves_the_reference_at_its_threshold(
     probabilities: list[float], decided: int
 ) -> None:
-    rule = Rule(reference=0, threshold=0.65)
+    rule = ThresholdRule(reference=0, threshold=0.65)
     assert rule.decide(np.array([probabilities], np.float32)).tolist() == [decided]
 
 
 def test_binary_figures_are_counted_at_the_rule() -> None:
     p = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]], np.float32)
-    figures = binary_figures(p, np.array([0, 0, 1, 1]), Rule(0, 0.5))
+    figures = binary_figures(p, np.array([0, 0, 1, 1]), ThresholdRule(0, 0.5))
     assert figures["sensitivity"] == figures["specificity"] == 0.5
     assert figures["auc"] == 0.75
 

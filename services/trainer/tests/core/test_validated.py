@@ -3,14 +3,14 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from trainer.core.bootstrap import intervals
-from trainer.core.figures import Rule, all_figures
+from trainer.core.figures import ThresholdRule, all_figures
 from trainer.core.gate import Contestant
 from trainer.core.probabilities import Calibrated
 from trainer.core.replay import Remembered
 from trainer.core.validated import _areas, evaluation_of
 
 CLASSES = ("clear", "one", "two")
-MODEL = Contestant("v", CLASSES, Calibrated(1.0, (0.0, 0.0, 0.0)), Rule(0, 0.6))
+MODEL = Contestant("v", CLASSES, Calibrated(1.0, (0.0, 0.0, 0.0)), ThresholdRule(0, 0.6))
 
 
 def held(count: int = 400, *, seed: int = 1) -> Remembered:

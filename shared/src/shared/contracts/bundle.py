@@ -55,7 +55,7 @@ class DecisionRule(Message):
     threshold: float = Field(gt=0.0, lt=1.0)
 
 
-class Engine(Message):
+class EngineSpec(Message):
     """The served graph: OpenVINO IR with one input [N, S, S, 1] float32 and named outputs."""
 
     file: FileName = "model.xml"
@@ -129,7 +129,7 @@ class Manifest(Message):
     preprocessing: PreprocessingSpec
     calibration: Calibration
     decision: DecisionRule
-    engine: Engine
+    engine: EngineSpec
     domain: DomainCheck | None = None
     reference: InputReference | None = None
     files: dict[FileName, FileEntry]

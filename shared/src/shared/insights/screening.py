@@ -15,7 +15,7 @@ _DIGITS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class ScreeningScores:
     """Scores 0..1 of pictures that show what is asked for, and of those that do not; ascending."""
 
     positive: tuple[float, ...]
@@ -94,13 +94,15 @@ class Bin:
         return self.observed - self.predicted
 
 
-def scores_of(truth: Sequence[bool], score: Sequence[float]) -> Scores:
+def scores_of(truth: Sequence[bool], score: Sequence[float]) -> ScreeningScores:
     """Sort scores by the truth."""
     pairs = sorted(zip(score, truth, strict=True))
-    return Scores(tuple(s for s, yes in pairs if yes), tuple(s for s, yes in pairs if not yes))
+    return ScreeningScores(
+        tuple(s for s, yes in pairs if yes), tuple(s for s, yes in pairs if not yes)
+    )
 
 
-def count_at(scores: Scores, threshold: float) -> Counts:
+def count_at(scores: ScreeningScores, threshold: float) -> Counts:
     """Count what one threshold makes of the pictures."""
     missed = bisect_left(scores.positive, threshold)
     quiet = bisect_left(scores.negative, threshold)
@@ -108,7 +110,7 @@ def count_at(scores: Scores, threshold: float) -> Counts:
     return Counts(threshold, hits, alarms, quiet, missed)
 
 
-def roc(scores: Scores) -> Line:
+def roc(scores: ScreeningScores) -> Line:
     """Give false-positive rate (x) against sensitivity (y); there are pictures of both kinds."""
     positives, negatives = len(scores.positive), len(scores.negative)
     steps = [(0, 0), *_steps(scores)]
@@ -118,7 +120,7 @@ def roc(scores: Scores) -> Line:
     return _thinned(x, y, area)
 
 
-def precision_recall(scores: Scores) -> Line:
+def precision_recall(scores: ScreeningScores) -> Line:
     """Give recall (x) against precision (y); the area is the average precision."""
     positives = len(scores.positive)
     steps = _steps(scores)
@@ -128,7 +130,7 @@ def precision_recall(scores: Scores) -> Line:
     return _thinned(x, y, area)
 
 
-def reliability(scores: Scores) -> tuple[Bin, ...]:
+def reliability(scores: ScreeningScores) -> tuple[Bin, ...]:
     """Compare what was said with what came true, in ten bins of equal width.
 
     Source: Niculescu-Mizil and Caruana 2005.
@@ -161,7 +163,7 @@ def share(part: float, whole: float) -> float | None:
     return round(part / whole, _DIGITS) if whole else None
 
 
-def _steps(scores: Scores) -> list[tuple[int, int]]:
+def _steps(scores: ScreeningScores) -> list[tuple[int, int]]:
     """Give hits and false alarms at every score there is, falling."""
     kinds = [(score, 1, 0) for score in scores.positive]
     kinds += [(score, 0, 1) for score in scores.negative]

@@ -8,7 +8,7 @@ from shared.contracts.bundle import (
     MANIFEST_FILE,
     Calibration,
     DecisionRule,
-    Engine,
+    EngineSpec,
     FileEntry,
     Lineage,
     Manifest,
@@ -67,7 +67,7 @@ def new_manifest(
         preprocessing=PreprocessingSpec(),
         calibration=Calibration(),
         decision=DecisionRule(reference_class=classes[0], threshold=threshold),
-        engine=Engine(precision="f32"),
+        engine=EngineSpec(precision="f32"),
         files={file_name: _entry(content) for file_name, content in contents.items()},
         lineage=Lineage(
             data_sha256=sha256_hex(b"no data"),

@@ -14,7 +14,7 @@ _ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ChosenImage:
     """A file as the browser sent it. key: its own for as long as its page is open."""
 
     key: str
@@ -34,8 +34,8 @@ def new_client(settings: Settings) -> Client:
 
 
 def ask_all(
-    client: Client, pictures: Sequence[Picture], *, explain: bool
-) -> Iterator[tuple[Picture, Asked]]:
+    client: Client, pictures: Sequence[ChosenImage], *, explain: bool
+) -> Iterator[tuple[ChosenImage, Asked]]:
     """Ask for each picture, a few at once; gives each as it is answered.
 
     Raises ConnectionFailedError if the gateway is away: nobody's picture is at fault then.
@@ -49,7 +49,7 @@ def ask_all(
             pool.shutdown(cancel_futures=True)
 
 
-def _ask(client: Client, picture: Picture, *, explain: bool) -> Asked:
+def _ask(client: Client, picture: ChosenImage, *, explain: bool) -> Asked:
     try:
         answer = client.predict(picture.body, explain="cam" if explain else None, preview=True)
     except ConnectionFailedError:

@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
-from ui.adapters.gateway import Picture
+from ui.adapters.gateway import ChosenImage
 
 _MAX_SAMPLES = 3
 _SMALL = "224px"
 
 
-def find_samples(folder: Path | None) -> tuple[Picture, ...]:
+def find_samples(folder: Path | None) -> tuple[ChosenImage, ...]:
     """Return the small sample images of a folder, at most three; none if it cannot be read."""
     if folder is None:
         return ()
     try:
         paths = sorted(path for path in folder.glob("*.jpeg") if _SMALL in path.stem)
         return tuple(
-            Picture(f"sample-{path.name}", path.name, path.read_bytes())
+            ChosenImage(f"sample-{path.name}", path.name, path.read_bytes())
             for path in paths[:_MAX_SAMPLES]
         )
     except OSError:

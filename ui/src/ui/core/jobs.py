@@ -29,7 +29,7 @@ NO_FULL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class JobVerdict:
     """How a job ended, in a sentence. kind: success, warning or error."""
 
     kind: str
@@ -48,17 +48,17 @@ def standing(job: Job) -> str:
     return f"{said}{phase}, {percent(job.progress, 0)} done{left}."
 
 
-def verdict_on(job: Job, models: Sequence[Model]) -> Verdict:
+def verdict_on(job: Job, models: Sequence[Model]) -> JobVerdict:
     """Say how a job that has ended did, and what is to be done now."""
     match job.state:
         case "succeeded":
-            return Verdict("success", _success(job, _state_of(job.model_version, models)))
+            return JobVerdict("success", _success(job, _state_of(job.model_version, models)))
         case "rejected":
-            return Verdict("warning", _rejection(job))
+            return JobVerdict("warning", _rejection(job))
         case "cancelled":
-            return Verdict("warning", "The job was cancelled; nothing has changed.")
+            return JobVerdict("warning", "The job was cancelled; nothing has changed.")
         case _:
-            return Verdict("error", f"The job failed: {job.error or 'it gave no reason.'}")
+            return JobVerdict("error", f"The job failed: {job.error or 'it gave no reason.'}")
 
 
 def promotable(models: Sequence[Model]) -> Sequence[Model]:

@@ -6,7 +6,7 @@ import streamlit as st
 from PIL.Image import Image
 
 from pneumo import Client, Prediction
-from ui.adapters.gateway import Picture, ask_all
+from ui.adapters.gateway import ChosenImage, ask_all
 from ui.adapters.samples import find_samples
 from ui.core.explanations import overlay_of, place_of, preview_of
 from ui.core.figures.prediction import probability_bars
@@ -59,7 +59,7 @@ def show(client: Client, settings: Settings) -> None:
         key="predict-explain",
         help="Requests a heat map with each answer; this takes slightly longer.",
     )
-    pictures: Sequence[Picture] = st.session_state.get(_KEPT, ())
+    pictures: Sequence[ChosenImage] = st.session_state.get(_KEPT, ())
     if not pictures:
         nothing_yet(_PRIVACY)
         _offer_samples(settings)
@@ -77,7 +77,7 @@ def _keep_chosen_files() -> None:
     if len(chosen) > _MAX_FILES:
         st.toast(f"Only the first {_MAX_FILES} of {len(chosen)} files are used.")
     st.session_state[_KEPT] = tuple(
-        Picture(file.file_id, file.name, file.getvalue()) for file in chosen[:_MAX_FILES]
+        ChosenImage(file.file_id, file.name, file.getvalue()) for file in chosen[:_MAX_FILES]
     )
 
 
@@ -102,11 +102,11 @@ def _offer_samples(settings: Settings) -> None:
             st.button(sample.filename, on_click=_use_sample, args=(sample,), key=sample.key)
 
 
-def _use_sample(sample: Picture) -> None:
+def _use_sample(sample: ChosenImage) -> None:
     st.session_state[_KEPT] = (sample,)
 
 
-def _asked(client: Client, pictures: Sequence[Picture], *, explain: bool) -> Sequence[Asked]:
+def _asked(client: Client, pictures: Sequence[ChosenImage], *, explain: bool) -> Sequence[Asked]:
     """Return an answer per image, in order; an answered image is not sent again."""
     before: Answers = st.session_state.get(_ANSWERS, {})
     answers = {key: before[key] for p in pictures if (key := (p.key, explain)) in before}
@@ -121,7 +121,7 @@ def _asked(client: Client, pictures: Sequence[Picture], *, explain: bool) -> Seq
     return [answers[picture.key, explain] for picture in pictures]
 
 
-def _many(pictures: Sequence[Picture], asked: Sequence[Asked]) -> int:
+def _many(pictures: Sequence[ChosenImage], asked: Sequence[Asked]) -> int:
     failed = [(p, each) for p, each in zip(pictures, asked, strict=True) if each.answer is None]
     st.subheader(f"{count_of(len(asked), 'answer')}", anchor=False)
     if failed:
@@ -151,7 +151,7 @@ def _many(pictures: Sequence[Picture], asked: Sequence[Asked]) -> int:
     )
 
 
-def _one(picture: Picture, asked: Asked, *, explain: bool) -> None:
+def _one(picture: ChosenImage, asked: Asked, *, explain: bool) -> None:
     if asked.answer is None:
         st.error(f"**{picture.filename}**: {asked.problem}", icon=":material/broken_image:")
         if st.button("Try again", key="predict-again", icon=":material/refresh:"):
@@ -190,7 +190,7 @@ def _numbers(answer: Prediction) -> list[Mapping[str, str]]:
 
 
 @st.fragment
-def _viewer(picture: Picture, answer: Prediction, *, explain: bool) -> None:
+def _viewer(picture: ChosenImage, answer: Prediction, *, explain: bool) -> None:
     """Lay the map over the picture; the slider runs this alone, and asks nobody."""
     seen = _picture(picture, answer)
     overlay = overlay_of(answer)
@@ -215,7 +215,7 @@ def _viewer(picture: Picture, answer: Prediction, *, explain: bool) -> None:
         st.caption("This answer came without a heat map.")
 
 
-def _picture(picture: Picture, answer: Prediction) -> Image | Unseen:
+def _picture(picture: ChosenImage, answer: Prediction) -> Image | Unseen:
     """Return the decoded image, of a DICOM file the gateway's preview; the last one is kept."""
     kept = st.session_state.get(_PICTURE)
     if kept is None or kept[0] != picture.key:

@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 
-from operations.core.dead_letters import Entry, Note, Place, parse_note
+from operations.core.dead_letters import DeadLetterEntry, LogPosition, Note, parse_note
 from shared.contracts.dead_letters import parse_dead_letter
 from shared.kafka.topic_reader import Record
 
 
-def entry_of(record: Record) -> Entry | Note:
+def entry_of(record: Record) -> DeadLetterEntry | Note:
     """Read a dead letter or a note. Raises ValueError if it is neither."""
-    place = Place(record.partition, record.offset)
+    place = LogPosition(record.partition, record.offset)
     if record.key is None:
         raise ValueError("a record of predict.dlq without a key")
     note = parse_note(place, record.key, record.headers)
     if note is not None:
         return note
     letter = replace(parse_dead_letter(record.headers), stack="")
-    return Entry(place, letter, len(record.value or b""))
+    return DeadLetterEntry(place, letter, len(record.value or b""))

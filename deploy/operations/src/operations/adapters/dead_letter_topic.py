@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError
 
-from operations.core.dead_letters import Mark, Place, note_headers
+from operations.core.dead_letters import LogPosition, Mark, note_headers
 from operations.ports import Letter, TopicUnreadableError
 from shared.contracts.dead_letters import parse_dead_letter
 from shared.kafka.clients import new_consumer, started
@@ -25,7 +25,7 @@ class KafkaDeadLetters:
         self._topic = topic
         self._publisher = publisher
 
-    async def fetch(self, place: Place) -> Letter:
+    async def fetch(self, place: LogPosition) -> Letter:
         """Read one dead letter whole. Raises TopicUnreadableError."""
         consumer = new_consumer(self._settings, client_id="operations", fetch_max_wait_ms=100)
         try:
@@ -34,7 +34,7 @@ class KafkaDeadLetters:
         except (KafkaError, TimeoutError) as error:
             raise TopicUnreadableError(f"{self._topic}: {error!r}") from error
 
-    async def _fetch(self, consumer: AIOKafkaConsumer, place: Place) -> Letter:
+    async def _fetch(self, consumer: AIOKafkaConsumer, place: LogPosition) -> Letter:
         where = TopicPartition(self._topic, place.partition)
         consumer.assign([where])
         consumer.seek(where, place.offset)

@@ -9,12 +9,12 @@ from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
-from operations.core.dead_letters import Entry
+from operations.core.dead_letters import DeadLetterEntry
 from operations.ports import Letter
 from operations.service.dead_letters import Redriven
 
 
-def entries_table(entries: Iterable[Entry]) -> Table:
+def entries_table(entries: Iterable[DeadLetterEntry]) -> Table:
     """Show dead letters, one a line."""
     table = _table("id", "given up", "cause", "attempts", "last error", "bytes", "redriven")
     for one in entries:
@@ -27,7 +27,7 @@ def entries_table(entries: Iterable[Entry]) -> Table:
     return table
 
 
-def letter_view(entry: Entry, letter: Letter) -> Group:
+def letter_view(entry: DeadLetterEntry, letter: Letter) -> Group:
     """Show one dead letter: its figures, every attempt, and the stack."""
     facts = Table(show_header=False)
     for name, value in _entry(entry).items():
@@ -47,12 +47,12 @@ def redriven_table(done: Iterable[Redriven]) -> Table:
     return table
 
 
-def entries_json(entries: Iterable[Entry]) -> str:
+def entries_json(entries: Iterable[DeadLetterEntry]) -> str:
     """Give dead letters as a JSON list."""
     return json.dumps([_entry(one) for one in entries])
 
 
-def letter_json(entry: Entry, letter: Letter) -> str:
+def letter_json(entry: DeadLetterEntry, letter: Letter) -> str:
     """Give one dead letter as a JSON object, its stack included."""
     return json.dumps({**_entry(entry), "stack": letter.letter.stack})
 
@@ -69,7 +69,7 @@ def _table(*names: str) -> Table:
     return Table(*(Column(name, overflow="fold") for name in names))
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: DeadLetterEntry) -> dict[str, Any]:
     letter, request = entry.letter, entry.letter.request
     return {
         "id": entry.id,

@@ -16,7 +16,7 @@ from operations.adapters.letter_views import (
 )
 from operations.cli.ending import AsJson, kafka_settings, one_sentence, say, span_ms
 from operations.core.audit import SUCCEEDED
-from operations.core.dead_letters import Entry, Selection
+from operations.core.dead_letters import DeadLetterEntry, Selection
 from operations.main.dead_letters import new_desk
 from operations.main.dead_letters import purge as purge_letters
 from operations.ports import Letter
@@ -130,12 +130,12 @@ def _chosen(
     return _selection(ids, cause, since, until)
 
 
-async def _select(settings: KafkaSettings, selection: Selection) -> tuple[Entry, ...]:
+async def _select(settings: KafkaSettings, selection: Selection) -> tuple[DeadLetterEntry, ...]:
     async with new_desk(settings) as desk:
         return await desk.select(selection)
 
 
-async def _show(settings: KafkaSettings, id_: str) -> tuple[Entry, Letter]:
+async def _show(settings: KafkaSettings, id_: str) -> tuple[DeadLetterEntry, Letter]:
     async with new_desk(settings) as desk:
         return await desk.show(id_)
 
@@ -148,6 +148,6 @@ async def _redrive(
         return await desk.redrive(entries, wait_ms=wait_ms, again=again)
 
 
-async def _purge(settings: KafkaSettings, entries: tuple[Entry, ...]) -> None:
+async def _purge(settings: KafkaSettings, entries: tuple[DeadLetterEntry, ...]) -> None:
     async with new_desk(settings) as desk:
         await purge_letters(desk, settings, entries)

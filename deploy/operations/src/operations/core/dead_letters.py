@@ -20,7 +20,7 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LogPosition:
     """Where a record lies."""
 
     partition: int
@@ -28,10 +28,10 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DeadLetterEntry:
     """A dead letter; its image and its stack stay in the topic. redriven_as: ids, oldest first."""
 
-    place: Place
+    place: LogPosition
     letter: DeadLetter
     size_bytes: int
     redriven_as: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Entry:
 class Note:
     """One act of an operator. new_id: of the request that a redrive made; at_ms: unix ms."""
 
-    place: Place
+    place: LogPosition
     id: str
     mark: Mark
     at_ms: int
@@ -62,7 +62,7 @@ class Selection:
     since_ms: int | None = None
     until_ms: int | None = None
 
-    def fits(self, entry: Entry) -> bool:
+    def fits(self, entry: DeadLetterEntry) -> bool:
         """Tell whether a dead letter is meant."""
         return (
             (not self.ids or entry.id in self.ids)
@@ -78,7 +78,7 @@ def note_headers(mark: Mark, at_ms: int, new_id: str = "") -> list[tuple[str, by
     return [(name, value.encode()) for name, value in pairs]
 
 
-def parse_note(place: Place, key: bytes, raw: RawHeaders) -> Note | None:
+def parse_note(place: LogPosition, key: bytes, raw: RawHeaders) -> Note | None:
     """Read a note; None if the record is something else. Raises ValueError on one amiss."""
     values = {name: value.decode() for name, value in raw if name in ("note", "at", "new-id")}
     if "note" not in values:
@@ -87,16 +87,16 @@ def parse_note(place: Place, key: bytes, raw: RawHeaders) -> Note | None:
     return Note(place, key.decode(), Mark(values["note"]), int(values.get("at", "0")), new_id)
 
 
-def shelve(records: Sequence[Entry | Note]) -> tuple[Entry, ...]:
+def shelve(records: Sequence[DeadLetterEntry | Note]) -> tuple[DeadLetterEntry, ...]:
     """Give the dead letters that no note has purged, each once, oldest first.
 
     records: in the order of their partitions. Of one id told twice the first counts.
     """
-    entries: dict[str, Entry] = {}
+    entries: dict[str, DeadLetterEntry] = {}
     for record in records:
         before = entries.get(record.id)
         match record:
-            case Entry():
+            case DeadLetterEntry():
                 # The first: notes about it may lie before a repeat, and go with what is before it.
                 entries.setdefault(record.id, record)
             case Note(mark=Mark.PURGED):
@@ -109,7 +109,7 @@ def shelve(records: Sequence[Entry | Note]) -> tuple[Entry, ...]:
     return tuple(sorted(entries.values(), key=lambda one: (one.letter.dead_at_ms, one.id)))
 
 
-def deletable(records: Sequence[Entry | Note]) -> Mapping[int, int]:
+def deletable(records: Sequence[DeadLetterEntry | Note]) -> Mapping[int, int]:
     """Give, for each partition, the offset before which nothing is kept any more."""
     kept = [entry.place for entry in shelve(records)]
     ends: dict[int, int] = {}

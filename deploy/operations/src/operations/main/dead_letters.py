@@ -8,7 +8,7 @@ from operations.adapters.dead_letter_records import entry_of
 from operations.adapters.dead_letter_topic import KafkaDeadLetters
 from operations.adapters.kafka_log import kafka_log
 from operations.adapters.requests import KafkaRequests
-from operations.core.dead_letters import Entry
+from operations.core.dead_letters import DeadLetterEntry
 from operations.service.dead_letters import DeadLetterDesk
 from shared.clock import Clock, SystemClock, new_id
 from shared.contracts.topics import PREDICT_DLQ, PREDICT_REQUESTS, PREDICT_RESULTS
@@ -43,7 +43,9 @@ async def new_desk(
         yield DeadLetterDesk(log, letters, asked, told, clock, new_id)
 
 
-async def purge(desk: DeadLetterDesk, settings: KafkaSettings, entries: tuple[Entry, ...]) -> None:
+async def purge(
+    desk: DeadLetterDesk, settings: KafkaSettings, entries: tuple[DeadLetterEntry, ...]
+) -> None:
     """Note every one as purged, then delete what may be. Raises TopicUnreadableError."""
     await desk.purge(entries)
     topic = PREDICT_DLQ.prefixed(settings.topic_prefix).name

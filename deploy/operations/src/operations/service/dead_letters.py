@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from operations.core.audit import Told
-from operations.core.dead_letters import Entry, Mark, Note, Selection, deletable, shelve
+from operations.core.dead_letters import DeadLetterEntry, Mark, Note, Selection, deletable, shelve
 from operations.ports import DeadLetters, Letter, Log, Requests
 from shared.clock import Clock
 from shared.contracts.dead_letters import IMAGE
@@ -45,14 +45,14 @@ class Redriven:
 class DeadLetterDesk:
     """What an operator does with `predict.dlq`. log: from its beginning. results: from now on."""
 
-    log: Log[Entry | Note]
+    log: Log[DeadLetterEntry | Note]
     letters: DeadLetters
     requests: Requests
     results: Log[Told]
     clock: Clock
     new_id: Callable[[], str]
 
-    async def select(self, selection: Selection) -> tuple[Entry, ...]:
+    async def select(self, selection: Selection) -> tuple[DeadLetterEntry, ...]:
         """Give what is meant, oldest first.
 
         Raises UnknownDeadLetterError if an id that was named is not there.
@@ -64,13 +64,13 @@ class DeadLetterDesk:
                 raise UnknownDeadLetterError(id_)
         return tuple(entry for entry in entries if selection.fits(entry))
 
-    async def show(self, id_: str) -> tuple[Entry, Letter]:
+    async def show(self, id_: str) -> tuple[DeadLetterEntry, Letter]:
         """Give one dead letter whole. Raises UnknownDeadLetterError."""
         (entry,) = await self.select(Selection(ids=(id_,)))
         return entry, await self.letters.fetch(entry.place)
 
     async def redrive(
-        self, entries: Sequence[Entry], *, wait_ms: int, again: bool
+        self, entries: Sequence[DeadLetterEntry], *, wait_ms: int, again: bool
     ) -> list[Redriven]:
         """Make a new request of each dead letter and wait for what it is told.
 
@@ -80,7 +80,7 @@ class DeadLetterDesk:
         for entry in entries:
             if IMAGE in entry.letter.omitted:
                 raise ImagelessError(entry.id)
-        sent: dict[str, Entry] = {}
+        sent: dict[str, DeadLetterEntry] = {}
         refused = [e for e in entries if e.redriven_as and not again]
         for entry in entries:
             if entry not in refused:
@@ -91,7 +91,7 @@ class DeadLetterDesk:
             *(Redriven(e.id, new, outcomes.get(new), e.redriven_as) for new, e in sent.items()),
         ]
 
-    async def _send(self, entry: Entry, wait_ms: int) -> str:
+    async def _send(self, entry: DeadLetterEntry, wait_ms: int) -> str:
         letter = await self.letters.fetch(entry.place)
         new_id, now_ms = self.new_id(), self.clock.now_ms()
         # Noted before it is sent: broken off in between, it is refused the next time, and not
@@ -118,7 +118,7 @@ class DeadLetterDesk:
             await asyncio.sleep(_LOOK_EVERY_S)
         return found
 
-    async def purge(self, entries: Sequence[Entry]) -> None:
+    async def purge(self, entries: Sequence[DeadLetterEntry]) -> None:
         """Have these listed, shown and redriven no more; delete what lies before all that is kept.
 
         What lies behind a kept one is deleted with it, or at the end of its retention.
@@ -126,7 +126,7 @@ class DeadLetterDesk:
         for entry in entries:
             await self.letters.note(entry.id, Mark.PURGED, self.clock.now_ms())
 
-    async def trim(self, everything: Log[Entry | Note]) -> None:
+    async def trim(self, everything: Log[DeadLetterEntry | Note]) -> None:
         """Delete the front of each partition, up to the first dead letter that is kept."""
         offsets = deletable(await everything.read())
         if offsets:

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from inference_worker.core.drift import InputWindow, Limits
+from inference_worker.core.drift import DriftLimits, InputWindow
 from shared.clock import Clock
 from shared.contracts.bundle import InputReference
 from shared.input_features import Features
@@ -16,10 +16,10 @@ class InputDrift(Collector):
     """Keeps the window of one version at a time, per process; computes its indices when scraped."""
 
     def __init__(
-        self, registry: CollectorRegistry, clock: Clock, *, limits: Limits | None = None
+        self, registry: CollectorRegistry, clock: Clock, *, limits: DriftLimits | None = None
     ) -> None:
         self._clock = clock
-        self._limits = limits or Limits()
+        self._limits = limits or DriftLimits()
         self._version: str | None = None
         self._window: InputWindow | None = None
         registry.register(self)

@@ -23,7 +23,7 @@ _UNSEEN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DriftLimits:
     """The last `images` count, none older than `seconds`; fewer than `least` say nothing.
 
     Of 200 images without drift, one index in twenty is above .09 and one in a thousand above .15
@@ -38,7 +38,7 @@ class Limits:
 class InputWindow:
     """Holds what the images of late look like against a bundle's reference."""
 
-    def __init__(self, reference: InputReference, limits: Limits) -> None:
+    def __init__(self, reference: InputReference, limits: DriftLimits) -> None:
         self._reference = reference
         self._limits = limits
         self._seen: deque[tuple[float, Features]] = deque(maxlen=limits.images)

@@ -10,7 +10,7 @@ import orjson
 from pydantic import ValidationError
 
 from registry.adapters.frames import frame_of
-from registry.ports import MeasuringError, Picture
+from registry.ports import MeasuredImage, MeasuringError
 from shared.contracts.insights import Measures
 
 PROGRAM = (sys.executable, "-m", "registry.adapters.measuring")
@@ -34,7 +34,9 @@ class MeasuringProcess:
         self._start_and_end_s = start_and_end_s
         self._program = program
 
-    async def measure(self, classes: Sequence[str], pictures: AsyncIterator[Picture]) -> Measures:
+    async def measure(
+        self, classes: Sequence[str], pictures: AsyncIterator[MeasuredImage]
+    ) -> Measures:
         """Measure as many as there is time for, in order; see the port."""
         order = orjson.dumps({"classes": list(classes), "seconds": self._seconds})
         try:
@@ -59,7 +61,7 @@ class MeasuringProcess:
             raise MeasuringError(f"the measuring process ended {process.returncode}") from error
 
 
-async def _ask(process: Process, order: bytes, pictures: AsyncIterator[Picture]) -> bytes:
+async def _ask(process: Process, order: bytes, pictures: AsyncIterator[MeasuredImage]) -> bytes:
     assert process.stdin is not None
     assert process.stdout is not None
     showing = asyncio.create_task(_show(process.stdin, order, pictures))
@@ -75,7 +77,7 @@ async def _ask(process: Process, order: bytes, pictures: AsyncIterator[Picture])
 
 
 async def _show(
-    stdin: asyncio.StreamWriter, order: bytes, pictures: AsyncIterator[Picture]
+    stdin: asyncio.StreamWriter, order: bytes, pictures: AsyncIterator[MeasuredImage]
 ) -> None:
     """Write the order and the pictures, one at a time in memory, as fast as they are taken."""
     try:

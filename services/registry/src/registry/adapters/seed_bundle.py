@@ -12,7 +12,7 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 class FolderBundle:
-    """A BundleSource over a verified folder."""
+    """A SeedSource over a verified folder."""
 
     def __init__(self, folder: Path, manifest_bytes: bytes) -> None:
         self._folder = folder

@@ -61,7 +61,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableUpload:
     """A record that is no upload; `detail` says why."""
 
     detail: str
@@ -97,15 +97,15 @@ class Relabel:
 
 def verify_upload(
     headers: UploadHeaders, key: bytes | None, content: bytes | None, place: RecordPlace
-) -> Upload | Unreadable:
+) -> Upload | UnreadableUpload:
     """Check that a record's key is the sha256 of its bytes, and that its type can be kept."""
     if not content:
-        return Unreadable("there are no bytes")
+        return UnreadableUpload("there are no bytes")
     if _CONTENT_TYPE.fullmatch(headers.content_type) is None:
-        return Unreadable("the content type is none")
+        return UnreadableUpload("the content type is none")
     sha256 = hashlib.sha256(content).hexdigest()
     if key != sha256.encode():
-        return Unreadable(f"the key is not the sha256 of the bytes ({sha256})")
+        return UnreadableUpload(f"the key is not the sha256 of the bytes ({sha256})")
     return Upload(headers, sha256, content, place)
 
 

@@ -6,7 +6,7 @@ from shared.contracts.dataset import DatasetImage
 
 
 @dataclass(frozen=True, slots=True)
-class ImageFilter:
+class DatasetFilter:
     """Every condition that is given must hold."""
 
     label: str | None = None

@@ -16,7 +16,7 @@ from shared.insights.counting import count_of
 from shared.insights.screening import (
     Bin,
     Counts,
-    Scores,
+    ScreeningScores,
     calibration_error,
     count_at,
     precision_recall,
@@ -53,7 +53,11 @@ def targets_of(
 
 
 def _target(
-    name: str, scores: Scores, reference: str, threshold: float | None, prevalence: float | None
+    name: str,
+    scores: ScreeningScores,
+    reference: str,
+    threshold: float | None,
+    prevalence: float | None,
 ) -> Target:
     points = [count_at(scores, one) for one in _GRID]
     # As the scores are rounded, so is what they are held against.
@@ -76,21 +80,21 @@ def _target(
     )
 
 
-def _roc(scores: Scores) -> RocCurve | None:
+def _roc(scores: ScreeningScores) -> RocCurve | None:
     if not scores.both:
         return None
     line = roc(scores)
     return RocCurve(false_positive_rate=line.x, sensitivity=line.y, auc=line.area)
 
 
-def _precision_recall(scores: Scores) -> PrecisionRecall | None:
+def _precision_recall(scores: ScreeningScores) -> PrecisionRecall | None:
     if not scores.both:
         return None
     line = precision_recall(scores)
     return PrecisionRecall(recall=line.x, precision=line.y, average_precision=line.area)
 
 
-def _reliability(scores: Scores) -> Reliability | None:
+def _reliability(scores: ScreeningScores) -> Reliability | None:
     if not scores.both:
         return None
     bins = reliability(scores)

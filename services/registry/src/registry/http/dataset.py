@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response, status
 from fastapi.responses import JSONResponse
 
-from registry.core.dataset_pages import ImageFilter
+from registry.core.dataset_pages import DatasetFilter
 from registry.core.refusals import Refuse, RegistryCode
 from registry.http.bodies import describe_body, read_message
 from registry.http.paths import Digest
@@ -71,7 +71,7 @@ def new_dataset_router(service: DatasetService) -> APIRouter:
         cursor: _Cursor = None,
     ) -> Response:
         """Return the newest images, newest first. conflict: only those that await a decision."""
-        wanted = ImageFilter(label, source, upload, only_conflicts=conflict)
+        wanted = DatasetFilter(label, source, upload, only_conflicts=conflict)
         return _json(await service.list_images(wanted, limit=limit, cursor=cursor))
 
     return router
@@ -149,7 +149,7 @@ def new_decisions_router(service: DatasetService, problems: ProblemWriter) -> AP
         if upload is None and source is None:
             detail = "Pass upload, source, or both: all images are never deleted at once."
             return problems.respond(Refuse(ErrorCode.MALFORMED_REQUEST, detail))
-        wanted = ImageFilter(source=source, upload_id=upload)
+        wanted = DatasetFilter(source=source, upload_id=upload)
         return _json(await service.delete_matching(wanted, limit=_MAX_DELETED))
 
     @router.delete(

@@ -77,7 +77,7 @@ class ImageFiles(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class MeasuredImage:
     """An image to be measured: its bytes, and what it is said to show."""
 
     content: bytes
@@ -87,7 +87,9 @@ class Picture:
 class PictureMeasures(Protocol):
     """Looks at pictures, away from this process: pixels cost memory and time."""
 
-    async def measure(self, classes: Sequence[str], pictures: AsyncIterator[Picture]) -> Measures:
+    async def measure(
+        self, classes: Sequence[str], pictures: AsyncIterator[MeasuredImage]
+    ) -> Measures:
         """Measure as many as there is time for, in order; the others are not asked for.
 
         Raises MeasuringError, and what `pictures` raises.
@@ -99,7 +101,7 @@ class MeasuringError(Exception):
     """Pictures could not be measured now; the message names no file."""
 
 
-class BundleSource(Protocol):
+class SeedSource(Protocol):
     """A whole bundle that is already on this machine."""
 
     @property

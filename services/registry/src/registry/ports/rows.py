@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from registry.core.backup import NamedFile
 from registry.core.dataset import Deletion, JobMark, UploadCounts
-from registry.core.dataset_pages import ImageFilter, PagePlace
+from registry.core.dataset_pages import DatasetFilter, PagePlace
 from registry.core.jobs import KeptJob
 from registry.core.lease import Lease
 from shared.contracts.dataset import DatasetImage, DatasetSummary
@@ -35,12 +35,12 @@ class DatasetRows(Protocol):
         ...
 
     def images(
-        self, wanted: ImageFilter, *, limit: int, behind: PagePlace | None = None
+        self, wanted: DatasetFilter, *, limit: int, behind: PagePlace | None = None
     ) -> Sequence[DatasetImage]:
         """Return the newest images with their open conflicts, newest first, behind that one."""
         ...
 
-    def count_images(self, wanted: ImageFilter) -> int:
+    def count_images(self, wanted: DatasetFilter) -> int:
         """Count the images that match."""
         ...
 

@@ -14,7 +14,7 @@ from registry.core.dataset import (
     new_image,
     take_snapshot,
 )
-from registry.core.dataset_pages import ImageFilter, format_cursor, parse_cursor
+from registry.core.dataset_pages import DatasetFilter, format_cursor, parse_cursor
 from registry.core.refusals import Refuse, RegistryCode
 from registry.ports import (
     ArtifactsUnavailableError,
@@ -87,7 +87,7 @@ class DatasetService:
         return await self._store.read(lambda tx: take_snapshot(tx.usable_images()))
 
     async def list_images(
-        self, wanted: ImageFilter, *, limit: int, cursor: str | None = None
+        self, wanted: DatasetFilter, *, limit: int, cursor: str | None = None
     ) -> DatasetPage:
         """Return a page of the newest images that match, newest first."""
         behind = None if cursor is None else parse_cursor(cursor)
@@ -136,7 +136,7 @@ class DatasetService:
                 await self._files.remove(sha256)
         return refusal
 
-    async def delete_matching(self, wanted: ImageFilter, *, limit: int) -> DeletedImages:
+    async def delete_matching(self, wanted: DatasetFilter, *, limit: int) -> DeletedImages:
         """Delete at most `limit` of the images that match; report how many are left."""
         async with self._changing():
             found = await self._store.read(lambda tx: tx.images(wanted, limit=limit))
@@ -213,7 +213,7 @@ def _delete(tx: Transaction, sha256: str, deletion: Deletion) -> Refuse | None:
 
 
 def _delete_all(
-    tx: Transaction, names: Sequence[str], deletion: Deletion, wanted: ImageFilter
+    tx: Transaction, names: Sequence[str], deletion: Deletion, wanted: DatasetFilter
 ) -> int:
     for sha256 in names:
         _delete(tx, sha256, deletion)

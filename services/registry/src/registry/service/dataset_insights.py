@@ -9,8 +9,8 @@ from registry.core.dataset_insights import by_class, draw_images, tell
 from registry.ports import (
     ArtifactsUnavailableError,
     ImageFiles,
+    MeasuredImage,
     MeasuringError,
-    Picture,
     PictureMeasures,
 )
 from registry.service.dataset import DatasetService
@@ -55,7 +55,9 @@ class DatasetInsightService:
             return Measures()
         return await self._measuring.measure(classes, self._pictures(images))
 
-    async def _pictures(self, images: Sequence[DatasetImage]) -> AsyncIterator[Picture]:
+    async def _pictures(self, images: Sequence[DatasetImage]) -> AsyncIterator[MeasuredImage]:
         for image in images:
             content = await self._files.load(image.sha256)
-            yield Picture(content or b"", image.label)  # one that was lost cannot be read either
+            yield MeasuredImage(
+                content or b"", image.label
+            )  # one that was lost cannot be read either

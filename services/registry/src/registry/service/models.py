@@ -10,7 +10,7 @@ from registry.core.registration import (
     find_missing,
     parse_manifest,
 )
-from registry.ports import Artifacts, BundleSource, Store, Stored, Transaction
+from registry.ports import Artifacts, SeedSource, Store, Stored, Transaction
 from registry.service.promotion import promote, roll_back
 from shared.clock import Clock
 from shared.contracts.bundle import MANIFEST_FILE, Manifest
@@ -117,7 +117,7 @@ class ModelService:
         now_ms = self._clock.now_ms()
         return await self._change(lambda tx: roll_back(tx, expected_version, now_ms))
 
-    async def seed(self, source: BundleSource) -> ModelRecord | Refuse:
+    async def seed(self, source: SeedSource) -> ModelRecord | Refuse:
         """Import a bundle and promote it, unless a model is current already.
 
         Killed at any point and called again, it ends with one version, one promotion, one event.

@@ -8,7 +8,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from registry.core.backoff import retry_delay_s
-from registry.core.dataset import RecordPlace, Unreadable, Upload, UploadEffect, verify_upload
+from registry.core.dataset import RecordPlace, UnreadableUpload, Upload, UploadEffect, verify_upload
 from registry.ports import (
     ArtifactsUnavailableError,
     OpenUploads,
@@ -110,19 +110,19 @@ class UploadsSubscriber:
             self._consumed.labels("unreadable").inc(unreadable)
 
 
-def _read_all(records: Sequence[UploadRecord]) -> Sequence[Upload | Unreadable]:
+def _read_all(records: Sequence[UploadRecord]) -> Sequence[Upload | UnreadableUpload]:
     return [_read(record) for record in records]
 
 
-def _read(record: UploadRecord) -> Upload | Unreadable:
+def _read(record: UploadRecord) -> Upload | UnreadableUpload:
     try:
         headers = parse_upload_headers(record.headers)
     except UploadHeadersError as error:
-        upload: Upload | Unreadable = Unreadable(error.detail)
+        upload: Upload | UnreadableUpload = UnreadableUpload(error.detail)
     else:
         place = RecordPlace(record.partition, record.offset, record.made_at_ms)
         upload = verify_upload(headers, record.key, record.value, place)
-    if isinstance(upload, Unreadable):
+    if isinstance(upload, UnreadableUpload):
         _log.error(
             "record is no upload",
             partition=record.partition,

@@ -5,12 +5,12 @@ import tomllib
 from importlib.resources import files
 from pathlib import Path
 
-from trainer.core.catalogue import CatalogueError, Entry, parse_catalogue
+from trainer.core.catalogue import CatalogueEntry, CatalogueError, parse_catalogue
 
 LOCK_FILE = "datasets.lock.json"
 
 
-def read_catalogue(path: Path | None) -> dict[str, Entry]:
+def read_catalogue(path: Path | None) -> dict[str, CatalogueEntry]:
     """Read a catalogue; None: the trainer's own. Raises OSError, CatalogueError."""
     content = (path or files("trainer") / "datasets.toml").read_text(encoding="utf-8")
     try:

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from rich.table import Table
 
 from shared.contracts.bundle import Manifest
-from trainer.core.catalogue import Entry
+from trainer.core.catalogue import CatalogueEntry
 from trainer.core.dataset import Dataset, count
 from trainer.core.seeds import Row
-from trainer.service.evaluation import Evaluation
+from trainer.service.evaluation import EvaluationResult
 
 
 def dataset_table(dataset: Dataset, held_out: tuple[int, ...]) -> Table:
@@ -19,7 +19,7 @@ def dataset_table(dataset: Dataset, held_out: tuple[int, ...]) -> Table:
     return table
 
 
-def catalogue_table(entries: Iterable[Entry]) -> Table:
+def catalogue_table(entries: Iterable[CatalogueEntry]) -> Table:
     """Show the public sets that can be downloaded."""
     table = Table("name", "what", "licence", "sha256")
     for one in entries:
@@ -39,7 +39,7 @@ def manifest_table(manifest: Manifest) -> Table:
     return table
 
 
-def evaluation_tables(dataset: Dataset, evaluation: Evaluation) -> tuple[Table, Table]:
+def evaluation_tables(dataset: Dataset, evaluation: EvaluationResult) -> tuple[Table, Table]:
     """Show the figures, and the confusion with the truth in rows."""
     figures = Table("figure", "value", "95 %")
     for name, value in evaluation.figures.items():

@@ -16,7 +16,7 @@ _ATTEMPTS = 5
 _PARTIAL, _UNSATISFIABLE = 206, 416
 
 
-class DownloadError(OSError):
+class DatasetDownloadError(OSError):
     """The file did not come; the message says why. What came is kept for the next try."""
 
 
@@ -37,7 +37,7 @@ class HttpDownload:
         self._sleep = sleep
 
     def fetch(self, address: str, target: Path) -> Path:
-        """Give the whole part file, not yet named `target`. Raises DownloadError.
+        """Give the whole part file, not yet named `target`. Raises DatasetDownloadError.
 
         Gives up after five attempts in a row that brought nothing.
         """
@@ -53,7 +53,9 @@ class HttpDownload:
                 except httpx.TransportError as error:
                     barren = 0 if _size(part) > size else barren + 1
                     if barren == _ATTEMPTS:
-                        raise DownloadError(f"{address} cannot be fetched: {error}") from error
+                        raise DatasetDownloadError(
+                            f"{address} cannot be fetched: {error}"
+                        ) from error
                     self._sleep(self._pause_s)
                 else:
                     _memo(part).unlink(missing_ok=True)
@@ -71,7 +73,7 @@ class HttpDownload:
                 part.unlink()
                 raise httpx.ReadError("the file at the address has changed")
             if answer.status_code >= httpx.codes.BAD_REQUEST:
-                raise DownloadError(f"{address} answers {answer.status_code}")
+                raise DatasetDownloadError(f"{address} answers {answer.status_code}")
             if answer.status_code != _PARTIAL:
                 start = 0
             elif not answer.headers.get("content-range", "").startswith(f"bytes {start}-"):
@@ -101,7 +103,9 @@ class HttpDownload:
 
     def _guard(self, size: int) -> None:
         if size > self._max_bytes:
-            raise DownloadError(f"the file is larger than the {self._max_bytes:,} bytes allowed")
+            raise DatasetDownloadError(
+                f"the file is larger than the {self._max_bytes:,} bytes allowed"
+            )
 
 
 def _strong_validator(answer: httpx.Response) -> str:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from shared.insights.style import BLUE, DIM, GREY, SERIES, STYLE, SVG_METADATA
-from trainer.core.evaluation_curves import Bin, Curve
+from trainer.core.evaluation_curves import CalibrationBin, Curve
 from trainer.core.evaluation_report import FullReport
 
 _DARK = 0.5
@@ -106,7 +106,7 @@ def _reliabilities(report: FullReport) -> Figure:
     return figure
 
 
-def _reliability(axes: Axes, bins: Sequence[Bin], title: str, x: str, y: str) -> None:
+def _reliability(axes: Axes, bins: Sequence[CalibrationBin], title: str, x: str, y: str) -> None:
     axes.plot((0, 1), (0, 1), color=GREY, lw=0.8, ls=":")
     many = [one for one in bins if one.count >= _MANY]
     few = [one for one in bins if one.count < _MANY]
@@ -123,7 +123,7 @@ def _reliability(axes: Axes, bins: Sequence[Bin], title: str, x: str, y: str) ->
     axes.set(title=title, xlabel=x, ylabel=y, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
 
 
-def _points(axes: Axes, bins: Sequence[Bin], form: str, fill: str) -> None:
+def _points(axes: Axes, bins: Sequence[CalibrationBin], form: str, fill: str) -> None:
     x, y = [one.predicted for one in bins], [one.observed for one in bins]
     axes.plot(x, y, form, color=BLUE, lw=1.2, ms=4, mfc=fill)
 

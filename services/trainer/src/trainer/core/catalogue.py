@@ -17,7 +17,7 @@ class CatalogueError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """One set. file: the name it gets here. sha256: of that file, empty if nobody stated it."""
 
     name: str
@@ -29,7 +29,7 @@ class Entry:
     sha256: str = ""
 
 
-class Verdict(StrEnum):
+class ChecksumVerdict(StrEnum):
     """What a computed checksum means."""
 
     AS_RECORDED = "as recorded"
@@ -38,20 +38,20 @@ class Verdict(StrEnum):
     MISMATCH = "another one is on record"
 
 
-def parse_catalogue(tables: Mapping[str, Any]) -> dict[str, Entry]:
+def parse_catalogue(tables: Mapping[str, Any]) -> dict[str, CatalogueEntry]:
     """Read a TOML document's tables. Raises CatalogueError."""
     return {name: _entry(name, table) for name, table in tables.items()}
 
 
-def _entry(name: str, table: Any) -> Entry:
+def _entry(name: str, table: Any) -> CatalogueEntry:
     try:
-        entry = Entry(name=name, **table)
+        entry = CatalogueEntry(name=name, **table)
     except TypeError as error:
         raise CatalogueError(f"{name}: {error}") from error
     return checked(entry)
 
 
-def checked(entry: Entry) -> Entry:
+def checked(entry: CatalogueEntry) -> CatalogueEntry:
     """Give the entry back. Raises CatalogueError where a part has not the form it must have."""
     forms = {"name": _NAME, "file": _FILE, "address": _ADDRESS, "sha256": _SHA256}
     for part, form in forms.items():
@@ -61,7 +61,9 @@ def checked(entry: Entry) -> Entry:
     return entry
 
 
-def choose(catalogue: Mapping[str, Entry], name: str, *, url: str, sha256: str) -> Entry:
+def choose(
+    catalogue: Mapping[str, CatalogueEntry], name: str, *, url: str, sha256: str
+) -> CatalogueEntry:
     """Give the entry to download; url and sha256, where not empty, replace the catalogue's.
 
     A name that the catalogue does not know needs a url. Raises CatalogueError.
@@ -71,16 +73,16 @@ def choose(catalogue: Mapping[str, Entry], name: str, *, url: str, sha256: str) 
         if not url:
             names = ", ".join(sorted(catalogue))
             raise CatalogueError(f"{name} is not in the catalogue ({names}); name it with --url")
-        known = Entry(name, "named by --url", url, url, f"{name}.zip", "see the source")
+        known = CatalogueEntry(name, "named by --url", url, url, f"{name}.zip", "see the source")
     elif url:
         known = replace(known, address=url)
     return checked(replace(known, sha256=sha256.lower()) if sha256 else known)
 
 
-def judge(computed: str, *, recorded: str, before: str | None) -> Verdict:
+def judge(computed: str, *, recorded: str, before: str | None) -> ChecksumVerdict:
     """Judge a sha256. recorded: the catalogue's or the user's; before: the first download's."""
     if recorded:
-        return Verdict.AS_RECORDED if computed == recorded else Verdict.MISMATCH
+        return ChecksumVerdict.AS_RECORDED if computed == recorded else ChecksumVerdict.MISMATCH
     if before is not None:
-        return Verdict.AS_BEFORE if computed == before else Verdict.MISMATCH
-    return Verdict.FIRST_USE
+        return ChecksumVerdict.AS_BEFORE if computed == before else ChecksumVerdict.MISMATCH
+    return ChecksumVerdict.FIRST_USE

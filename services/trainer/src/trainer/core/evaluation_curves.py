@@ -24,7 +24,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
+class CalibrationBin:
     """Predictions of like confidence: their mean, how often they came true, how many."""
 
     predicted: float
@@ -33,7 +33,7 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class OperatingPoint:
+class CurvePoint:
     """What one threshold makes of the folder; chosen: the one that the bundle carries."""
 
     threshold: float
@@ -70,24 +70,24 @@ def _thinned(name: str, x: Floats, y: Floats, area: float) -> Curve:
     return Curve(name, tuple(x[rows].tolist()), tuple(y[rows].tolist()), area)
 
 
-def reliability(confidence: Floats, right: Mask) -> tuple[Bin, ...]:
+def reliability(confidence: Floats, right: Mask) -> tuple[CalibrationBin, ...]:
     """Compare what was said with what came true, in ten bins of equal width; empty ones left out.
 
     confidence: float32 [N], 0..1. Source: Niculescu-Mizil and Caruana 2005.
     """
     bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
     return tuple(
-        Bin(float(confidence[bins == b].mean()), float(right[bins == b].mean()), int(n))
+        CalibrationBin(float(confidence[bins == b].mean()), float(right[bins == b].mean()), int(n))
         for b, n in zip(*np.unique(bins, return_counts=True), strict=True)
     )
 
 
 def operating_points(
     p_finding: Floats, is_finding: Mask, *, chosen: float, thresholds: Sequence[float]
-) -> tuple[OperatingPoint, ...]:
+) -> tuple[CurvePoint, ...]:
     """Give every threshold's point, the chosen one among them, by rising threshold."""
     return tuple(
-        OperatingPoint(
+        CurvePoint(
             threshold,
             float((p_finding[is_finding] >= threshold).mean()),
             float((p_finding[~is_finding] < threshold).mean()),

@@ -16,7 +16,7 @@ _BLACK = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class LookCluster:
     """The middle of a group: how its pictures look, in the order of MEASURES."""
 
     look: tuple[float, ...]
@@ -34,7 +34,7 @@ def look_of(grey: Grey) -> Floats:
     return np.array(measured, np.float32)
 
 
-def cluster_looks(looks: Floats, count: int) -> tuple[Labels, tuple[Cluster, ...]]:
+def cluster_looks(looks: Floats, count: int) -> tuple[Labels, tuple[LookCluster, ...]]:
     """Group pictures by their standardised look (k-means); the darkest group first.
 
     looks: float32 [N, 5]. Gives the group of every picture, int64 [N], and the groups' middles.
@@ -45,7 +45,7 @@ def cluster_looks(looks: Floats, count: int) -> tuple[Labels, tuple[Cluster, ...
     order = np.argsort(centres[:, 0], kind="stable")
     place = np.empty(count, np.int64)
     place[order] = np.arange(count)
-    middles = tuple(Cluster(tuple(float(v) for v in centres[index])) for index in order)
+    middles = tuple(LookCluster(tuple(float(v) for v in centres[index])) for index in order)
     return place[means.labels_], middles
 
 

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from trainer.core.evaluation_blackout import Blackout
-from trainer.core.evaluation_curves import Bin, Curve, OperatingPoint
-from trainer.core.evaluation_looks import Cluster
+from trainer.core.evaluation_curves import CalibrationBin, Curve, CurvePoint
+from trainer.core.evaluation_looks import LookCluster
 from trainer.core.evaluation_saliency import Masking, Randomised
 from trainer.core.evaluation_shift import Shift
 from trainer.core.evaluation_strangers import Strangers
@@ -41,9 +41,9 @@ class Ranking:
 
     roc: tuple[Curve, ...]
     precision_recall: tuple[Curve, ...]
-    finding_reliability: tuple[Bin, ...]
-    class_reliability: tuple[Bin, ...]
-    points: tuple[OperatingPoint, ...]
+    finding_reliability: tuple[CalibrationBin, ...]
+    class_reliability: tuple[CalibrationBin, ...]
+    points: tuple[CurvePoint, ...]
     prevalences: tuple[float, ...]
 
 
@@ -88,7 +88,7 @@ class FullReport:
     robustness: tuple[Robustness, ...]
     strangers: tuple[Strangers, ...]
     shifts: tuple[Shift, ...]
-    clusters: tuple[Cluster, ...]
+    clusters: tuple[LookCluster, ...]
     groups: tuple[Group, ...]
     maskings: Mapping[str, Masking]
     randomised: tuple[Randomised, ...]

@@ -13,7 +13,7 @@ _HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ThresholdRule:
     """The decision: `reference` is a class index; see contracts.bundle.DecisionRule."""
 
     reference: int
@@ -27,7 +27,7 @@ class Rule:
         return np.where(finding, others.argmax(axis=1), self.reference).astype(np.int64)
 
 
-def binary_figures(probabilities: Floats, labels: Labels, rule: Rule) -> dict[str, float]:
+def binary_figures(probabilities: Floats, labels: Labels, rule: ThresholdRule) -> dict[str, float]:
     """Finding against reference: auc, calibration, and what the rule makes of it.
 
     Without pictures on both sides a figure that needs them is NaN.
@@ -49,7 +49,7 @@ def binary_figures(probabilities: Floats, labels: Labels, rule: Rule) -> dict[st
 
 
 def class_figures(
-    probabilities: Floats, labels: Labels, classes: tuple[str, ...], rule: Rule
+    probabilities: Floats, labels: Labels, classes: tuple[str, ...], rule: ThresholdRule
 ) -> dict[str, float]:
     """All classes: accuracy by the most probable, calibration error, each class's own figures."""
     said = probabilities.argmax(axis=1)
@@ -68,7 +68,7 @@ def class_figures(
 
 
 def all_figures(
-    probabilities: Floats, labels: Labels, classes: tuple[str, ...], rule: Rule
+    probabilities: Floats, labels: Labels, classes: tuple[str, ...], rule: ThresholdRule
 ) -> dict[str, float]:
     """Give both kinds in one table."""
     binary = binary_figures(probabilities, labels, rule)

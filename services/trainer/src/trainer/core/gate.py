@@ -12,7 +12,7 @@ import numpy as np
 from shared.contracts.train import GateCheck, GateReport
 from trainer.core.arrays import Floats, Labels, Mask
 from trainer.core.bootstrap import lower_bound
-from trainer.core.figures import Rule, all_figures
+from trainer.core.figures import ThresholdRule, all_figures
 from trainer.core.probabilities import Calibrated
 from trainer.core.replay import Names
 
@@ -47,7 +47,7 @@ class Contestant:
     version: str
     classes: tuple[str, ...]
     calibrated: Calibrated
-    rule: Rule
+    rule: ThresholdRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,16 @@ from shared.contracts.train import TrainModel
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class InvalidCommand:
     """Not a command."""
 
     reason: str
 
 
-def read_command(body: bytes) -> TrainModel | Unreadable:
+def read_command(body: bytes) -> TrainModel | InvalidCommand:
     """Read the body of a record of `train.commands`."""
     try:
         return TrainModel.model_validate_json(body)
     except ValueError as error:
         # Pydantic's text repeats the input; the first line says which model refused it.
-        return Unreadable(str(error).splitlines()[0])
+        return InvalidCommand(str(error).splitlines()[0])

@@ -15,7 +15,7 @@ class UnlabelledError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class LabelRule:
     """Files of one folder whose names fit a pattern; `patient` is a template of its groups."""
 
     folder: str
@@ -34,7 +34,7 @@ class Layout:
     name: str
     classes: tuple[str, ...]
     reference: str
-    rules: tuple[Rule, ...]
+    rules: tuple[LabelRule, ...]
     further: tuple[str, ...] = ()
 
 
@@ -54,9 +54,9 @@ KERMANY = Layout(
     classes=("NORMAL", "bacterial", "viral"),
     reference="NORMAL",
     rules=(
-        Rule("PNEUMONIA", re.compile(r"person(\d+)_bacteria_"), "bacterial", r"person\1"),
-        Rule("PNEUMONIA", re.compile(r"person(\d+)_virus_"), "viral", r"person\1"),
-        Rule("NORMAL", re.compile(r"((?:NORMAL2-)?IM-\d+)-"), "NORMAL", r"\1"),
+        LabelRule("PNEUMONIA", re.compile(r"person(\d+)_bacteria_"), "bacterial", r"person\1"),
+        LabelRule("PNEUMONIA", re.compile(r"person(\d+)_virus_"), "viral", r"person\1"),
+        LabelRule("NORMAL", re.compile(r"((?:NORMAL2-)?IM-\d+)-"), "NORMAL", r"\1"),
     ),
 )
 
@@ -94,7 +94,7 @@ def with_patients(
 
 
 def _with_classes(layout: Layout, further: Sequence[str]) -> Layout:
-    rules = (Rule(name, re.compile(r"(.+)\.\w+$"), name, rf"{name}/\1") for name in further)
+    rules = (LabelRule(name, re.compile(r"(.+)\.\w+$"), name, rf"{name}/\1") for name in further)
     return replace(
         layout,
         classes=(*layout.classes, *(name for name in further if name not in layout.classes)),

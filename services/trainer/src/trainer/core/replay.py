@@ -29,7 +29,7 @@ class ReplayError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ReplayLimits:
     """Rows kept at the most, of every part: about 3.5 MB, for most features are 0."""
 
     learned: int = 900
@@ -147,7 +147,7 @@ def extend(
     classes: tuple[str, ...],
     learned: Remembered,
     held: Remembered,
-    limits: Limits,
+    limits: ReplayLimits,
 ) -> Replay:
     """Give the memory of a model with a new head that was fitted to `learned` and not to `held`.
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from trainer.core.arrays import Floats, Labels
 from trainer.core.bootstrap import intervals
-from trainer.core.figures import Rule, all_figures
+from trainer.core.figures import ThresholdRule, all_figures
 from trainer.core.tables import table
 
 
@@ -17,7 +17,7 @@ class Run:
 
     name: str
     seed: int
-    rule: Rule
+    rule: ThresholdRule
     probabilities: Floats
     figures: dict[str, float]
 

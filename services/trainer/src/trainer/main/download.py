@@ -8,7 +8,7 @@ from shared.bundle_files import sha256_of
 from trainer.adapters.catalogue_file import ChecksumLock, read_catalogue
 from trainer.adapters.http_download import HttpDownload
 from trainer.adapters.zip_files import unpack_zip
-from trainer.core.catalogue import CatalogueError, Entry, Verdict, choose, judge
+from trainer.core.catalogue import CatalogueEntry, CatalogueError, ChecksumVerdict, choose, judge
 from trainer.ports import Progress
 
 _MAX_BYTES = 50_000_000_000
@@ -18,19 +18,19 @@ _MAX_BYTES = 50_000_000_000
 class Fetched:
     """A file that is here, and what its checksum means."""
 
-    entry: Entry
+    entry: CatalogueEntry
     path: Path
     sha256: str
-    verdict: Verdict
+    verdict: ChecksumVerdict
 
 
-def known_sets(catalogue: Path | None) -> dict[str, Entry]:
+def known_sets(catalogue: Path | None) -> dict[str, CatalogueEntry]:
     """Read the catalogue; None: the trainer's own. Raises OSError, CatalogueError."""
     return read_catalogue(catalogue)
 
 
 def download_set(
-    known: Mapping[str, Entry],
+    known: Mapping[str, CatalogueEntry],
     name: str,
     out: Path,
     progress: Progress,
@@ -41,7 +41,7 @@ def download_set(
     """Fetch a set into `out`, or check the file that is there already.
 
     A file whose checksum is not the one on record never gets its name.
-    Raises CatalogueError, DownloadError, OSError.
+    Raises CatalogueError, DatasetDownloadError, OSError.
     """
     entry = choose(known, name, url=url, sha256=sha256)
     target, lock = out / entry.file, ChecksumLock(out)
@@ -53,7 +53,7 @@ def download_set(
     came = target if there else target.with_name(f"{target.name}.part")
     computed = sha256_of(came)
     verdict = judge(computed, recorded=entry.sha256, before=before)
-    if verdict is Verdict.MISMATCH:
+    if verdict is ChecksumVerdict.MISMATCH:
         if not there:
             came.unlink()
         expected = entry.sha256 or before

@@ -15,7 +15,7 @@ from trainer.core.keeping import in_order_of, only_kept
 from trainer.core.splits import fold_patients, split_patients
 from trainer.main.source import NOTHING, Beside, open_folder
 from trainer.ports import Images, Progress
-from trainer.service.evaluation import Evaluation, evaluate
+from trainer.service.evaluation import EvaluationResult, evaluate
 from trainer.service.keeping import read_kept
 from trainer.service.reporting import record_in_card, report_of, write_report
 from trainer.service.scan import Scan
@@ -70,7 +70,7 @@ class Evaluated:
 
     manifest: Manifest
     dataset: Dataset
-    evaluation: Evaluation
+    evaluation: EvaluationResult
     report: dict[str, Any]
 
 

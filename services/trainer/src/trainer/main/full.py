@@ -31,7 +31,7 @@ from trainer.core.stored_recipe import read_recipe
 from trainer.core.views import CLEAN
 from trainer.main.fast import judged, open_current
 from trainer.main.replay import add_replay
-from trainer.ports import Engine, Images
+from trainer.ports import Images, InferenceGraph
 from trainer.service.bundling import RECIPE_FILE, Origin, write_bundle
 from trainer.service.keeping import read_kept
 from trainer.service.merging import Merged, merge
@@ -143,6 +143,6 @@ def _trial(bundle: Path, current: Current, merged: Merged, images: Images) -> Tr
     )
 
 
-def _ask(graph: Engine, pixels: Pixels, examples: tuple[Example, ...]) -> Floats:
+def _ask(graph: InferenceGraph, pixels: Pixels, examples: tuple[Example, ...]) -> Floats:
     batches = pixels.batches(examples, CLEAN)
     return np.concatenate([logits for (logits,) in graph.ask(batches, "logits")])

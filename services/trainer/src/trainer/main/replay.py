@@ -14,7 +14,7 @@ from trainer.adapters.replay_file import store_replay
 from trainer.core.arrays import Mask
 from trainer.core.dataset import Dataset
 from trainer.core.recipe import Recipe
-from trainer.core.replay import Lessons, Limits, Replay
+from trainer.core.replay import Lessons, Replay, ReplayLimits
 from trainer.core.splits import split_patients
 from trainer.core.validated import evaluation_of
 from trainer.main.reopened import reopen
@@ -39,7 +39,7 @@ def remember_bundle(
     opened = reopen(bundle, manifest, folder, beside)
     held_out = opened.held_out
     kept = int(held_out.sum())
-    progress.expect(Limits().rows(len(held_out) - kept, kept))
+    progress.expect(ReplayLimits().rows(len(held_out) - kept, kept))
     with replaced(out) as target:
         for name in manifest.files:
             (target / name).write_bytes((bundle / name).read_bytes())
@@ -63,7 +63,9 @@ def add_replay(
     served = read_headed(bundle / manifest.engine.file)
     parent = HeadedGraph(to_openvino(keras.models.load_model(bundle / PARENT_FILE, compile=False)))
     pixels = Pixels(images, manifest.preprocessing)
-    replay = Remembering(pixels, served, parent, progress).remember(dataset, held_out, Limits())
+    replay = Remembering(pixels, served, parent, progress).remember(
+        dataset, held_out, ReplayLimits()
+    )
     if lessons is not None:
         replay = replace(replay, lessons=lessons)
     store_replay(bundle, replay)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from trainer.core.dataset import TooFewError
-from trainer.core.figures import Rule
+from trainer.core.figures import ThresholdRule
 from trainer.core.seeds import Row, Run, summarise, summary_text
 from trainer.main.folder import Evaluated
 
@@ -38,7 +38,7 @@ def write_summary(evaluated: Sequence[Evaluated], docs: Path, note: str) -> tupl
 
 def _run(one: Evaluated) -> Run:
     manifest, decision = one.manifest, one.manifest.decision
-    rule = Rule(manifest.classes.index(decision.reference_class), decision.threshold)
+    rule = ThresholdRule(manifest.classes.index(decision.reference_class), decision.threshold)
     name = f"{manifest.name} {manifest.version}"
     evaluation = one.evaluation
     return Run(name, manifest.lineage.seed, rule, evaluation.probabilities, evaluation.figures)

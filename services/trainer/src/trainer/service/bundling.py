@@ -13,7 +13,7 @@ from shared.contracts.bundle import (
     Calibration,
     DecisionRule,
     DomainCheck,
-    Engine,
+    EngineSpec,
     FileEntry,
     InputReference,
     Lineage,
@@ -26,13 +26,12 @@ from shared.preprocessing import normalise
 from trainer.core.arrays import Kernels
 from trainer.core.card import card_of, card_text
 from trainer.core.dataset import Dataset
-from trainer.core.figures import Rule
+from trainer.core.figures import ThresholdRule
 from trainer.core.history import history_json
 from trainer.core.phantoms import golden_images
 from trainer.core.probabilities import Calibrated
 from trainer.core.recipe import Recipe
-from trainer.ports import Engine as Graph
-from trainer.ports import Exporter
+from trainer.ports import Exporter, InferenceGraph
 from trainer.service.training import Trained
 
 _ENGINE_FILE = "model.xml"
@@ -61,7 +60,7 @@ class Contents:
     """What a bundle says beside its graphs."""
 
     calibrated: Calibrated
-    rule: Rule
+    rule: ThresholdRule
     metrics: dict[str, float]
     dataset: Dataset
     spec: PreprocessingSpec
@@ -105,7 +104,7 @@ def write_guard(folder: Path, guard: DomainGuard) -> None:
 
 
 def finish_bundle(
-    folder: Path, graph: Graph, contents: Contents, recipe: Recipe, origin: Origin
+    folder: Path, graph: InferenceGraph, contents: Contents, recipe: Recipe, origin: Origin
 ) -> Manifest:
     """Add goldens, recipe, card and manifest to the graphs and the guard."""
     write_goldens(folder / GOLDENS_FILE, graph, contents.spec)
@@ -124,7 +123,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def write_goldens(path: Path, graph: Graph, spec: PreprocessingSpec) -> None:
+def write_goldens(path: Path, graph: InferenceGraph, spec: PreprocessingSpec) -> None:
     """Write drawn pictures with what the graph answers to them."""
     images = golden_images(spec.size_px, seed=0)
     inputs = np.stack([normalise(image, spec) for image in images])
@@ -142,7 +141,7 @@ def _manifest(folder: Path, contents: Contents, origin: Origin) -> Manifest:
         preprocessing=contents.spec,
         calibration=Calibration(temperature=calibrated.temperature, bias=calibrated.bias),
         decision=DecisionRule(reference_class=dataset.reference, threshold=contents.rule.threshold),
-        engine=Engine(file=_ENGINE_FILE, precision="int8", cam_output="cam"),
+        engine=EngineSpec(file=_ENGINE_FILE, precision="int8", cam_output="cam"),
         domain=DomainCheck(),
         reference=contents.reference,
         files=_entries(folder),

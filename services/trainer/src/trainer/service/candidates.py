@@ -23,7 +23,7 @@ from trainer.core.heads import LinearHead
 from trainer.core.probabilities import softmax
 from trainer.core.replay import REPLAY_FILE, Replay
 from trainer.core.validated import evaluation_of
-from trainer.ports import Engine
+from trainer.ports import InferenceGraph
 from trainer.service.bundling import (
     CARD_FILE,
     CARD_TEXT_FILE,
@@ -98,7 +98,7 @@ def _write_card(folder: Path, parent: Path, manifest: Manifest, refitted: Refitt
     (folder / CARD_TEXT_FILE).write_text(card_text(card))
 
 
-def golden_error(bundle: Path, engine: Engine, spec: PreprocessingSpec) -> float:
+def golden_error(bundle: Path, engine: InferenceGraph, spec: PreprocessingSpec) -> float:
     """Give how far a graph's probabilities lie from a bundle's goldens, at the most.
 
     1 where preprocessing does not give the golden inputs. Raises BundleError without goldens.

@@ -11,7 +11,7 @@ from trainer.core.bootstrap import intervals
 from trainer.core.dataset import Dataset
 from trainer.core.evaluation_curves import confusion
 from trainer.core.figures import all_figures
-from trainer.ports import Engine, Images, Progress
+from trainer.ports import Images, InferenceGraph, Progress
 from trainer.service.guarding import refused
 from trainer.service.pixels import Pixels
 from trainer.service.subject import Subject
@@ -31,7 +31,7 @@ class SourcePart:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class EvaluationResult:
     """Figures at the bundle's own operating point, and the confusion [C, C], truth in rows.
 
     intervals: 95 %, by bootstrap over patients. confusion: by the most probable class.
@@ -50,12 +50,12 @@ class Evaluation:
 
 def evaluate(
     manifest: Manifest,
-    engine: Engine,
+    engine: InferenceGraph,
     guard: DomainGuard | None,
     images: Images,
     dataset: Dataset,
     progress: Progress,
-) -> Evaluation:
+) -> EvaluationResult:
     """Score a bundle. dataset: labels numbered as the bundle does, see `in_order_of`."""
     progress.expect(len(dataset.examples))
     progress.stage("engine on the folder")
@@ -68,7 +68,7 @@ def evaluate(
     return evaluation_of(subject, logits, features)
 
 
-def evaluation_of(subject: Subject, logits: Floats, features: Floats) -> Evaluation:
+def evaluation_of(subject: Subject, logits: Floats, features: Floats) -> EvaluationResult:
     """Score what the graph said: logits float32 [N, C], domain features float32 [N, D]."""
     probabilities, labels = subject.probabilities(logits), subject.labels
     subject.progress.stage("intervals by bootstrap over patients")
@@ -76,7 +76,7 @@ def evaluation_of(subject: Subject, logits: Floats, features: Floats) -> Evaluat
     whole = _part(subject, probabilities, "all", rows)
     if subject.guard is not None:
         whole.figures["out_of_domain"] = refused(subject.guard, features)
-    return Evaluation(
+    return EvaluationResult(
         whole.figures,
         whole.intervals,
         confusion(labels, probabilities.argmax(axis=1), len(subject.manifest.classes)),

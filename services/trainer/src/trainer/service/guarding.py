@@ -12,7 +12,7 @@ from trainer.core.guarding import fit_guard
 from trainer.core.recipe import Recipe
 from trainer.core.strangers import make_strange
 from trainer.core.views import CLEAN, View, generator_of
-from trainer.ports import Engine, Progress
+from trainer.ports import InferenceGraph, Progress
 from trainer.service.pixels import Pixels
 
 _CHEST, _SOURCES, _HELD = 1001, 1002, 1003
@@ -35,7 +35,7 @@ class Guarding:
         return train // 3 + train + 2 * held
 
     def fit(
-        self, served: Engine, train: Sequence[Example], held: Sequence[Example]
+        self, served: InferenceGraph, train: Sequence[Example], held: Sequence[Example]
     ) -> tuple[DomainGuard, dict[str, float]]:
         """Give the guard, and the share of validation radiographs that it would refuse."""
         self._progress.stage("domain guard")
@@ -59,10 +59,12 @@ class Guarding:
             "strangers_refused": refused(guard, foreign),
         }
 
-    def _features(self, served: Engine, examples: Sequence[Example], view: View) -> Floats:
+    def _features(self, served: InferenceGraph, examples: Sequence[Example], view: View) -> Floats:
         return np.concatenate(list(self._stream(served, examples, view)))
 
-    def _stream(self, served: Engine, examples: Sequence[Example], view: View) -> Iterator[Floats]:
+    def _stream(
+        self, served: InferenceGraph, examples: Sequence[Example], view: View
+    ) -> Iterator[Floats]:
         for (part,) in served.ask(self._pixels.batches(examples, view), DOMAIN_OUTPUT):
             yield part
             self._progress.advance(len(part))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import structlog
 
-from trainer.core.jobs import Unreadable, read_command
+from trainer.core.jobs import InvalidCommand, read_command
 
 _log = structlog.get_logger(__name__)
 
@@ -18,7 +18,7 @@ class CommandService:
     def take(self, body: bytes) -> None:
         """Wake whoever does the jobs. What is no command wakes nobody."""
         command = read_command(body)
-        if isinstance(command, Unreadable):
+        if isinstance(command, InvalidCommand):
             _log.warning("unreadable command skipped", reason=command.reason)
             return
         _log.info("job announced", job_id=command.id, mode=command.mode)

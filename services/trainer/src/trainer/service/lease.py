@@ -27,7 +27,7 @@ class LetGo:
     is_cancelled: bool
 
 
-class Lease:
+class LeaseHolder:
     """One job while this trainer holds it."""
 
     def __init__(

@@ -10,13 +10,13 @@ from shared.contracts.dataset import DatasetImage
 from shared.preprocessing import ImageError
 from trainer.core.arrays import Floats, Mask
 from trainer.core.dataset import Example, TooFewError
-from trainer.core.figures import Rule, all_figures
+from trainer.core.figures import ThresholdRule, all_figures
 from trainer.core.gate import Contestant, Trial
 from trainer.core.heads import LinearHead
 from trainer.core.holdback import hold_back
 from trainer.core.probabilities import Calibrated, widen_calibration
 from trainer.core.refit import Pull, refit_head
-from trainer.core.replay import Limits, Remembered, Replay, extend
+from trainer.core.replay import Remembered, Replay, ReplayLimits, extend
 from trainer.core.views import CLEAN
 from trainer.ports import FeatureStore, Headed, Progress
 from trainer.service.features import Features
@@ -77,7 +77,7 @@ def contestant_of(manifest: Manifest) -> Contestant:
     """Give a model as it decides."""
     calibration, decision = manifest.calibration, manifest.decision
     bias = calibration.bias or (0.0,) * len(manifest.classes)
-    rule = Rule(manifest.classes.index(decision.reference_class), decision.threshold)
+    rule = ThresholdRule(manifest.classes.index(decision.reference_class), decision.threshold)
     return Contestant(
         manifest.version, manifest.classes, Calibrated(calibration.temperature, bias), rule
     )
@@ -108,7 +108,7 @@ class Refitting:
         held = old.answered_by(head).joined(held_back)
         contestant = _decide(current, head, held, classes, version)
         learned = uploads.learned.joined(uploads.known)
-        replay = extend(current.replay, head, classes, learned, uploads.held_back, Limits())
+        replay = extend(current.replay, head, classes, learned, uploads.held_back, ReplayLimits())
         return Refitted(
             graph,
             contestant,

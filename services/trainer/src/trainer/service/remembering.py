@@ -7,7 +7,7 @@ import numpy as np
 
 from trainer.core.arrays import Mask
 from trainer.core.dataset import Dataset, Example
-from trainer.core.replay import Limits, Remembered, Replay, choose
+from trainer.core.replay import Remembered, Replay, ReplayLimits, choose
 from trainer.core.views import CLEAN, View, one_of
 from trainer.ports import Headed, Progress
 from trainer.service.pixels import Pixels
@@ -25,7 +25,7 @@ class Remembering:
         self._parent = parent
         self._progress = progress
 
-    def remember(self, dataset: Dataset, held_out: Mask, limits: Limits) -> Replay:
+    def remember(self, dataset: Dataset, held_out: Mask, limits: ReplayLimits) -> Replay:
         """Give the memory. held_out: bool [N], the examples that the model never learned from."""
         pairs = list(zip(dataset.examples, held_out.tolist(), strict=True))
         train = [example for example, out in pairs if not out]

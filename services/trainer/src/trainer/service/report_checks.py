@@ -30,7 +30,7 @@ from trainer.core.evaluation_strangers import (
 from trainer.core.figures import all_figures
 from trainer.core.strangers import invert, lay_on_its_side, turn_over
 from trainer.core.views import CLEAN
-from trainer.ports import Engine, Parents
+from trainer.ports import InferenceGraph, Parents
 from trainer.service.pixels import BATCH
 from trainer.service.subject import Subject
 
@@ -135,7 +135,7 @@ def randomised_maps(
     subject.progress.stage("class maps: randomised weights")
     said = clean.logits.argmax(axis=1)
     maps = maps_of(clean.cam, said)
-    graphs: tuple[tuple[str, Engine], ...] = (
+    graphs: tuple[tuple[str, InferenceGraph], ...] = (
         ("float parent", parents.exact()),
         ("head randomised", parents.randomised(head_only=True, seed=_SEED)),
         ("all weights randomised", parents.randomised(head_only=False, seed=_SEED)),

@@ -16,7 +16,7 @@ from trainer.core.evaluation_curves import (
     reliability,
     roc,
 )
-from trainer.core.evaluation_looks import Cluster, cluster_looks, look_of, series_of
+from trainer.core.evaluation_looks import LookCluster, cluster_looks, look_of, series_of
 from trainer.core.evaluation_report import Basis, FullReport, Group, Mistake, Ranking
 from trainer.core.evaluation_shift import Shift, Side, shifts
 from trainer.core.figures import all_figures
@@ -127,7 +127,9 @@ def _ranking(subject: Subject, clean: CleanAnswers) -> Ranking:
     )
 
 
-def _groups(subject: Subject, clean: CleanAnswers) -> tuple[tuple[Group, ...], tuple[Cluster, ...]]:
+def _groups(
+    subject: Subject, clean: CleanAnswers
+) -> tuple[tuple[Group, ...], tuple[LookCluster, ...]]:
     examples = subject.dataset.examples
     series = np.array(series_of([example.name for example in examples]), object)
     sources = sources_of(subject.dataset)

@@ -10,13 +10,13 @@ from trainer.core.card import card_text, with_test
 from trainer.core.dataset import Dataset
 from trainer.core.report import report_text
 from trainer.service.bundling import CARD_FILE, CARD_TEXT_FILE, write_manifest
-from trainer.service.evaluation import Evaluation, SourcePart
+from trainer.service.evaluation import EvaluationResult, SourcePart
 
 _DIGITS = 5
 
 
 def report_of(
-    manifest: Manifest, dataset: Dataset, evaluation: Evaluation, note: str
+    manifest: Manifest, dataset: Dataset, evaluation: EvaluationResult, note: str
 ) -> dict[str, Any]:
     """Give what evaluation.json holds. note: one sentence on how often the folder was met."""
     return {
@@ -39,7 +39,7 @@ def report_of(
     }
 
 
-def _scored(part: Evaluation | SourcePart) -> dict[str, Any]:
+def _scored(part: EvaluationResult | SourcePart) -> dict[str, Any]:
     return {
         "figures": {name: round(one, _DIGITS) for name, one in part.figures.items()},
         "intervals": {

@@ -15,7 +15,7 @@ from shared.control_client import ControlClient, ControlRefusedError, RegistryUn
 from shared.observability.error_words import kind_of
 from trainer.core.orders import DISK_FAILED, DISK_FAILED_EXIT, JobError, JobLine, JobResult
 from trainer.ports import Ended, Folders, JobEvents, JobMetrics, Processes, Supplies
-from trainer.service.lease import Lease
+from trainer.service.lease import LeaseHolder
 from trainer.service.phases import PhaseWatch
 from trainer.service.registry_calls import insist
 from trainer.service.supplying import Supplying, Terms
@@ -109,7 +109,7 @@ class JobRunner:
         """Give how the job ended; None if it is no longer ours."""
         holder = self._terms.holder
         phases = PhaseWatch(self._metrics, self._clock)
-        lease = Lease(
+        lease = LeaseHolder(
             job, self._control, self._events, self._clock, phases,
             holder=holder, ttl_s=self._terms.ttl_s,
         )  # fmt: skip
@@ -127,7 +127,7 @@ class JobRunner:
             return JobOutcome(holder=holder, state="cancelled")
         return None
 
-    async def _work(self, job: Job, lease: Lease, phases: PhaseWatch) -> JobOutcome:
+    async def _work(self, job: Job, lease: LeaseHolder, phases: PhaseWatch) -> JobOutcome:
         try:
             self._forget_others(job)
             # A result that is here already: only the handing in was cut off.
@@ -155,7 +155,7 @@ class JobRunner:
             if other != job.id:  # lost to another trainer once
                 self._folders.remove(other)
 
-    async def _train(self, job: Job, lease: Lease) -> JobResult:
+    async def _train(self, job: Job, lease: LeaseHolder) -> JobResult:
         lease.tell(JobLine(phase="fetching", progress=0.0))
         order = await self._supplying.order(job)
         folder = await asyncio.to_thread(self._folders.begin, order)

@@ -9,10 +9,10 @@ from shared.contracts.bundle import Manifest
 from shared.domain_guard import DomainGuard
 from trainer.core.arrays import Floats, Labels
 from trainer.core.dataset import Dataset, Example
-from trainer.core.figures import Rule
+from trainer.core.figures import ThresholdRule
 from trainer.core.probabilities import Calibrated
 from trainer.core.views import CLEAN, View
-from trainer.ports import Engine, Progress
+from trainer.ports import InferenceGraph, Progress
 from trainer.service.pixels import Pixels
 
 
@@ -21,17 +21,19 @@ class Subject:
     """What is judged, and on what. guard None: the bundle has none."""
 
     manifest: Manifest
-    engine: Engine
+    engine: InferenceGraph
     guard: DomainGuard | None
     pixels: Pixels
     dataset: Dataset
     progress: Progress
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> ThresholdRule:
         """Give the bundle's own operating point."""
         decision = self.manifest.decision
-        return Rule(self.manifest.classes.index(decision.reference_class), decision.threshold)
+        return ThresholdRule(
+            self.manifest.classes.index(decision.reference_class), decision.threshold
+        )
 
     @property
     def labels(self) -> Labels:
@@ -48,7 +50,7 @@ class Subject:
         self,
         *outputs: str,
         view: View = CLEAN,
-        engine: Engine | None = None,
+        engine: InferenceGraph | None = None,
         examples: Sequence[Example] | None = None,
     ) -> tuple[Floats, ...]:
         """Give the named outputs for every picture; other graph or pictures where named."""

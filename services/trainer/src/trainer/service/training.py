@@ -9,7 +9,7 @@ from shared.contracts.bundle import InputReference, PreprocessingSpec
 from shared.domain_guard import DomainGuard
 from trainer.core.arrays import Mask
 from trainer.core.dataset import Dataset, Example
-from trainer.core.figures import Rule, all_figures
+from trainer.core.figures import ThresholdRule, all_figures
 from trainer.core.history import Tuned
 from trainer.core.probabilities import Calibrated, fit_calibration
 from trainer.core.recipe import Recipe
@@ -32,7 +32,7 @@ class Decided:
     """What validation settles: probabilities, the operating point, and the figures there."""
 
     calibrated: Calibrated
-    rule: Rule
+    rule: ThresholdRule
     figures: dict[str, float]
 
 
@@ -112,7 +112,7 @@ def _decide(classes: tuple[str, ...], reference: int, answers: Answers, recipe: 
     p_finding = 1.0 - calibrated.probabilities(answers.pooled)[:, reference]
     is_finding = answers.pooled_labels != reference
     threshold = sensitivity_threshold(p_finding, is_finding, sensitivity=recipe.sensitivity)
-    rule = Rule(reference, threshold)
+    rule = ThresholdRule(reference, threshold)
     figures: dict[str, float] = {}
     parts: Sequence[tuple[str, slice]] = (
         ("clean", slice(0, 1)),

@@ -9,7 +9,7 @@ from trainer.core.arrays import Floats, Labels
 from trainer.core.corruptions import FAMILIES, corrupted_view, swapped_view
 from trainer.core.dataset import Example
 from trainer.core.views import CLEAN, View
-from trainer.ports import Engine, Progress
+from trainer.ports import InferenceGraph, Progress
 from trainer.service.pixels import Pixels
 
 LOOKS = ("clean", *FAMILIES, "swapped")
@@ -56,7 +56,7 @@ class Validation:
         """Give how many pictures are shown to each graph."""
         return len(LOOKS) * len(self._examples)
 
-    def ask(self, graphs: Sequence[Engine]) -> tuple[Answers, ...]:
+    def ask(self, graphs: Sequence[InferenceGraph]) -> tuple[Answers, ...]:
         """Give each graph's logits for every look."""
         views = views_of(self._pixels, self._examples, self._reference)
         said: list[list[Floats]] = [[] for _ in graphs]
@@ -67,7 +67,7 @@ class Validation:
         labels = np.array([example.label for example in self._examples], np.int64)
         return tuple(Answers(np.stack(one), labels) for one in said)
 
-    def _look(self, graphs: Sequence[Engine], view: View) -> list[Floats]:
+    def _look(self, graphs: Sequence[InferenceGraph], view: View) -> list[Floats]:
         batches = list(self._pixels.batches(self._examples, view))
         answers = []
         for graph in graphs:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from registry.adapters.store.tables import DATASET_AUDIT, DATASET_CONFLICTS, DATASET_IMAGES, JOBS
 from registry.core.backup import NamedFile
 from registry.core.dataset import Deletion, JobMark, UploadCounts
-from registry.core.dataset_pages import ImageFilter, PagePlace
+from registry.core.dataset_pages import DatasetFilter, PagePlace
 from registry.ports import AuditLine
 from shared.contracts.dataset import DatasetImage, DatasetSummary
 
@@ -44,7 +44,7 @@ class SqlDataset:
         return None if row is None else _image(row, self._labels(sha256, is_open=True))
 
     def images(
-        self, wanted: ImageFilter, *, limit: int, behind: PagePlace | None = None
+        self, wanted: DatasetFilter, *, limit: int, behind: PagePlace | None = None
     ) -> Sequence[DatasetImage]:
         """Return the newest images with their open conflicts, newest first, behind that one."""
         at_ms, sha256 = DATASET_IMAGES.c.created_at_ms, DATASET_IMAGES.c.sha256
@@ -56,7 +56,7 @@ class SqlDataset:
         rows = self._connection.execute(query).all()
         return [_image(row, self._labels(row.sha256, is_open=True)) for row in rows]
 
-    def count_images(self, wanted: ImageFilter) -> int:
+    def count_images(self, wanted: DatasetFilter) -> int:
         """Count the images that match."""
         query = select(func.count()).select_from(DATASET_IMAGES).where(*_conditions(wanted))
         return int(self._connection.execute(query).scalar_one())
@@ -188,7 +188,7 @@ class SqlDataset:
         return {str(label): int(count) for label, count in rows.all()}
 
 
-def _conditions(wanted: ImageFilter) -> Sequence[ColumnElement[bool]]:
+def _conditions(wanted: DatasetFilter) -> Sequence[ColumnElement[bool]]:
     columns = {
         DATASET_IMAGES.c.label: wanted.label,
         DATASET_IMAGES.c.source: wanted.source,
